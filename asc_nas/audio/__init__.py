@@ -1,0 +1,1 @@
+"""Decoding, resampling and the log-mel front end."""

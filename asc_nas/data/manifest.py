@@ -1,0 +1,141 @@
+"""The manifest: a table of clips that alone defines the label order.
+
+Stored as Parquet with one row per clip; dataset name, licence, label order and root folder stand in
+the file's metadata.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from asc_nas.errors import AscNasError
+from asc_nas.files import atomic_path
+
+FORMAT = "asc-nas/manifest/1"
+ROLES = ("train", "search_val", "test")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording, or one part of it.
+
+    Attributes
+    ----------
+    path : str
+        Audio file, relative to the manifest's root, with forward slashes.
+    label : str
+        Scene; one of the manifest's labels.
+    fold : str
+        Official fold (or ``"train"``/``"test"``) as published; empty if there is none.
+    group : str
+        Recording session or location: never on both sides of a split.
+    device : str
+        Recording device or sensor node; empty if unknown.
+    channels : int
+        Number of audio channels.
+    start, duration : float
+        Seconds from the file's start, and seconds; a `duration` of 0 means to the file's end.
+    role : str
+        ``"train"``, ``"search_val"`` or ``"test"`` once split; empty means unused.
+    """
+
+    path: str
+    label: str
+    fold: str = ""
+    group: str = ""
+    device: str = ""
+    channels: int = 1
+    start: float = 0.0
+    duration: float = 0.0
+    role: str = ""
+
+    @property
+    def key(self) -> str:
+        """Identity of the clip within its manifest."""
+        return self.path if self.start == 0 else f"{self.path}@{self.start:g}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Clips of one dataset, in a fixed order, and the order of their labels."""
+
+    name: str
+    root: Path
+    labels: tuple[str, ...]
+    clips: tuple[Clip, ...]
+    licence: str = "unknown"
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise AscNasError(f"{self.name}: a label stands twice in {list(self.labels)}.")
+        known = set(self.labels)
+        seen: set[str] = set()
+        for clip in self.clips:
+            if clip.label not in known:
+                raise AscNasError(
+                    f"{self.name}: {clip.path} has the label '{clip.label}', which is not one of "
+                    f"{', '.join(self.labels)}."
+                )
+            if clip.key in seen:
+                raise AscNasError(f"{self.name}: {clip.key} is listed twice; keep one row of it.")
+            seen.add(clip.key)
+
+    def label_index(self, clip: Clip) -> int:
+        """Return the clip's position in the label order."""
+        return self.labels.index(clip.label)
+
+    def with_role(self, role: str) -> tuple[Clip, ...]:
+        """Return the clips of one role, in manifest order."""
+        return tuple(clip for clip in self.clips if clip.role == role)
+
+    def with_clips(self, clips: Sequence[Clip]) -> "Manifest":
+        """Return the same manifest with other clips."""
+        return replace(self, clips=tuple(clips))
+
+    def audio_path(self, clip: Clip) -> Path:
+        """Return where the clip's audio file lies."""
+        return self.root / clip.path
+
+    def write(self, path: Path) -> None:
+        """Write the manifest as Parquet, atomically."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = {f.name: [getattr(c, f.name) for c in self.clips] for f in fields(Clip)}
+        header = {
+            "format": FORMAT,
+            "name": self.name,
+            "root": str(self.root),
+            "labels": list(self.labels),
+            "licence": self.licence,
+        }
+        table = pa.table(columns).replace_schema_metadata({"asc_nas": json.dumps(header)})
+        with atomic_path(path) as temporary:
+            pq.write_table(table, temporary)
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read a manifest.
+
+        Raises
+        ------
+        AscNasError
+            If the file is missing or is not a manifest.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not path.is_file():
+            raise AscNasError(f"{path}: no such manifest; make it with 'asc-nas data prepare'.")
+        try:
+            table = pq.read_table(path)
+            header = json.loads((table.schema.metadata or {})[b"asc_nas"])
+        except (pa.ArrowException, KeyError, ValueError, OSError) as error:
+            raise AscNasError(f"{path}: not an asc-nas manifest.") from error
+        if header.get("format") != FORMAT:
+            raise AscNasError(f"{path}: expected '{FORMAT}', found {header.get('format')!r}.")
+        clips = tuple(Clip(**row) for row in table.to_pylist())
+        return cls(
+            header["name"], Path(header["root"]), tuple(header["labels"]), clips, header["licence"]
+        )

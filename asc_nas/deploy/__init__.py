@@ -1,0 +1,1 @@
+"""Export to ONNX, the model card and the classifier that needs no PyTorch."""

@@ -1,0 +1,21 @@
+"""What a user can cause: one sentence that says what is wrong, where, and what to do."""
+
+
+class AscNasError(Exception):
+    """The job failed for a reason the user can act on; the command line exits with code 1."""
+
+    exit_code = 1
+
+
+class UsageError(AscNasError):
+    """The call itself is wrong (a misspelt key, an unknown name); exit code 2."""
+
+    exit_code = 2
+
+
+def closest(name: str, choices: "list[str] | tuple[str, ...]") -> str:
+    """Return ``" Did you mean 'x'?"`` for the choice nearest to `name`, or an empty string."""
+    import difflib
+
+    near = difflib.get_close_matches(name, [str(c) for c in choices], n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,1 @@
+"""NSGA-II over genotypes, evaluation and the Pareto set."""

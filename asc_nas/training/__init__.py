@@ -1,0 +1,1 @@
+"""Samplers, trainers, batch-norm calibration and metrics."""

@@ -1,0 +1,36 @@
+"""Readers: one module per dataset family, each from a folder to a manifest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from asc_nas.data.manifest import Manifest
+from asc_nas.errors import AscNasError
+from asc_nas.registry import Registry
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How to read one dataset family: `read` takes its folder (or file) and gives a manifest."""
+
+    read: Callable[[Path], Manifest]
+    summary: str
+
+
+READERS: Registry[Reader] = Registry("dataset")
+
+
+def read_dataset(name: str, folder: Path) -> Manifest:
+    """Read the dataset `name` (a key of `READERS`) that lies in `folder`.
+
+    Raises
+    ------
+    UsageError
+        If no reader has that name.
+    AscNasError
+        If the folder is missing or does not follow the dataset's layout.
+    """
+    reader = READERS[name]
+    if not folder.exists():
+        raise AscNasError(f"{folder}: no such folder; give the folder that holds the recordings.")
+    return reader.read(folder)
