@@ -1,5 +1,8 @@
 """What a user can cause: one sentence that says what is wrong, where, and what to do."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class AscNasError(Exception):
     """The job failed for a reason the user can act on; the command line exits with code 1."""
@@ -13,9 +16,7 @@ class UsageError(AscNasError):
     exit_code = 2
 
 
-def closest(name: str, choices: "list[str] | tuple[str, ...]") -> str:
+def closest(name: str, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the choice nearest to `name`, or an empty string."""
-    import difflib
-
-    near = difflib.get_close_matches(name, [str(c) for c in choices], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else ""

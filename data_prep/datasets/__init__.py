@@ -34,3 +34,7 @@ def read_dataset(name: str, folder: Path) -> Manifest:
     if not folder.exists():
         raise AscNasError(f"{folder}: no such folder; give the folder that holds the recordings.")
     return reader.read(folder)
+
+
+# At the bottom, because each of them enters its reader in READERS.
+from data_prep.datasets import class_folders, csv_table, esc10  # noqa: E402, F401

@@ -1,0 +1,151 @@
+"""Read recordings: decode with libsndfile, resample with the SoX resampler, refuse what is broken.
+
+Every problem is an `AudioError`, one sentence with the file, what is wrong and what to do.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from asc_nas.errors import AscNasError
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
+"""Endings, in lower case, of the files that are taken for audio in a folder."""
+
+_SHORTFALL_SECONDS = 0.1
+"""How much less audio than announced is still taken as complete (encoders pad and trim)."""
+_STREAMED = 0x7FFFFF00
+"""A WAV data size from here on stands for "unknown": the writer could not seek back."""
+
+
+class AudioError(AscNasError):
+    """A recording is missing, is not audio, or is damaged."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says: rate in hertz, number of channels, length in seconds."""
+
+    sample_rate: int
+    channels: int
+    seconds: float
+
+
+def audio_info(path: Path | str) -> AudioInfo:
+    """Return rate, channels and length without decoding the audio.
+
+    Damage that only decoding shows (a cut FLAC or MP3 file, NaN) is found by `load_audio`.
+
+    Raises
+    ------
+    AudioError
+        If the file is missing, cannot be opened, is not audio, is empty or is cut off.
+    """
+    with _opened(Path(path)) as audio:
+        return AudioInfo(audio.samplerate, audio.channels, audio.frames / audio.samplerate)
+
+
+def load_audio(
+    path: Path | str, sample_rate: int, start: float = 0.0, duration: float = 0.0
+) -> NDArray[np.float32]:
+    """Decode a recording, or a part of it, at the given rate.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Hertz of the result; resampled at soxr's HQ quality where the file has another rate.
+    start : float
+        Seconds from the file's beginning.
+    duration : float
+        Seconds at most; 0 means to the file's end.
+
+    Returns
+    -------
+    wave : (channels, samples) float32
+        Full scale is 1; lossy files and resampling may exceed it, nothing is clipped.
+
+    Raises
+    ------
+    AudioError
+        As for `audio_info`; also if decoding fails or ends early, if a sample is NaN or infinite,
+        or if `start` lies behind the file's end.
+    """
+    path = Path(path)
+    with _opened(path) as audio:
+        rate = audio.samplerate
+        first = round(start * rate)
+        if not 0 <= first < audio.frames:
+            raise AudioError(
+                f"{path}: the part from {start:g} s on lies outside the recording, which has "
+                f"{audio.frames / rate:.2f} s; correct its start."
+            )
+        wanted = audio.frames - first
+        if duration > 0:
+            wanted = min(wanted, max(1, round(duration * rate)))
+        if first:
+            audio.seek(first)
+        wave = audio.read(wanted, dtype="float32", always_2d=True)
+    if len(wave) < wanted - _SHORTFALL_SECONDS * rate or not len(wave):
+        raise _cut_off(path, f"{len(wave) / rate:.2f} of {wanted / rate:.2f} s")
+    if not np.isfinite(wave).all():
+        raise AudioError(f"{path}: contains NaN or infinite samples; write the recording again.")
+    if rate != sample_rate:
+        wave = soxr.resample(wave, rate, sample_rate, quality="HQ")
+        if not len(wave):
+            raise AudioError(f"{path}: too short to be resampled to {sample_rate} Hz; remove it.")
+    return np.ascontiguousarray(wave.T)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open an audio file that has audio in it; turn every failure inside into an `AudioError`."""
+    _check_is_file(path)
+    try:
+        with soundfile.SoundFile(path) as audio:
+            _check_complete(path, audio)
+            yield audio
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = getattr(error, "error_string", str(error)).removeprefix("Error : ").rstrip(". ")
+        raise AudioError(
+            f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC, or remove it."
+        ) from error
+
+
+def _check_is_file(path: Path) -> None:
+    if path.is_dir():
+        raise AudioError(f"{path}: is a folder, not an audio file; name a file in it.")
+    try:
+        with path.open("rb") as handle:
+            empty = not handle.read(1)
+    except FileNotFoundError as error:
+        raise AudioError(f"{path}: no such audio file; check the path.") from error
+    except OSError as error:
+        reason = (error.strerror or "input/output error").lower()
+        raise AudioError(f"{path}: cannot be opened ({reason}); check its permissions.") from error
+    if empty:
+        raise AudioError(f"{path}: the file is empty; get it again or remove it.")
+
+
+def _check_complete(path: Path, audio: soundfile.SoundFile) -> None:
+    """Refuse a file without samples, and one that ends before its header says it does."""
+    if audio.frames < 1:
+        raise AudioError(f"{path}: holds no audio (zero length); get it again or remove it.")
+    log = audio.extra_info  # libsndfile says only here that a WAV or an Ogg file is cut off
+    if size := re.search(r"^data\s*: (\d+) \(should be (\d+)\)", log, re.MULTILINE):
+        said, found = int(size[1]), int(size[2])
+        lost = (said / found - 1) * audio.frames if 0 < found < said < _STREAMED else 0
+        if lost > _SHORTFALL_SECONDS * audio.samplerate:
+            raise _cut_off(path, f"{found:,} of {said:,} bytes")
+    if "lacks an end-of-stream bit" in log:
+        raise _cut_off(path, "its last page is missing")
+
+
+def _cut_off(path: Path, detail: str) -> AudioError:
+    return AudioError(f"{path}: the file is cut off ({detail}); get it again or remove it.")

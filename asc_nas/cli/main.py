@@ -1,0 +1,90 @@
+"""The ``asc-nas`` command: its subcommands, and what a user sees of an error."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from asc_nas import __version__
+from asc_nas.cli import data, export, features, run, search, supernet, train
+from asc_nas.cli.classify import classify
+from asc_nas.errors import AscNasError
+
+app = typer.Typer(
+    name="asc-nas",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Acoustic scene classification with neural architecture search: recordings in, a small, "
+    "fast classifier out. Start with 'asc-nas run CONFIG --data FOLDER', then "
+    "'asc-nas classify FILE --model MODEL'.",
+)
+
+app.add_typer(data.app, name="data")
+app.command("features")(features.features)
+app.command("run")(run.run)
+app.command("supernet")(supernet.supernet)
+app.command("search")(search.search)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("classify")(classify)
+
+# Modules of the [search] extra, without which only `classify` works.
+SEARCH_MODULES = {
+    "onnx",
+    "onnxscript",
+    "pyarrow",
+    "pymoo",
+    "safetensors",
+    "scipy",
+    "sklearn",
+    "torch",
+}
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"asc-nas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
+    except (AscNasError, ModuleNotFoundError, OSError) as error:
+        if "--debug" in arguments:
+            raise
+        message, code = _sentence(error)
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(code)
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    """Return what to say about an error, and the exit code."""
+    if isinstance(error, AscNasError):
+        return str(error), error.exit_code
+    if isinstance(error, ModuleNotFoundError):
+        module = (error.name or "").partition(".")[0]
+        if module not in SEARCH_MODULES:
+            raise error
+        return f"this needs {module}: install it with pip install 'asc-nas[search]'.", 1
+    assert isinstance(error, OSError)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; free space or check permissions, then retry.", 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""``asc-nas supernet``: train the weight-sharing supernet."""
+
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+
+
+def supernet(
+    config: ConfigArgument,
+    data: DataOption = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+) -> None:
+    """Train the supernet (features are made first if they are missing).
+
+    Example: asc-nas supernet configs/esc10.yaml --data esc10 --out runs/esc10
+    """
+    from asc_nas.cli.prepare import prepare
+    from asc_nas.cli.progress import progress
+    from asc_nas.cli.run_config import open_run
+    from asc_nas.pipeline.search_steps import supernet_step
+
+    run = open_run(config, data, settings, out)
+    prepare(run)
+    with progress("Supernet") as report:
+        supernet_step(run.context, report)

@@ -1,0 +1,111 @@
+"""Examples of one role: rows of the feature store, their labels and the clip each belongs to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asc_nas.data.feature_store import FeatureStore
+from asc_nas.data.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One example per channel of every clip.
+
+    Attributes
+    ----------
+    features : (rows, mels, frames) float16, dB
+        The whole store, usually memory-mapped; only the rows asked for are read.
+    rows : (examples,) int64
+        Row of each example.
+    targets : (examples,) int64
+        Position in `labels`.
+    clips : (examples,) int64
+        Clip of each example, 0 to `num_clips` - 1.
+    clip_keys : tuple of str
+        Identity of each clip.
+    labels : tuple of str
+    """
+
+    features: Any
+    rows: np.ndarray
+    targets: np.ndarray
+    clips: np.ndarray
+    clip_keys: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @classmethod
+    def load(cls, manifest: Manifest, store: FeatureStore, roles: Sequence[str]) -> "Examples":
+        """Collect the examples of the clips with one of `roles`, in manifest order."""
+        rows: list[int] = []
+        targets: list[int] = []
+        clips: list[int] = []
+        keys: list[str] = []
+        for clip in manifest.clips:
+            if clip.role not in roles or clip.key in store.failed:
+                continue
+            span = store.rows(clip.key)
+            for row in range(span.start, span.stop):
+                rows.append(row)
+                targets.append(manifest.label_index(clip))
+                clips.append(len(keys))
+            keys.append(clip.key)
+        return cls(
+            store.features,
+            np.array(rows, dtype=np.int64),
+            np.array(targets, dtype=np.int64),
+            np.array(clips, dtype=np.int64),
+            tuple(keys),
+            manifest.labels,
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def num_clips(self) -> int:
+        """Number of clips; a clip has one example per channel."""
+        return len(self.clip_keys)
+
+    @property
+    def clip_targets(self) -> np.ndarray:
+        """Label position of each clip, (clips,) int64."""
+        targets = np.zeros(self.num_clips, dtype=np.int64)
+        targets[self.clips] = self.targets
+        return targets
+
+    def batch(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return the log-mel (n, 1, mels, frames) float32 in dB and the targets (n,)."""
+        features = np.asarray(self.features[self.rows[positions]], dtype=np.float32)
+        x = torch.from_numpy(features).unsqueeze(1)
+        return x, torch.from_numpy(self.targets[positions])
+
+    def batches(self, size: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
+        """Yield positions in batches of nearly equal length, at least `size` if that many exist.
+
+        No example is dropped and no batch is tiny. Shuffled by `rng`, or in order without one.
+        """
+        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
+        yield from np.array_split(order, max(1, len(self) // size))
+
+    def clip_posteriors(self, posteriors: np.ndarray) -> np.ndarray:
+        """Average posteriors (examples, classes) over each clip's channels: (clips, classes)."""
+        total = np.zeros((self.num_clips, posteriors.shape[1]))
+        np.add.at(total, self.clips, posteriors)
+        return total / np.bincount(self.clips, minlength=self.num_clips)[:, None]
+
+    def mel_statistics(self, chunk: int = 256) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of each mel band in dB, both (mels,) float32."""
+        total = np.zeros(self.features.shape[1])
+        square = np.zeros_like(total)
+        for start in range(0, len(self), chunk):
+            x = np.asarray(self.features[self.rows[start : start + chunk]], dtype=np.float64)
+            total += x.mean(2).sum(0)
+            square += (x**2).mean(2).sum(0)
+        mean = total / len(self)
+        std = np.sqrt(np.maximum(square / len(self) - mean**2, 0))
+        return torch.from_numpy(mean).float(), torch.from_numpy(std).float()

@@ -1,0 +1,205 @@
+"""The feature store: one memory-mapped array of log-mel, and an index keyed by clip.
+
+A store is a folder of three files:
+
+``features.npy``
+    (examples, mels, frames) float16, decibels; one example per channel of a clip, and a clip's
+    examples stand in consecutive rows.
+``done.npy``
+    (clips,) uint8, 1 where the clip's rows are written; this is what an interrupted job goes on by.
+``index.json``
+    Front-end settings and their fingerprint, clip keys, first row and channels per clip, the clips
+    that could not be read, and whether the store is complete.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asc_nas.audio.logmel import FrontEnd
+from asc_nas.errors import AscNasError
+from asc_nas.files import read_json, write_text
+
+FORMAT = "asc-nas/features/1"
+FEATURES, DONE, INDEX = "features.npy", "done.npy", "index.json"
+
+
+@dataclass(frozen=True)
+class Index:
+    """What ``index.json`` holds.
+
+    Attributes
+    ----------
+    frontend : dict
+        All settings of the front end.
+    fingerprint : str
+        Of those settings and of the algorithm.
+    source : str
+        Fingerprint of the clips (path, channels, start, duration), so that other audio under the
+        same keys is noticed.
+    keys, channels : tuple
+        Key and number of channels of each clip, in manifest order.
+    failed : dict
+        Reason by key of a clip that could not be read; its rows are zero.
+    complete : bool
+        False while clips are missing.
+    """
+
+    frontend: dict[str, Any]
+    fingerprint: str
+    source: str
+    keys: tuple[str, ...]
+    channels: tuple[int, ...]
+    failed: dict[str, str] = field(default_factory=dict)
+    complete: bool = False
+
+    @cached_property
+    def first_rows(self) -> list[int]:
+        """First row of each clip, and the number of rows at the end."""
+        return [0, *np.cumsum(self.channels, dtype=np.int64).tolist()]
+
+    def write(self, folder: Path) -> None:
+        """Write the index into `folder`, atomically."""
+        values = {
+            "format": FORMAT,
+            "complete": self.complete,
+            "fingerprint": self.fingerprint,
+            "frontend": self.frontend,
+            "source": self.source,
+            "failed": self.failed,
+            "keys": self.keys,
+            "channels": self.channels,
+            "first_rows": self.first_rows[:-1],
+        }
+        lines = (f'"{key}": {json.dumps(values[key], ensure_ascii=False)}' for key in values)
+        write_text(folder / INDEX, "{\n" + ",\n".join(lines) + "\n}\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the index of `folder`.
+
+        Raises
+        ------
+        AscNasError
+            If there is none, or if it is damaged.
+        """
+        path = folder / INDEX
+        if not path.is_file():
+            raise AscNasError(f"{folder}: no features here; make them with 'asc-nas features'.")
+        values = read_json(path, FORMAT)
+        try:
+            return cls(
+                values["frontend"],
+                values["fingerprint"],
+                values["source"],
+                tuple(values["keys"]),
+                tuple(values["channels"]),
+                values["failed"],
+                values["complete"],
+            )
+        except (KeyError, TypeError) as error:
+            raise _damaged(folder) from error
+
+    def check_frontend(self, frontend: FrontEnd, folder: Path) -> None:
+        """Raise AscNasError, naming what differs, unless the features are those of `frontend`."""
+        if self.fingerprint == frontend.fingerprint:
+            return
+        wanted = frontend.model_dump()
+        differing = [
+            f"{name} {self.frontend.get(name)} instead of {wanted.get(name)}"
+            for name in sorted({*self.frontend, *wanted})
+            if self.frontend.get(name) != wanted.get(name)
+        ] or ["an older version of the log-mel transform"]
+        raise AscNasError(
+            f"{folder}: these features were made with other front-end settings "
+            f"({', '.join(differing)}); use another folder, or delete this one to make them again."
+        )
+
+
+class FeatureStore:
+    """A complete store, open for reading.
+
+    Attributes
+    ----------
+    features : (examples, mels, frames) float16
+        Log-mel in decibels, a read-only memory map.
+    keys : tuple of str
+        Clips that have features, in manifest order.
+    failed : dict
+        Reason by key of the clips that could not be read and were left out.
+    """
+
+    def __init__(self, folder: Path, index: Index, features: NDArray[np.float16]) -> None:
+        self.folder = folder
+        self.features = features
+        self.fingerprint = index.fingerprint
+        self.failed: Mapping[str, str] = index.failed
+        rows = (slice(*pair) for pair in zip(index.first_rows, index.first_rows[1:], strict=False))
+        self._rows = {
+            key: row for key, row in zip(index.keys, rows, strict=True) if key not in index.failed
+        }
+        self.keys = tuple(self._rows)
+
+    @classmethod
+    def open(cls, folder: Path, frontend: FrontEnd) -> Self:
+        """Open the features that were made with the settings `frontend`.
+
+        Raises
+        ------
+        AscNasError
+            If there are none, if they were made with other settings (named, with both values), if
+            their making was interrupted, or if a file is damaged.
+        """
+        index = Index.read(folder)
+        index.check_frontend(frontend, folder)
+        if not index.complete:
+            raise AscNasError(
+                f"{folder}: the extraction of these features was interrupted; "
+                "run 'asc-nas features' again to go on."
+            )
+        return cls(folder, index, open_array(folder, FEATURES, store_shape(index, frontend)))
+
+    def rows(self, clip_key: str) -> slice:
+        """Return where the clip's examples stand in `features`, one per channel.
+
+        Raises
+        ------
+        AscNasError
+            If the clip has no features, with the reason if it could not be read.
+        """
+        if clip_key in self._rows:
+            return self._rows[clip_key]
+        reason = self.failed.get(clip_key, "it was not in the manifest they were made from")
+        raise AscNasError(f"{self.folder}: no features of the clip {clip_key} ({reason}).")
+
+
+def open_array(folder: Path, name: str, shape: Sequence[int]) -> np.memmap:
+    """Open one array of a store for reading, and check its shape.
+
+    Raises
+    ------
+    AscNasError
+        If the file is missing, cut off or of another shape.
+    """
+    try:
+        array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise _damaged(folder) from error
+    if array.shape != tuple(shape):
+        raise _damaged(folder)
+    return array
+
+
+def store_shape(index: Index, frontend: FrontEnd) -> tuple[int, int, int]:
+    """Return the shape of a store's features: (examples, mels, frames)."""
+    return index.first_rows[-1], frontend.n_mels, frontend.frames
+
+
+def _damaged(folder: Path) -> AscNasError:
+    return AscNasError(f"{folder}: the feature store is damaged; delete it to make it again.")

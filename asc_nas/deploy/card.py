@@ -1,0 +1,135 @@
+"""The card beside an exported model: what it hears, what it answers, and where it comes from."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, field_validator
+
+from asc_nas import __version__
+from asc_nas.audio.logmel import FrontEnd
+from asc_nas.config import Config
+from asc_nas.errors import AscNasError, UsageError
+from asc_nas.files import read_json, write_json
+
+FORMAT: Final = "asc-nas/card/1"
+_FAMILY, _, _VERSION = FORMAT.rpartition("/")
+
+
+class CardData(Config):
+    """The recordings a model was trained and tested on.
+
+    Attributes
+    ----------
+    name : str
+        Dataset, as in its manifest.
+    licence : str
+        Licence of the recordings.
+    source : str
+        Where they were published: an address or a citation; empty if unknown.
+    train_folds, test_folds : tuple of str
+        Official folds of each side, as published.
+    train_clips, search_val_clips, test_clips : int
+        Number of clips in each role.
+    """
+
+    name: str
+    licence: str = "unknown"
+    source: str = ""
+    train_folds: tuple[str, ...] = ()
+    test_folds: tuple[str, ...] = ()
+    train_clips: int = Field(default=0, ge=0)
+    search_val_clips: int = Field(default=0, ge=0)
+    test_clips: int = Field(default=0, ge=0)
+
+
+class ModelCard(Config):
+    """Everything that a reader of ``NAME.onnx`` needs to know, stored as ``NAME.json``.
+
+    Attributes
+    ----------
+    format : str
+        Kind and version of the file.
+    name : str
+        Name of the model; its files are called ``NAME.onnx`` and ``NAME.json``.
+    labels : tuple of str
+        Scenes in the order of the network's outputs; nothing else defines that order.
+    frontend : FrontEnd
+        Settings of the log-mel features that the network expects.
+    genotype : str
+        Text form of the architecture.
+    macs, params, bytes : int
+        Multiply-accumulates for one clip, parameters, and size of the ONNX file.
+    sha256 : str
+        Hexadecimal SHA-256 of the ONNX file.
+    results : dict
+        Measures on the test clips, such as ``accuracy`` and ``macro_f1`` (0 to 1).
+    data : CardData
+        The recordings behind `results`.
+    created_with : str
+        Program and version that wrote the card.
+    """
+
+    format: Literal["asc-nas/card/1"] = FORMAT
+    name: str
+    labels: tuple[str, ...] = Field(min_length=1)
+    frontend: FrontEnd
+    genotype: str
+    macs: int = Field(ge=0)
+    params: int = Field(ge=0)
+    bytes: int = Field(gt=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    results: dict[str, Any]
+    data: CardData
+    created_with: str = f"asc-nas {__version__}"
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_file_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+            raise ValueError("use letters, digits and . _ + - only, as it names the files")
+        return name
+
+    @field_validator("labels")
+    @classmethod
+    def _are_distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) != len(labels):
+            raise ValueError("a label stands twice")
+        return labels
+
+    def write(self, path: Path) -> None:
+        """Write the card as JSON, atomically."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a card.
+
+        Raises
+        ------
+        AscNasError
+            If the file is missing, is not a card, was written by a newer version, or has a key
+            missing, unknown or wrong.
+        """
+        try:
+            values = read_json(path, FORMAT)
+        except AscNasError as error:
+            raise AscNasError(_why_not_a_card(path) or str(error)) from error
+        try:
+            return cls.parse(values, str(path))
+        except UsageError as error:  # the file is at fault, not the call
+            raise AscNasError(str(error)) from error
+
+
+def _why_not_a_card(path: Path) -> str | None:
+    """Explain a JSON object with a format other than ours; None if it is not even that."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = str(value.get("format", "")) if isinstance(value, dict) else ""
+    family, _, version = found.rpartition("/")
+    if family == _FAMILY and version.isdigit() and int(version) > int(_VERSION):
+        return f"{path}: this card ('{found}') was written by a newer asc-nas; update asc-nas."
+    return f"{path}: not the card of an asc-nas model (expected the format '{FORMAT}')."

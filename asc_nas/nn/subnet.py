@@ -1,0 +1,136 @@
+"""The stand-alone network: plain torch layers built from a `NetSpec`."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asc_nas.nn.elastic import BN_EPSILON, BN_MOMENTUM
+from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec
+
+
+class InputNorm(nn.Module):
+    """Standardise each mel band with fixed statistics of the training clips.
+
+    It stands inside the network, so that an exported model takes the front end's output as it is.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, 1, mels, 1))
+        self.register_buffer("scale", torch.ones(1, 1, mels, 1))
+
+    def set_statistics(self, mean: Tensor, std: Tensor) -> None:
+        """Take mean and standard deviation per mel band, each (mels,), in dB."""
+        self.mean.copy_(mean.reshape(1, 1, -1, 1))
+        self.scale.copy_(1 / std.clamp(min=1e-3).reshape(1, 1, -1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (n, 1, mels, frames) in dB to zero mean and unit deviation per band."""
+        return (x - self.mean) * self.scale
+
+
+def conv_layer(spec: ConvSpec) -> nn.Conv2d:
+    """Return the plain convolution of `spec`."""
+    return nn.Conv2d(
+        spec.in_channels,
+        spec.out_channels,
+        spec.kernel,
+        spec.stride,
+        spec.padding,
+        groups=spec.groups,
+        bias=False,
+    )
+
+
+def norm_layer(channels: int) -> nn.BatchNorm2d:
+    """Return the batch norm used everywhere."""
+    return nn.BatchNorm2d(channels, eps=BN_EPSILON, momentum=BN_MOMENTUM)
+
+
+class ConvNorm(nn.Module):
+    """Convolution and batch norm."""
+
+    def __init__(self, spec: ConvSpec) -> None:
+        super().__init__()
+        self.conv = conv_layer(spec)
+        self.norm = norm_layer(spec.out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, in, frequency, time) to (n, out, frequency, time)."""
+        return self.norm(self.conv(x))
+
+
+class InvertedResidual(nn.Module):
+    """MobileNetV2's block with one or several depthwise kernels, see `BlockSpec`."""
+
+    def __init__(self, spec: BlockSpec) -> None:
+        super().__init__()
+        self.expand = ConvNorm(spec.expand) if spec.expand else None
+        self.depthwise = nn.ModuleList(conv_layer(conv) for conv in spec.depthwise)
+        self.depthwise_norm = norm_layer(spec.hidden_channels)
+        self.project = ConvNorm(spec.project)
+        self.spec = spec
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, in, frequency, time) to (n, out, frequency / stride, time / stride)."""
+        hidden = x if self.expand is None else F.relu(self.expand(x))
+        paths = [conv(hidden) for conv in self.depthwise]
+        hidden = F.relu(self.depthwise_norm(sum_paths(paths)))
+        return join_shortcut(x, self.project(hidden), self.spec)
+
+
+def sum_paths(paths: list[Tensor]) -> Tensor:
+    """Sum the outputs of the active kernels."""
+    total = paths[0]
+    for path in paths[1:]:
+        total = total + path
+    return total
+
+
+def join_shortcut(x: Tensor, out: Tensor, spec: BlockSpec) -> Tensor:
+    """Add the block's input (average-pooled where it strides) and apply its last activation."""
+    if spec.shortcut:
+        if spec.stride != (1, 1):
+            x = F.avg_pool2d(x, spec.stride, ceil_mode=True, count_include_pad=False)
+        out = out + x
+    return F.relu(out) if spec.activation_after_sum else out
+
+
+class SubNet(nn.Module):
+    """One network: log-mel in dB to logits.
+
+    Parameters
+    ----------
+    spec : NetSpec
+    """
+
+    def __init__(self, spec: NetSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.input_norm = InputNorm(spec.input_size[0])
+        self.stem = nn.ModuleList(ConvNorm(conv) for conv in spec.stem)
+        self.blocks = nn.ModuleDict(
+            {str(i): InvertedResidual(b) for i, b in enumerate(spec.blocks) if b is not None}
+        )
+        self.head = ConvNorm(spec.head)
+        linear = spec.classifier
+        self.classifier = nn.Linear(linear.in_features, linear.out_features) if linear else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (n, 1, mels, frames) in dB to logits (n, classes)."""
+        x = self.input_norm(x)
+        for conv in self.stem:
+            x = F.relu(conv(x))
+        for block in self.blocks.values():
+            x = block(x)
+        return pool_and_classify(self.head(x), self.classifier)
+
+
+def pool_and_classify(x: Tensor, classifier: nn.Module | None) -> Tensor:
+    """Pool the head's output over frequency and time and, if there is one, apply the classifier."""
+    if classifier is None:
+        return x.mean((2, 3))
+    return classifier(F.relu(x).mean((2, 3)))

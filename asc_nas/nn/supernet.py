@@ -1,0 +1,185 @@
+"""The weight-sharing supernet: every network of a search space in one set of weights."""
+
+from functools import lru_cache
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asc_nas.nn.elastic import ElasticBatchNorm2d, ElasticConv2d
+from asc_nas.nn.subnet import (
+    ConvNorm,
+    InputNorm,
+    InvertedResidual,
+    SubNet,
+    join_shortcut,
+    pool_and_classify,
+    sum_paths,
+)
+from asc_nas.space.genotype import Genotype, Kernel
+from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape, resolve
+from asc_nas.space.search_space import SearchSpace
+from asc_nas.space.skeleton import Skeleton
+
+
+class ElasticConvNorm(nn.Module):
+    """Elastic convolution and batch norm."""
+
+    def __init__(self, spec: ConvSpec) -> None:
+        super().__init__()
+        self.conv = ElasticConv2d(spec)
+        self.norm = ElasticBatchNorm2d(spec.out_channels)
+
+    def forward(self, x: Tensor, spec: ConvSpec) -> Tensor:
+        """Map (n, in, frequency, time) to (n, out, frequency, time)."""
+        return self.norm(self.conv(x, spec))
+
+    @torch.no_grad()
+    def copy_to(self, target: ConvNorm, spec: ConvSpec) -> None:
+        """Copy the slice of `spec` into a plain layer."""
+        target.conv.weight.copy_(self.conv.sliced(spec))
+        copy_norm(self.norm, target.norm)
+
+
+@torch.no_grad()
+def copy_norm(source: ElasticBatchNorm2d, target: nn.BatchNorm2d) -> None:
+    """Copy the leading channels of an elastic batch norm into a plain one."""
+    for name, value in source.sliced(target.num_features).items():
+        getattr(target, name).copy_(value)
+
+
+class ElasticInvertedResidual(nn.Module):
+    """All candidates of one block.
+
+    One depthwise weight per kernel (MixPath: their outputs are summed) and one batch norm after the
+    sum per number of active kernels (shadow batch norms, Chu et al., arXiv 2001.05887, section 3).
+    Expansion and width are slices of the pointwise weights.
+    """
+
+    def __init__(self, largest: BlockSpec, kernels: tuple[Kernel, ...], max_paths: int) -> None:
+        super().__init__()
+        self.expand = ElasticConvNorm(largest.expand) if largest.expand else None
+        hidden = largest.hidden_channels
+        self.depthwise = nn.ModuleDict()
+        for k in kernels:
+            extent = (k.frequency, k.time)
+            spec = ConvSpec(hidden, hidden, extent, largest.stride, hidden, (0, 0))
+            self.depthwise[_kernel_key(extent)] = ElasticConv2d(spec)
+        self.shadow_norms = nn.ModuleList(ElasticBatchNorm2d(hidden) for _ in range(max_paths))
+        self.project = ElasticConvNorm(largest.project)
+
+    def kernel(self, conv: ConvSpec) -> ElasticConv2d:
+        """Return the weights of one depthwise kernel."""
+        return cast(ElasticConv2d, self.depthwise[_kernel_key(conv.kernel)])
+
+    def depthwise_norm(self, spec: BlockSpec) -> ElasticBatchNorm2d:
+        """Return the batch norm for the number of active kernels of `spec`."""
+        return cast(ElasticBatchNorm2d, self.shadow_norms[len(spec.depthwise) - 1])
+
+    def forward(self, x: Tensor, spec: BlockSpec) -> Tensor:
+        """Map (n, in, frequency, time) to (n, out, frequency / stride, time / stride)."""
+        if spec.expand is None:
+            hidden = x
+        else:
+            assert self.expand is not None
+            hidden = F.relu(self.expand(x, spec.expand))
+        paths = [self.kernel(conv)(hidden, conv) for conv in spec.depthwise]
+        hidden = F.relu(self.depthwise_norm(spec)(sum_paths(paths)))
+        return join_shortcut(x, self.project(hidden, spec.project), spec)
+
+    @torch.no_grad()
+    def copy_to(self, target: InvertedResidual, spec: BlockSpec) -> None:
+        """Copy the slices of `spec` into a plain block."""
+        if spec.expand is not None and self.expand is not None and target.expand is not None:
+            self.expand.copy_to(target.expand, spec.expand)
+        for conv, plain in zip(spec.depthwise, target.depthwise, strict=True):
+            cast(nn.Conv2d, plain).weight.copy_(self.kernel(conv).sliced(conv))
+        copy_norm(self.depthwise_norm(spec), target.depthwise_norm)
+        self.project.copy_to(target.project, spec.project)
+
+
+def _kernel_key(extent: Shape) -> str:
+    return f"{extent[0]}x{extent[1]}"
+
+
+class Supernet(nn.Module):
+    """Shared weights of all genotypes of `space` on `skeleton`.
+
+    ``supernet(x, genotype)`` keeps no state between calls but the batch norms' running statistics.
+
+    Parameters
+    ----------
+    space, skeleton
+        What can be chosen, and what is common.
+    input_size : (mels, frames)
+    num_classes : int
+    """
+
+    def __init__(
+        self, space: SearchSpace, skeleton: Skeleton, input_size: Shape, num_classes: int
+    ) -> None:
+        super().__init__()
+        self.space = space
+        self._resolve = lru_cache(maxsize=4096)(
+            lambda genotype: resolve(genotype, skeleton, input_size, num_classes)
+        )
+        largest = self.spec(space.largest())
+        self.input_norm = InputNorm(input_size[0])
+        self.stem = nn.ModuleList(ConvNorm(conv) for conv in largest.stem)
+        self.blocks = nn.ModuleDict(
+            {
+                str(i): ElasticInvertedResidual(block, space.kernels(i), space.max_paths(i))
+                for i, block in enumerate(largest.blocks)
+                if block is not None
+            }
+        )
+        self.head = ElasticConvNorm(largest.head)
+        linear = largest.classifier
+        self.classifier = nn.Linear(linear.in_features, linear.out_features) if linear else None
+
+    def spec(self, genotype: Genotype) -> NetSpec:
+        """Return the layers of `genotype`."""
+        return self._resolve(genotype)
+
+    def forward(self, x: Tensor, genotype: Genotype) -> Tensor:
+        """Map x (n, 1, mels, frames) in dB to the logits (n, classes) of `genotype`."""
+        spec = self.spec(genotype)
+        x = self.input_norm(x)
+        for conv in self.stem:
+            x = F.relu(conv(x))
+        for i, block in enumerate(spec.blocks):
+            if block is not None:
+                x = self.blocks[str(i)](x, block)
+        return pool_and_classify(self.head(x, spec.head), self.classifier)
+
+    @torch.no_grad()
+    def extract(self, genotype: Genotype) -> SubNet:
+        """Return the stand-alone network of `genotype`, with copies of its weights."""
+        spec = self.spec(genotype)
+        network = SubNet(spec)
+        network.input_norm.load_state_dict(self.input_norm.state_dict())
+        network.stem.load_state_dict(self.stem.state_dict())
+        for i, block in enumerate(spec.blocks):
+            if block is not None:
+                source = cast(ElasticInvertedResidual, self.blocks[str(i)])
+                source.copy_to(cast(InvertedResidual, network.blocks[str(i)]), block)
+        self.head.copy_to(network.head, spec.head)
+        if self.classifier is not None and network.classifier is not None:
+            network.classifier.load_state_dict(self.classifier.state_dict())
+        return network.train(self.training)
+
+
+def init_weights(module: nn.Module, generator: torch.Generator) -> None:
+    """Initialise every weight from `generator`: He normal for convolutions."""
+    for name, parameter in module.named_parameters():
+        if parameter.dim() == 4:
+            nn.init.kaiming_normal_(
+                parameter, mode="fan_in", nonlinearity="relu", generator=generator
+            )
+        elif parameter.dim() == 2:
+            nn.init.normal_(parameter, 0.0, 0.01, generator=generator)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        else:
+            nn.init.ones_(parameter)

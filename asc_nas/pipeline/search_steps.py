@@ -1,0 +1,134 @@
+"""Supernet training and search, from features to the Pareto set."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+
+from asc_nas.errors import AscNasError
+from asc_nas.files import fingerprint, read_json, sha256, write_json
+from asc_nas.nn.supernet import init_weights
+from asc_nas.pipeline.context import Context
+from asc_nas.randomness import derived_seed
+from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
+from asc_nas.search.feasibility import require_feasible
+from asc_nas.search.history import read_history, write_history
+from asc_nas.search.nsga2 import CostOf, nsga2
+from asc_nas.search.objectives import Evaluation
+from asc_nas.search.pareto import FORMAT, pareto_document, pareto_set
+from asc_nas.space.genotype import Genotype
+from asc_nas.training import checkpoint
+from asc_nas.training.loop import Progress
+from asc_nas.training.supernet_trainer import train_supernet
+
+
+def check_feasible(context: Context) -> None:
+    """Raise UsageError if no genotype of the space meets the limits of the search."""
+    require_feasible(context.config.search_space(), context.cost, context.config.search.limits)
+
+
+def supernet_step(context: Context, progress: Progress | None = None) -> None:
+    """Train the supernet unless that is done; goes on from a saved state."""
+    paths, config = context.paths, context.config
+    if paths.supernet.exists():
+        return
+    examples = context.examples("train")
+    supernet = context.new_supernet()
+    init_weights(supernet, torch.Generator().manual_seed(derived_seed(config.seed, "supernet")))
+    supernet.input_norm.set_statistics(*examples.mel_statistics())
+    log = train_supernet(
+        supernet,
+        examples,
+        config.supernet,
+        seed=config.seed,
+        state_file=paths.supernet_state,
+        progress=progress,
+    )
+    write_json(paths.supernet_log, {"format": "asc-nas/log/1", "epochs": log})
+    checkpoint.save(paths.supernet, supernet, {})
+    paths.supernet_state.unlink(missing_ok=True)
+
+
+def search_step(context: Context, progress: Progress | None = None) -> list[Evaluation]:
+    """Search the trained supernet unless that is done; goes on from the last generation.
+
+    Writes the history after every generation and the Pareto set at the end, and returns the set.
+    """
+    paths, search = context.paths, context.config.search
+    if paths.pareto.exists():
+        return read_pareto(context)
+    belongs_to = evaluation_scope(context)
+    evaluate = CachedEvaluator(supernet_evaluator(context), read_history(paths.history, belongs_to))
+    generations: list[list[Evaluation]] = []
+    known = len(evaluate.known)
+
+    def on_generation(number: int, evaluations: list[Evaluation]) -> None:
+        generations.append(evaluations)
+        if len(evaluate.known) > known or number == search.generations:
+            write_history(paths.history, generations, belongs_to)
+        best = max(e.macro_f1 for e in evaluate.known.values())
+        if progress is not None:
+            progress(number, search.generations, f"best macro-F1 {best:.3f}")
+
+    nsga2(
+        context.config.search_space(),
+        evaluate,
+        cached_cost(context),
+        search,
+        seed=derived_seed(context.config.seed, "search"),
+        on_generation=on_generation,
+    )
+    evaluated = [evaluation for generation in generations for evaluation in generation]
+    members = pareto_set(evaluated, search.objectives)
+    write_json(paths.pareto, pareto_document(members))
+    return members
+
+
+def evaluation_scope(context: Context) -> dict[str, str]:
+    """Return what a score depends on: the supernet's hash and the id of the search-val split."""
+    roles = [[clip.key, clip.role] for clip in context.manifest.clips]
+    return {"supernet": sha256(context.paths.supernet), "split": fingerprint(roles)}
+
+
+def supernet_evaluator(context: Context) -> SupernetEvaluator:
+    """Return the evaluator of the trained supernet.
+
+    Raises
+    ------
+    AscNasError
+        If the supernet is not trained, or was trained for another space.
+    """
+    supernet = context.new_supernet()
+    checkpoint.load(context.paths.supernet, supernet)
+    return SupernetEvaluator(
+        supernet.eval(), context.examples("train"), context.examples("search_val"), context.cost
+    )
+
+
+def cached_cost(context: Context) -> CostOf:
+    """Return `context.cost` that remembers."""
+    remembered: Callable[[Genotype], object] = lru_cache(maxsize=None)(context.cost)
+    return remembered  # type: ignore[return-value]
+
+
+def read_pareto(context: Context) -> list[Evaluation]:
+    """Return the members of ``search/pareto.json`` in its order (position is the member's id).
+
+    Raises
+    ------
+    AscNasError
+        If there is none yet.
+    """
+    if not context.paths.pareto.exists():
+        raise AscNasError(f"{context.paths.root}: no Pareto set yet; run 'asc-nas search' first.")
+    rows = read_json(context.paths.pareto, FORMAT)["members"]
+    known = {
+        str(e.genotype): e for e in read_history(context.paths.history, evaluation_scope(context))
+    }
+    try:
+        return [known[row["genotype"]] for row in rows]
+    except KeyError as error:
+        raise AscNasError(
+            f"{context.paths.pareto}: does not belong to this run's search history; delete it and "
+            "run 'asc-nas search' again."
+        ) from error

@@ -1,0 +1,64 @@
+"""The run directory: where every step reads and writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run.
+
+    ``config.yaml``, ``data/manifest.parquet``, ``features/``, ``supernet/``, ``search/``,
+    ``retrain/ID/`` and ``models/``.
+    """
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The settings the run was made with."""
+        return self.root / "config.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        """The clips with their roles."""
+        return self.root / "data" / "manifest.parquet"
+
+    @property
+    def features(self) -> Path:
+        """The feature store."""
+        return self.root / "features"
+
+    @property
+    def supernet(self) -> Path:
+        """Trained supernet weights."""
+        return self.root / "supernet" / "supernet.safetensors"
+
+    @property
+    def supernet_state(self) -> Path:
+        """State of an unfinished supernet training."""
+        return self.root / "supernet" / "state.safetensors"
+
+    @property
+    def supernet_log(self) -> Path:
+        """Training curve of the supernet."""
+        return self.root / "supernet" / "log.json"
+
+    @property
+    def history(self) -> Path:
+        """Everything the search evaluated."""
+        return self.root / "search" / "history.parquet"
+
+    @property
+    def pareto(self) -> Path:
+        """The Pareto set."""
+        return self.root / "search" / "pareto.json"
+
+    def retrain(self, network: str) -> Path:
+        """The folder of one retrained network."""
+        return self.root / "retrain" / network
+
+    @property
+    def models(self) -> Path:
+        """Exported models with their cards."""
+        return self.root / "models"

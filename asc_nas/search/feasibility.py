@@ -1,0 +1,56 @@
+"""Whether any genotype of a space meets the limits, asked before hours are spent."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from asc_nas.cost.counts import Cost
+from asc_nas.errors import UsageError
+from asc_nas.search.objectives import Limits
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.search_space import SearchSpace
+
+
+def require_feasible(
+    space: SearchSpace, cost_of: Callable[[Genotype], Cost], limits: Limits
+) -> Genotype:
+    """Return a genotype that meets `limits`, found by coordinate descent on the excess.
+
+    Raises
+    ------
+    UsageError
+        If there is none: names the bound, its value, and the smallest value in the space.
+    """
+
+    def excess(vector: np.ndarray) -> float:
+        values = limits.excess(cost_of(space.decode(vector))).values()
+        return max(values, default=0.0)
+
+    def descend(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        best, before = excess(vector), np.inf
+        while best < before and best > 0:
+            before = best
+            for block, size in enumerate(space.sizes):
+                for choice in range(size):
+                    trial = vector.copy()
+                    trial[block] = choice
+                    value = excess(trial)
+                    if value < best:
+                        best, vector = value, trial
+        return best, vector
+
+    rng = np.random.default_rng(0)
+    starts = [np.zeros(len(space), dtype=np.int64)]
+    starts += [space.encode(space.sample(rng)) for _ in range(4)]
+    best, vector = min((descend(start) for start in starts), key=lambda found: found[0])
+    genotype = space.decode(vector)
+    if best > 0:
+        missed = limits.excess(cost_of(genotype))
+        name = max(missed, key=lambda key: missed[key])
+        bound = getattr(limits, name)
+        raise UsageError(
+            f"search.limits.{name}: no genotype of this space comes below {bound:g}; the smallest "
+            f"found ({genotype}) has {bound * (1 + missed[name]):.0f}. Raise the limit, or give "
+            "the space smaller expansions, widths or skip."
+        )
+    return genotype

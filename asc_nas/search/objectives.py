@@ -1,0 +1,94 @@
+"""Objectives and limits as data: name, sense, weight; signs are applied in one place."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import PositiveFloat, PositiveInt, field_validator
+
+from asc_nas.config import Config
+from asc_nas.cost.counts import Cost
+from asc_nas.errors import closest
+from asc_nas.space.genotype import Genotype
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One genotype judged with the supernet's weights on search-val, and its cost."""
+
+    genotype: Genotype
+    macro_f1: float
+    accuracy: float
+    log_loss: float
+    macs: int
+    params: int
+
+    def row(self) -> dict[str, Any]:
+        """Return plain values, the genotype in its text form."""
+        return asdict(self) | {"genotype": str(self.genotype)}
+
+
+MEASURES = ("macro_f1", "accuracy", "log_loss", "macs", "params")
+
+
+class Objective(Config):
+    """One thing to optimise: a measure of `Evaluation`, its sense and its weight."""
+
+    name: str
+    sense: Literal["max", "min"]
+    weight: PositiveFloat = 1.0
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if name not in MEASURES:
+            raise ValueError(f"no such objective.{closest(name, MEASURES)} Known: {MEASURES}")
+        return name
+
+
+DEFAULT_OBJECTIVES = (
+    Objective(name="macro_f1", sense="max"),
+    Objective(name="macs", sense="min"),
+)
+
+
+def to_minimise(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> np.ndarray:
+    """Return the objective values as an array (evaluations, objectives) to be minimised."""
+    signs = [-1.0 if objective.sense == "max" else 1.0 for objective in objectives]
+    values = [[getattr(e, objective.name) for objective in objectives] for e in evaluations]
+    return np.array(values, dtype=np.float64).reshape(len(values), len(objectives)) * signs
+
+
+class Limits(Config):
+    """Upper bounds on cost; None is no bound.
+
+    Attributes
+    ----------
+    max_macs : int, MACs per example
+    max_macs_per_second : float, MACs per second of audio (DCASE Task 1: 30e6)
+    max_params : int
+    max_param_bytes : int, parameters times `bytes_per_param` (DCASE Task 1: 128 kB)
+    bytes_per_param : int, 4 for float32, 1 for int8
+    """
+
+    max_macs: PositiveInt | None = None
+    max_macs_per_second: PositiveFloat | None = None
+    max_params: PositiveInt | None = None
+    max_param_bytes: PositiveInt | None = None
+    bytes_per_param: PositiveInt = 4
+
+    def excess(self, cost: Cost) -> dict[str, float]:
+        """Return, per bound in force, how far the cost lies above it as a share (<= 0 is met)."""
+        used = {
+            "max_macs": float(cost.macs),
+            "max_macs_per_second": cost.macs_per_second,
+            "max_params": float(cost.params),
+            "max_param_bytes": float(cost.param_bytes(self.bytes_per_param)),
+        }
+        bounds = {name: getattr(self, name) for name in used}
+        return {name: used[name] / bound - 1 for name, bound in bounds.items() if bound is not None}
+
+    def met_by(self, cost: Cost) -> bool:
+        """Whether every bound holds."""
+        return all(value <= 0 for value in self.excess(cost).values())

@@ -1,0 +1,75 @@
+"""The Pareto set of what was evaluated, and its hypervolume."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from pymoo.indicators.hv import HV
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+from asc_nas.search.objectives import Evaluation, Objective, to_minimise
+
+FORMAT = "asc-nas/pareto/1"
+
+
+def pareto_set(
+    evaluations: Iterable[Evaluation], objectives: Sequence[Objective]
+) -> list[Evaluation]:
+    """Return the evaluations that none other dominates, by rising MACs, each trade-off once.
+
+    Of several genotypes with equal objectives, the one with the first text form stays.
+    """
+    unique = sorted(set(evaluations), key=lambda e: (e.macs, -e.macro_f1, str(e.genotype)))
+    if not unique:
+        return []
+    values = to_minimise(unique, objectives)
+    front = NonDominatedSorting().do(values, only_non_dominated_front=True)
+    members: dict[tuple[float, ...], Evaluation] = {}
+    for i in sorted(front):
+        members.setdefault(tuple(values[i]), unique[i])
+    return list(members.values())
+
+
+def pareto_document(members: Sequence[Evaluation]) -> dict[str, Any]:
+    """Return the content of ``search/pareto.json``."""
+    rows = [
+        {
+            "id": i,
+            "genotype": str(member.genotype),
+            "macro_f1": member.macro_f1,
+            "macs": member.macs,
+            "params": member.params,
+            "latency_ms": None,
+        }
+        for i, member in enumerate(members)
+    ]
+    return {"format": FORMAT, "members": rows}
+
+
+def hypervolume(
+    evaluations: Sequence[Evaluation],
+    objectives: Sequence[Objective],
+    ideal: dict[str, float],
+    nadir: dict[str, float],
+) -> float:
+    """Return the share (0 to 1) of the box between `ideal` and `nadir` that is dominated.
+
+    Parameters
+    ----------
+    ideal, nadir : best and worst value of each objective, in its own unit
+    """
+    if not evaluations:
+        return 0.0
+    low = np.array([ideal[o.name] * (-1 if o.sense == "max" else 1) for o in objectives])
+    high = np.array([nadir[o.name] * (-1 if o.sense == "max" else 1) for o in objectives])
+    values = (to_minimise(evaluations, objectives) - low) / (high - low)
+    return float(HV(ref_point=np.ones(len(objectives)))(values))
+
+
+def choose(members: Sequence[Evaluation], count: int) -> list[int]:
+    """Return the ids of `count` members spread evenly over the front, both ends included."""
+    count = min(count, len(members))
+    if count <= 1:
+        return [len(members) - 1][:count]
+    places = np.linspace(0, len(members) - 1, count)
+    return sorted({round(place) for place in places})

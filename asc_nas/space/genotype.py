@@ -1,0 +1,129 @@
+"""Genotype: one network of the search space, as a short, stable, readable text.
+
+``t5e2w1 f3+t7e2w0.75 skip`` is three blocks: a 1 x 5 depthwise kernel along time with expansion 2
+and full width; a 3 x 1 kernel along frequency and a 1 x 7 kernel along time, summed, at three
+quarters of the width; and a block that is left out. `s3` is a 3 x 3 square kernel.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asc_nas.errors import UsageError
+
+_KERNEL = re.compile(r"([tfs])(\d+)")
+_BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d+(?:\.\d+)?)w(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, order=True)
+class Kernel:
+    """Extent of a depthwise kernel in (frequency, time), odd numbers of bins and frames."""
+
+    frequency: int
+    time: int
+
+    def __post_init__(self) -> None:
+        extents = (self.frequency, self.time)
+        if any(e < 1 or e % 2 == 0 for e in extents) or extents == (1, 1):
+            raise UsageError(f"kernel {extents}: extents are odd numbers, at least one above 1.")
+        if 1 not in extents and self.frequency != self.time:
+            raise UsageError(f"kernel {extents}: use 1 x k, k x 1 or k x k.")
+
+    @classmethod
+    def parse(cls, text: str) -> "Kernel":
+        """Read ``t5`` (1 x 5 along time), ``f5`` (5 x 1 along frequency) or ``s5`` (5 x 5)."""
+        match = _KERNEL.fullmatch(text)
+        if match is None:
+            raise UsageError(f"kernel '{text}': write t5, f5 or s5 (time, frequency, square).")
+        size = int(match[2])
+        return {"t": cls(1, size), "f": cls(size, 1), "s": cls(size, size)}[match[1]]
+
+    def __str__(self) -> str:
+        if self.frequency == 1:
+            return f"t{self.time}"
+        return f"f{self.frequency}" if self.time == 1 else f"s{self.time}"
+
+
+@dataclass(frozen=True, order=True)
+class BlockGene:
+    """What one inverted-residual block does.
+
+    Attributes
+    ----------
+    kernels : tuple of Kernel
+        Depthwise kernels whose outputs are summed, sorted; empty means that the block is skipped.
+    expansion : float
+        Hidden channels as a multiple of the input channels.
+    width : float
+        Output channels as a multiple of the skeleton's.
+    """
+
+    kernels: tuple[Kernel, ...]
+    expansion: float = 1.0
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        kernels = tuple(sorted(self.kernels))
+        if len(set(kernels)) != len(kernels):
+            raise UsageError(f"block '{self}': a kernel stands twice.")
+        if self.expansion < 1 or not 0 < self.width <= 1:
+            raise UsageError(f"block '{self}': expansion is at least 1, width in (0, 1].")
+        object.__setattr__(self, "kernels", kernels)
+        if not kernels:
+            object.__setattr__(self, "expansion", 1.0)
+            object.__setattr__(self, "width", 1.0)
+
+    @property
+    def is_skip(self) -> bool:
+        """Whether the block passes its input on."""
+        return not self.kernels
+
+    @classmethod
+    def parse(cls, text: str) -> "BlockGene":
+        """Read ``t5e2w1``, ``f3+t7e2w0.75`` or ``skip``."""
+        if text == "skip":
+            return SKIP
+        match = _BLOCK.fullmatch(text)
+        if match is None:
+            raise UsageError(f"block '{text}': write it as in t5e2w1, f3+t7e2w0.75 or skip.")
+        kernels = tuple(Kernel.parse(kernel) for kernel in match[1].split("+"))
+        return cls(kernels, float(match[2]), float(match[3]))
+
+    def __str__(self) -> str:
+        if self.is_skip:
+            return "skip"
+        kernels = "+".join(str(kernel) for kernel in self.kernels)
+        return f"{kernels}e{self.expansion:g}w{self.width:g}"
+
+
+SKIP = BlockGene(())
+
+
+@dataclass(frozen=True, order=True)
+class Genotype:
+    """One network: a gene per block."""
+
+    blocks: tuple[BlockGene, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Genotype":
+        """Read the text form: block genes separated by blanks.
+
+        Raises
+        ------
+        UsageError
+            If a gene is not well formed.
+        """
+        genes = tuple(BlockGene.parse(part) for part in text.split())
+        if not genes:
+            raise UsageError("a genotype needs at least one block, as in 't5e2w1 f5e2w1'.")
+        return cls(genes)
+
+    def __str__(self) -> str:
+        return " ".join(str(gene) for gene in self.blocks)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __iter__(self) -> Iterator[BlockGene]:
+        return iter(self.blocks)

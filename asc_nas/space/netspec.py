@@ -1,0 +1,194 @@
+"""The only place that computes layer shapes.
+
+`resolve` turns a genotype into a list of layers; costs, the stand-alone network, its export and the
+supernet all read that list, so the topology is written once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asc_nas.errors import UsageError
+from asc_nas.space.genotype import BlockGene, Genotype
+from asc_nas.space.skeleton import BlockPlan, Skeleton
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ConvSpec:
+    """A bias-free convolution followed by batch norm, "same" padded.
+
+    Attributes
+    ----------
+    kernel, stride : (frequency, time)
+    groups : int
+        1, or the number of channels (depthwise).
+    out_size : (frequency, time)
+        Size of the output map.
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: Shape
+    stride: Shape
+    groups: int
+    out_size: Shape
+
+    @property
+    def padding(self) -> Shape:
+        """Zeros added on each side, (frequency, time)."""
+        return self.kernel[0] // 2, self.kernel[1] // 2
+
+
+@dataclass(frozen=True)
+class LinearSpec:
+    """A fully connected layer with bias."""
+
+    in_features: int
+    out_features: int
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """An inverted-residual block: expand (1 x 1), depthwise kernels summed, project (1 x 1).
+
+    The sum of the depthwise kernels passes one batch norm, chosen by how many kernels there are
+    (shadow batch norm, MixPath). `expand` is None at expansion 1. The shortcut exists where input
+    and output have the same number of channels, through average pooling where the block strides.
+    """
+
+    expand: ConvSpec | None
+    depthwise: tuple[ConvSpec, ...]
+    project: ConvSpec
+    shortcut: bool
+    activation_after_sum: bool
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the block's input."""
+        return (self.expand or self.depthwise[0]).in_channels
+
+    @property
+    def hidden_channels(self) -> int:
+        """Channels between expansion and projection."""
+        return self.depthwise[0].out_channels
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the block's output."""
+        return self.project.out_channels
+
+    @property
+    def stride(self) -> Shape:
+        """Stride of the depthwise kernels and of the shortcut's pooling."""
+        return self.depthwise[0].stride
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """A whole network.
+
+    Attributes
+    ----------
+    input_size : (mels, frames)
+    stem : convolutions, each with batch norm and ReLU
+    blocks : one per gene; None where the gene is skip
+    head : 1 x 1 convolution with batch norm (and ReLU if a classifier follows the pooling)
+    classifier : linear layer after global average pooling, or None
+    """
+
+    input_size: Shape
+    stem: tuple[ConvSpec, ...]
+    blocks: tuple[BlockSpec | None, ...]
+    head: ConvSpec
+    classifier: LinearSpec | None
+
+    def convolutions(self) -> Iterator[tuple[str, ConvSpec]]:
+        """Yield every convolution with a name that says its place and role."""
+        for i, conv in enumerate(self.stem):
+            yield f"stem.{i}", conv
+        for i, block in enumerate(self.blocks):
+            if block is None:
+                continue
+            if block.expand is not None:
+                yield f"blocks.{i}.expand", block.expand
+            for j, conv in enumerate(block.depthwise):
+                yield f"blocks.{i}.depthwise.{j}", conv
+            yield f"blocks.{i}.project", block.project
+        yield "head", self.head
+
+
+def resolve(genotype: Genotype, skeleton: Skeleton, input_size: Shape, num_classes: int) -> NetSpec:
+    """Return the layers of `genotype` on `skeleton` for an input of (mels, frames).
+
+    Raises
+    ------
+    UsageError
+        If the number of genes is not the skeleton's number of blocks, a gene skips a block that
+        cannot be left out, or the input is too small.
+    """
+    plans = skeleton.block_plans
+    if len(genotype) != len(plans):
+        raise UsageError(
+            f"the genotype '{genotype}' has {len(genotype)} blocks; the skeleton has {len(plans)}."
+        )
+    size, channels = input_size, 1
+    stem = []
+    for plan in skeleton.stem:
+        kernel = (plan.kernel, plan.kernel)
+        size = _strided(size, plan.stride)
+        stem.append(ConvSpec(channels, plan.channels, kernel, plan.stride, 1, size))
+        channels = plan.channels
+    blocks: list[BlockSpec | None] = []
+    for i, (gene, block_plan) in enumerate(zip(genotype, plans, strict=True)):
+        if gene.is_skip:
+            if not block_plan.may_skip:
+                raise UsageError(
+                    f"block {i} of '{genotype}' cannot be skipped: it strides or changes the width."
+                )
+            blocks.append(None)
+            continue
+        block = _resolve_block(gene, block_plan, channels, size, skeleton)
+        size, channels = block.project.out_size, block.out_channels
+        blocks.append(block)
+    if min(size) < 1:
+        raise UsageError(f"the input {input_size} is too small for this skeleton.")
+    head_channels = skeleton.head_channels or num_classes
+    head = ConvSpec(channels, head_channels, (1, 1), (1, 1), 1, size)
+    classifier = LinearSpec(head_channels, num_classes) if skeleton.head_channels else None
+    return NetSpec(input_size, tuple(stem), tuple(blocks), head, classifier)
+
+
+def _resolve_block(
+    gene: BlockGene, plan: BlockPlan, in_channels: int, size: Shape, skeleton: Skeleton
+) -> BlockSpec:
+    multiple = skeleton.channel_multiple
+    out = (
+        plan.out_channels if gene.width == 1 else _rounded(plan.out_channels * gene.width, multiple)
+    )
+    expands = gene.expansion != 1
+    hidden = _rounded(in_channels * gene.expansion, multiple) if expands else in_channels
+    out_size = _strided(size, plan.stride)
+    return BlockSpec(
+        expand=ConvSpec(in_channels, hidden, (1, 1), (1, 1), 1, size) if expands else None,
+        depthwise=tuple(
+            ConvSpec(hidden, hidden, (k.frequency, k.time), plan.stride, hidden, out_size)
+            for k in gene.kernels
+        ),
+        project=ConvSpec(hidden, out, (1, 1), (1, 1), 1, out_size),
+        shortcut=in_channels == out,
+        activation_after_sum=skeleton.activation_after_sum,
+    )
+
+
+def _rounded(channels: float, multiple: int) -> int:
+    """Round to the nearest multiple, at least one multiple, and never below 90 % of the value.
+
+    The rule of the MobileNet papers' code.
+    """
+    rounded = max(multiple, int(channels + multiple / 2) // multiple * multiple)
+    return rounded + multiple if rounded < 0.9 * channels else rounded
+
+
+def _strided(size: Shape, stride: Shape) -> Shape:
+    return -(-size[0] // stride[0]), -(-size[1] // stride[1])

@@ -1,0 +1,111 @@
+"""The skeleton: what all networks of a space have in common, as data.
+
+Stem convolutions, stages of blocks with their channels and strides, and the head. The named ones
+are YAML files in ``skeletons/``; a config gives a name or its own mapping.
+"""
+
+from importlib import resources
+from typing import Any
+
+import yaml
+from pydantic import PositiveInt, model_validator
+
+from asc_nas.config import Config
+from asc_nas.errors import UsageError, closest
+
+Stride = tuple[PositiveInt, PositiveInt]
+
+
+class StemConv(Config):
+    """A full convolution of the stem: square `kernel`, `stride` in (frequency, time)."""
+
+    channels: PositiveInt
+    kernel: PositiveInt = 3
+    stride: Stride = (2, 2)
+
+
+class Stage(Config):
+    """Blocks of one nominal output width; one (frequency, time) stride per block."""
+
+    channels: PositiveInt
+    strides: tuple[Stride, ...]
+
+
+class Skeleton(Config):
+    """Everything that is not searched.
+
+    Attributes
+    ----------
+    stem : tuple of StemConv
+    stages : tuple of Stage
+    head_channels : int or None
+        None: a 1 x 1 convolution to the classes, batch norm, global average pooling (CP-Mobile).
+        A number: a 1 x 1 convolution to that many features, pooling, a linear layer (MobileNetV2).
+    channel_multiple : int
+        Searched widths and hidden widths are rounded to a multiple of this.
+    activation_after_sum : bool
+        ReLU after the shortcut's sum (CP-Mobile) or a linear bottleneck (MobileNetV2).
+    """
+
+    stem: tuple[StemConv, ...]
+    stages: tuple[Stage, ...]
+    head_channels: PositiveInt | None = None
+    channel_multiple: PositiveInt = 8
+    activation_after_sum: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> "Skeleton":
+        if not self.stem or not self.stages:
+            raise ValueError("a skeleton needs at least one stem convolution and one stage")
+        return self
+
+    @property
+    def block_plans(self) -> tuple["BlockPlan", ...]:
+        """The blocks in order, with their nominal widths and strides."""
+        plans, before = [], self.stem[-1].channels
+        for stage in self.stages:
+            for stride in stage.strides:
+                plans.append(BlockPlan(before, stage.channels, stride))
+                before = stage.channels
+        return tuple(plans)
+
+
+class BlockPlan:
+    """Place of one block in the skeleton."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: Stride) -> None:
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.stride = stride
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether leaving the block out keeps shape and nominal width."""
+        return self.stride == (1, 1) and self.in_channels == self.out_channels
+
+
+def skeleton_names() -> list[str]:
+    """Return the names of the skeletons that come with the package."""
+    folder = resources.files("asc_nas.space") / "skeletons"
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name[0] not in "._")
+
+
+def skeleton_from(value: Any) -> Skeleton:
+    """Return a skeleton from its name, a mapping, or a skeleton.
+
+    Raises
+    ------
+    UsageError
+        If there is no skeleton of that name, or the mapping is not one.
+    """
+    if isinstance(value, Skeleton):
+        return value
+    if isinstance(value, str):
+        names = skeleton_names()
+        if value not in names:
+            raise UsageError(
+                f"skeleton: no '{value}'.{closest(value, names)} Known: {', '.join(names)}."
+            )
+        text = (resources.files("asc_nas.space") / "skeletons" / f"{value}.yaml").read_text("utf-8")
+        return Skeleton.parse(yaml.safe_load(text), f"skeleton '{value}'")
+    return Skeleton.parse(value, "skeleton")

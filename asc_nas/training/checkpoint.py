@@ -1,0 +1,72 @@
+"""Training state as safetensors: weights, optimiser moments, epoch and log in one file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from asc_nas.errors import AscNasError
+from asc_nas.files import atomic_path
+
+FORMAT = "asc-nas/weights/1"
+
+
+def save(
+    path: Path,
+    module: nn.Module,
+    meta: dict[str, Any],
+    optimizer: torch.optim.Optimizer | None = None,
+) -> None:
+    """Write weights, `meta` (plain data) and, if given, the optimiser's state, atomically."""
+    tensors = {f"model.{name}": value for name, value in module.state_dict().items()}
+    if optimizer is not None:
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+    # Plain layout, one copy each: a tensor in channels_last or shared storage cannot be stored.
+    tensors = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {"format": FORMAT, "meta": json.dumps(meta)})
+
+
+def load(
+    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> dict[str, Any]:
+    """Read weights (and the optimiser's state) into place and return the stored `meta`.
+
+    Raises
+    ------
+    AscNasError
+        If the file is missing, is not ours, or belongs to another network.
+    """
+    if not path.is_file():
+        raise AscNasError(f"{path}: no such weights.")
+    try:
+        with safe_open(path, "pt") as stored:
+            header = stored.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise AscNasError(f"{path}: expected '{FORMAT}', found {header.get('format')!r}.")
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise AscNasError(f"{path}: not readable as weights ({error}).") from error
+    weights = {
+        name.removeprefix("model."): value
+        for name, value in tensors.items()
+        if name.startswith("model.")
+    }
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise AscNasError(f"{path}: these weights belong to another network.") from error
+    if optimizer is not None:
+        state: dict[int, dict[str, Any]] = {}
+        for name, value in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, field = name.split(".")
+                state.setdefault(int(index), {})[field] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return json.loads(header["meta"])

@@ -1,0 +1,53 @@
+"""Training a fixed network from scratch, and its one test with the last epoch's weights."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asc_nas.data.dataset import Examples
+from asc_nas.nn.subnet import SubNet
+from asc_nas.nn.supernet import init_weights
+from asc_nas.randomness import derived_seed
+from asc_nas.space.netspec import NetSpec
+from asc_nas.training.loop import Progress, TrainConfig, fit, posteriors
+from asc_nas.training.metrics import Scores, score
+
+
+def train_network(
+    spec: NetSpec,
+    examples: Examples,
+    config: TrainConfig,
+    *,
+    seed: int,
+    state_file: Path,
+    progress: Progress | None = None,
+) -> tuple[SubNet, list[dict[str, Any]]]:
+    """Build the network of `spec`, train it from scratch and return it with its log."""
+    network = new_network(spec, seed)
+    network.input_norm.set_statistics(*examples.mel_statistics())
+    log = fit(
+        network,
+        lambda step: [network],
+        examples,
+        config,
+        seed=seed,
+        name="retrain",
+        state_file=state_file,
+        progress=progress,
+    )
+    return network, log
+
+
+def new_network(spec: NetSpec, seed: int) -> SubNet:
+    """Return a network with freshly drawn weights."""
+    network = SubNet(spec)
+    init_weights(network, torch.Generator().manual_seed(derived_seed(seed, "init")))
+    return network
+
+
+def evaluate(network: torch.nn.Module, examples: Examples) -> Scores:
+    """Score clip decisions; a clip's posterior is the mean over its channels."""
+    channel_posteriors = posteriors(network, examples).numpy()
+    clip_posteriors = examples.clip_posteriors(channel_posteriors)
+    return score(clip_posteriors, examples.clip_targets, examples.labels)

@@ -1,0 +1,108 @@
+"""Own recordings listed in a CSV or TSV file."""
+
+import csv
+import math
+from io import StringIO
+from pathlib import Path
+
+from asc_nas.data.manifest import Clip, Manifest
+from asc_nas.errors import AscNasError, closest
+from data_prep.datasets import READERS, Reader
+from data_prep.datasets.class_folders import channels_or_one
+
+REQUIRED = ("path", "label")
+OPTIONAL = ("fold", "group", "device", "start", "duration")
+
+
+def read_csv_table(table: Path) -> Manifest:
+    """Read a table with the columns path and label, and any of the optional ones.
+
+    Columns: ``path`` (relative to the table), ``label``, ``fold``, ``group`` (the path if absent or
+    empty), ``device``, ``start`` and ``duration`` in seconds. Others are ignored. Fields are
+    separated by tabs in a ``.tsv`` file, otherwise by commas (or by semicolons if the header has
+    no comma). Labels are sorted.
+
+    Raises
+    ------
+    AscNasError
+        With line and column, if a column or a value is missing, or a value is wrong.
+    """
+    if not table.is_file():
+        raise AscNasError(f"{table}: not a file; give the CSV or TSV file that lists the clips.")
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AscNasError(f"{table}: not UTF-8 text; save it as a UTF-8 CSV.") from error
+    if not text.strip():
+        raise AscNasError(f"{table}: the file is empty; give it a header with path and label.")
+    delimiter = _delimiter(table, text.partition("\n")[0])
+    rows = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    _check_columns(table, [name or "" for name in rows.fieldnames or ()])
+    clips = [_clip(table, rows.line_num, row) for row in rows]
+    if not clips:
+        raise AscNasError(f"{table}: lists no clips below its header.")
+    labels = tuple(sorted({clip.label for clip in clips}))
+    return Manifest(table.stem, table.resolve().parent, labels, tuple(clips))
+
+
+def _delimiter(table: Path, header: str) -> str:
+    if table.suffix.lower() in (".tsv", ".tab"):
+        return "\t"
+    return next((mark for mark in ",;\t" if mark in header), ",")
+
+
+def _check_columns(table: Path, columns: list[str]) -> None:
+    for name in REQUIRED:
+        if name not in columns:
+            hint = closest(name, columns)
+            raise AscNasError(
+                f"{table}, line 1: the column '{name}' is missing.{hint} "
+                f"Columns: {', '.join(columns)}."
+            )
+    for name in columns:
+        likely = closest(name, OPTIONAL) if name not in (*REQUIRED, *OPTIONAL) else ""
+        if likely and not any(known in columns for known in OPTIONAL if f"'{known}'" in likely):
+            raise AscNasError(f"{table}, line 1: unknown column '{name}'.{likely}")
+
+
+def _clip(table: Path, line: int, row: dict[str, str | None]) -> Clip:
+    values = {name: (row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
+    if None in row:
+        raise AscNasError(f"{table}, line {line}: more fields than the header has columns.")
+    for name in REQUIRED:
+        if not values[name]:
+            raise AscNasError(f"{table}, line {line}, column '{name}': the value is missing.")
+    path = table.resolve().parent / values["path"]
+    if not path.is_file():
+        raise AscNasError(f"{table}, line {line}, column 'path': no such file {values['path']}.")
+    return Clip(
+        path=Path(values["path"]).as_posix(),
+        label=values["label"],
+        fold=values["fold"],
+        group=values["group"] or values["path"],
+        device=values["device"],
+        channels=channels_or_one(path),
+        start=_seconds(table, line, "start", values["start"]),
+        duration=_seconds(table, line, "duration", values["duration"]),
+    )
+
+
+def _seconds(table: Path, line: int, column: str, text: str) -> float:
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise AscNasError(
+            f"{table}, line {line}, column '{column}': '{text}' is not a number of seconds."
+        )
+    return seconds
+
+
+READERS.register("csv")(
+    Reader(
+        read_csv_table,
+        f"own recordings in a CSV or TSV file: {', '.join(REQUIRED)}; optional "
+        f"{', '.join(OPTIONAL)}",
+    )
+)

@@ -1,0 +1,188 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import typer
+from torch import nn
+from typer.testing import CliRunner
+
+from asc_nas.audio.logmel import FrontEnd, log_mel
+from asc_nas.cli.classify import classify
+from asc_nas.deploy.card import CardData
+from asc_nas.deploy.classifier import Classifier
+from asc_nas.deploy.export import export_model
+from asc_nas.errors import AscNasError
+
+RATE = 8000
+FRONTEND = FrontEnd(
+    sample_rate=RATE, n_mels=8, win_length=256, hop_length=128, n_fft=256, seconds=0.5
+)
+LABELS = ("tram", "[bold]street", "park", "bus")
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        generator = torch.Generator().manual_seed(2)
+        nn.init.normal_(self.conv.weight, generator=generator)
+        nn.init.zeros_(self.conv.bias)
+
+    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
+        return self.conv((log_mel + 45) / 30).mean(dim=(2, 3))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    """Return a folder with a model in ``models`` and recordings in ``audio``."""
+    folder = tmp_path_factory.mktemp("work")
+    generator = np.random.default_rng(0)
+    export_model(
+        Net(),
+        log_mel(generator.normal(0, 0.1, (3, RATE // 2)).astype(np.float32), FRONTEND),
+        folder / "models",
+        name="tiny",
+        labels=LABELS,
+        frontend=FRONTEND,
+        genotype="t5e2w1",
+        macs=1000,
+        params=50,
+        results={},
+        data=CardData(name="made up"),
+    )
+    for name in ("b.wav", "a [red].flac", "below/c.WAV", ".hidden.wav"):
+        path = folder / "audio" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, generator.normal(0, 0.1, (RATE, 2)), RATE)
+    (folder / "audio" / "notes.txt").write_text("not audio")
+    (folder / "broken.wav").write_bytes(b"not audio")
+    (folder / "empty").mkdir()
+    return folder
+
+
+IN_ORDER = ["audio/a [red].flac", "audio/b.wav", "audio/below/c.WAV"]
+
+
+def run(*arguments: str):
+    """Run the command as the program does: an AscNasError is one line and an exit code."""
+    app = typer.Typer()
+    app.command("classify")(classify)
+    app.command("other")(lambda: None)
+    result = CliRunner().invoke(app, ["classify", *arguments])
+    if isinstance(result.exception, AscNasError):
+        return result.exception.exit_code, "", f"error: {result.exception}"
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture(autouse=True)
+def _in_work(work, monkeypatch):
+    monkeypatch.chdir(work)
+
+
+def test_json_is_an_array_of_what_the_classifier_answers():
+    code, out, err = run("audio", "--model", "tiny", "--format", "json")
+    entries = json.loads(out)
+    assert (code, err) == (0, "")
+    assert [entry["path"] for entry in entries] == IN_ORDER
+    tiny = Classifier.load("tiny")
+    assert entries == [tiny.classify(Path(path)).to_json() for path in IN_ORDER]
+
+
+def test_a_broken_file_is_an_error_entry_and_the_rest_is_done():
+    code, out, _ = run("broken.wav", "gone.wav", "audio/b.wav", "--format", "json")
+    broken, gone, good = json.loads(out)
+    assert code == 1
+    assert set(broken) == set(gone) == {"path", "error"}
+    assert (broken["path"], gone["path"]) == ("broken.wav", "gone.wav")
+    assert "gone.wav" in gone["error"]
+    assert good["label"] in LABELS
+
+
+def test_csv_has_one_row_per_file():
+    code, out, _ = run("audio", "broken.wav", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 1
+    assert list(rows[0]) == ["path", "label", "probability", "error"]
+    assert [row["path"] for row in rows] == [*IN_ORDER, "broken.wav"]
+    answer = Classifier.load("tiny").classify(Path(IN_ORDER[0]))
+    assert (rows[0]["label"], float(rows[0]["probability"])) == (answer.label, answer.probability)
+    assert rows[0]["error"] == ""
+    assert rows[3]["label"] == rows[3]["probability"] == ""
+    assert "broken.wav" in rows[3]["error"]
+
+
+def test_the_table_shows_the_file_the_scene_and_the_next_candidates():
+    code, out, err = run("audio/a [red].flac", "--top", "3")
+    scores = Classifier.load("tiny").classify(Path(IN_ORDER[0])).scores
+    first, second, third, fourth = sorted(LABELS, key=lambda label: -scores[label])
+    assert (code, err) == (0, "")
+    row = next(line for line in out.splitlines() if "a [red].flac" in line)
+    assert f"{first}  " in row
+    assert f"{scores[first]:.1%}" in row
+    assert f"{second} {scores[second]:.1%}, {third} {scores[third]:.1%}" in row
+    assert fourth not in row
+
+
+def test_the_table_with_top_1_has_no_candidates():
+    code, out, _ = run("audio/b.wav", "--top", "1")
+    assert code == 0
+    assert "Next" not in out
+    assert sum(label in out for label in LABELS) == 1
+
+
+def test_the_table_marks_a_broken_file_and_says_why_on_stderr():
+    code, out, err = run("broken.wav", "audio/b.wav")
+    assert code == 1
+    assert "not classified" in next(line for line in out.splitlines() if "broken.wav" in line)
+    assert "b.wav" in out.splitlines()[-1]
+    assert err.startswith("error: broken.wav")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_file_named_twice_is_done_once():
+    _, out, _ = run("audio/b.wav", "audio", "audio/b.wav", "--format", "csv")
+    paths = [row["path"] for row in csv.DictReader(io.StringIO(out))]
+    assert paths == ["audio/b.wav", "audio/a [red].flac", "audio/below/c.WAV"]
+
+
+def test_a_folder_without_audio_is_wrong_usage():
+    code, out, err = run("empty")
+    assert (code, out) == (2, "")
+    assert "no audio files in empty" in err
+
+
+def test_an_unknown_model_names_the_nearest():
+    code, out, err = run("audio", "--model", "tinny")
+    assert (code, out) == (1, "")
+    assert "Did you mean 'tiny'" in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["audio", "--format", "xml"], ["audio", "--top", "0"]])
+def test_a_wrong_call_exits_with_2(arguments):
+    assert run(*arguments)[0] == 2
+
+
+def test_a_file_name_that_is_not_utf8_can_be_printed():
+    odd = "odd\udcff.wav"
+    for output in ("json", "csv", "table"):
+        code, out, _ = run(odd, "--format", output)
+        assert code == 1
+        assert "odd" in out
+
+
+def test_the_help_shows_an_example_and_loads_no_model_runtime():
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "asc-nas classify street.wav" in " ".join(out.split())
+    script = "import asc_nas.cli.classify, sys; print({'onnxruntime', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
