@@ -46,6 +46,7 @@ class RunConfig(PipelineConfig):
 # These may change between a run and its resumption: they do not change what it finds.
 _MAY_CHANGE = ("data.skip_unreadable", "data.workers")
 
+
 @dataclass(frozen=True)
 class OpenRun:
     """A run directory with its settings."""

@@ -15,7 +15,7 @@ _KERNEL = re.compile(r"([tfs])(\d+)")
 _BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d+(?:\.\d+)?)w(\d+(?:\.\d+)?)")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Kernel:
     """Extent of a depthwise kernel in (frequency, time), odd numbers of bins and frames."""
 
@@ -43,8 +43,13 @@ class Kernel:
             return f"t{self.time}"
         return f"f{self.frequency}" if self.time == 1 else f"s{self.time}"
 
+    def __lt__(self, other: "Kernel") -> bool:
+        """Order by direction (frequency, square, time), then by size: that of the text form."""
+        mine, others = str(self), str(other)
+        return (mine[0], int(mine[1:])) < (others[0], int(others[1:]))
 
-@dataclass(frozen=True, order=True)
+
+@dataclass(frozen=True)
 class BlockGene:
     """What one inverted-residual block does.
 
@@ -99,7 +104,7 @@ class BlockGene:
 SKIP = BlockGene(())
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Genotype:
     """One network: a gene per block."""
 

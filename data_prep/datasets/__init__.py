@@ -11,10 +11,14 @@ from asc_nas.registry import Registry
 
 @dataclass(frozen=True)
 class Reader:
-    """How to read one dataset family: `read` takes its folder (or file) and gives a manifest."""
+    """How to read one dataset family: `read` takes its folder (or file) and gives a manifest.
+
+    One that `generates` makes its recordings where they are missing.
+    """
 
     read: Callable[[Path], Manifest]
     summary: str
+    generates: bool = False
 
 
 READERS: Registry[Reader] = Registry("dataset")
@@ -31,10 +35,11 @@ def read_dataset(name: str, folder: Path) -> Manifest:
         If the folder is missing or does not follow the dataset's layout.
     """
     reader = READERS[name]
-    if not folder.exists():
+    if not reader.generates and not folder.exists():
         raise AscNasError(f"{folder}: no such folder; give the folder that holds the recordings.")
     return reader.read(folder)
 
 
 # At the bottom, because each of them enters its reader in READERS.
-from data_prep.datasets import class_folders, csv_table, esc10  # noqa: E402, F401
+from data_prep.datasets import class_folders, csv_table, dcase2018_task5, esc10  # noqa: E402, F401
+from data_prep.synthetic import reader as synthetic  # noqa: E402, F401

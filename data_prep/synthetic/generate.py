@@ -5,6 +5,7 @@ import multiprocessing
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,27 @@ def generate(
     Raises
     ------
     AscNasError
-        If the folder holds a set of another seed, plan or version, or other data.
+        If the folder holds a set of another seed, plan or version, or other data, if it cannot be
+        written, or if a process dies.
     """
     plan = Plan() if plan is None else plan
+    workers = os.cpu_count() or 1 if workers is None else workers
+    try:
+        _generate(folder, seed, plan, workers)
+    except OSError as error:
+        raise AscNasError(
+            f"{folder}: cannot write the synthetic set ({error}); make room or give another "
+            "folder, and call again to go on."
+        ) from error
+    except BrokenProcessPool as error:
+        raise AscNasError(
+            f"{folder}: a process that made the synthetic set died, perhaps for want of memory; "
+            "call again to go on."
+        ) from error
+
+
+def _generate(folder: Path, seed: int, plan: Plan, workers: int) -> None:
+    """Write what is missing of the set, and its marker last."""
     identity = {"format": FORMAT, "version": VERSION, "seed": seed, "plan": plan.fingerprint()}
     if (folder / COMPLETED).exists():
         _check(folder, COMPLETED, identity)
@@ -72,7 +91,9 @@ def generate(
         (folder, seed, plan.seconds, Session(f"unseen/{label}", label, "", ("node 5",), 1), 0)
         for label in plan.unseen
     ]
-    _run(jobs, os.cpu_count() or 1 if workers is None else workers)
+    _run(jobs, workers)
+    for leftover in folder.glob("*/.*.tmp"):  # of a killed process
+        leftover.unlink()
     _write_tables(folder, sessions)
     write_text(folder / "README.txt", _README.format(seed=seed))
     write_json(folder / COMPLETED, identity)
@@ -119,8 +140,13 @@ def _run(jobs: list[tuple[Any, ...]], workers: int) -> None:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for done in [pool.submit(_write_segment, *job) for job in jobs]:
-            done.result()
+        pending = [pool.submit(_write_segment, *job) for job in jobs]
+        try:
+            for done in pending:
+                done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _write_segment(folder: Path, seed: int, seconds: float, session: Session, segment: int) -> None:

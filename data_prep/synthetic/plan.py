@@ -54,14 +54,11 @@ class Plan:
         Length of a clip.
     nodes : int
         How many of the four nodes record a session.
-    unseen : tuple of str
-        Activities of the recordings that are in no fold.
     """
 
     sessions: Mapping[str, tuple[int, int]] = field(default_factory=lambda: dict(_SESSIONS))
     seconds: float = 10.0
     nodes: int = 2
-    unseen: tuple[str, ...] = ("watching_tv", "working", "vacuum_cleaner")
 
     @classmethod
     def tiny(cls, seconds: float = 1.0) -> "Plan":
@@ -70,11 +67,12 @@ class Plan:
 
     def with_labels(self, *labels: str) -> "Plan":
         """Return the same plan with only `labels`."""
-        return replace(
-            self,
-            sessions={label: self.sessions[label] for label in labels},
-            unseen=tuple(label for label in self.unseen if label in labels),
-        )
+        return replace(self, sessions={label: self.sessions[label] for label in labels})
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Activities of the recordings that are in no fold: one of every label."""
+        return tuple(self.sessions)
 
     def fingerprint(self) -> str:
         """Return a short hash of the plan."""

@@ -23,5 +23,9 @@ def read(folder: Path) -> Manifest:
 
 
 READERS.register("synthetic")(
-    Reader(read, "built-in synthetic set in the layout of DCASE 2018 Task 5; made where missing")
+    Reader(
+        read,
+        "built-in synthetic set in the layout of DCASE 2018 Task 5; made where missing",
+        generates=True,
+    )
 )

@@ -37,7 +37,7 @@ def perform(label: str, session: Generator, segment: Generator, samples: int) ->
 
 
 def background(session: Generator, segment: Generator, samples: int) -> list[Source]:
-    """Return ventilation and hum; often a refrigerator, gusts of rain or traffic; now and then a thud."""
+    """Return ventilation and hum; often a refrigerator, gusts of rain, traffic or thuds."""
     air = random_curve(session, session.uniform(-6, -2), 2.5)
     weather = random_curve(session, session.uniform(-5, -1), 2.5)
     fridge = Motor.draw(session, 45, 240)

@@ -147,7 +147,8 @@ def music(rng: np.random.Generator, samples: int) -> Signal:
     scale = np.array([[0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 10]][int(rng.integers(2))])
     root = 110 * 2 ** (rng.integers(0, 12) / 12)
     harmonics = np.arange(1, 11)
-    table = waveform(1.0 / harmonics ** rng.uniform(0.8, 2.0), rng.uniform(0, 2 * np.pi, 10))
+    amplitudes = np.exp(-rng.uniform(0.8, 2.0) * np.log(harmonics))
+    table = waveform(amplitudes, rng.uniform(0, 2 * np.pi, 10))
     beats = int(samples / RATE / beat) + 1
     degrees, starts, lengths, levels = [], [], [], []
     for bar in range(0, beats, 4):

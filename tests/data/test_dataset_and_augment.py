@@ -1,0 +1,100 @@
+"""Batches and augmentation."""
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy import make_examples
+
+from asc_nas.data.augment import AugmentConfig, augment
+
+OFF = {"mixup_alpha": 0, "frequency_mask": 0, "time_mask": 0, "time_roll": 0, "gain_db": 0}
+
+
+def batch(n=6, mels=8, frames=12):
+    x = torch.randn(n, 1, mels, frames, generator=torch.Generator().manual_seed(0))
+    return x, torch.arange(n) % 3, torch.full((mels,), -99.0)
+
+
+def run(seed=0, **settings_on):
+    x, targets, fill = batch()
+    config = AugmentConfig(**(OFF | settings_on))
+    return augment(x, targets, 3, fill, config, np.random.default_rng(seed))
+
+
+@given(st.integers(1, 50), st.integers(1, 20), st.booleans())
+def test_every_example_is_in_exactly_one_batch_and_none_is_tiny(clips, size, shuffled):
+    examples = make_examples(clips=clips)
+    rng = np.random.default_rng(0) if shuffled else None
+    batches = list(examples.batches(size, rng))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(clips))
+    assert min(map(len, batches)) >= min(size, clips)
+
+
+def test_statistics_are_those_of_the_examples_rows_only():
+    examples = make_examples(clips=10)
+    examples.features[7:] = 0
+    part = type(examples)(
+        examples.features, np.arange(7), examples.targets[:7], np.arange(7),
+        examples.clip_keys[:7], examples.labels,
+    )  # fmt: skip
+    mean, std = part.mel_statistics(chunk=3)
+    rows = examples.features[:7].astype(np.float64)
+    assert np.allclose(mean, rows.mean((0, 2)), atol=1e-3)
+    assert np.allclose(std, rows.std((0, 2)), atol=1e-3)
+
+
+def test_everything_off_changes_nothing():
+    x, targets, _ = batch()
+    varied, soft = run()
+    assert torch.equal(varied, x)
+    assert torch.equal(soft.argmax(1), targets)
+
+
+def test_time_roll_is_circular_along_time():
+    x, _, _ = batch()
+    varied, _ = run(time_roll=1.0)
+    assert not torch.equal(varied, x)
+    for before, after in zip(x, varied, strict=True):
+        assert any(torch.equal(before.roll(s, 2), after) for s in range(x.shape[3]))
+
+
+def test_masks_fill_whole_stripes_with_the_band_mean():
+    varied, _ = run(time_mask=5, frequency_mask=3)
+    masked = varied == -99.0
+    assert masked.any()
+    for example in masked[:, 0]:
+        rows, columns = example.all(1), example.all(0)
+        assert rows.sum() <= 3
+        assert columns.sum() <= 5
+        assert torch.equal(example, rows[:, None] | columns[None, :])
+
+
+def test_mixup_mixes_sound_and_label_by_the_same_share():
+    x, targets, _ = batch()
+    varied, soft = run(mixup_alpha=0.5)
+    assert torch.allclose(soft.sum(1), torch.ones(6))
+    assert (soft.gather(1, targets[:, None]) >= 0.5).all()
+    mixed = soft.max(1).values < 1
+    assert mixed.any()
+    for i in torch.nonzero(mixed)[:, 0].tolist():
+        share = soft[i, targets[i]]
+        candidates = [share * x[i] + (1 - share) * x[j] for j in range(6)]
+        assert any(torch.allclose(varied[i], c, atol=1e-5) for c in candidates)
+
+
+def test_gain_shifts_a_clip_by_one_number_of_decibels():
+    x, _, _ = batch()
+    shift = (run(gain_db=6)[0] - x).flatten(1)
+    assert torch.allclose(shift, shift[:, :1].expand_as(shift), atol=1e-5)
+    assert (shift.abs() <= 6).all()
+    assert shift.abs().max() > 0.1
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32))
+def test_the_same_generator_gives_the_same_batch(seed):
+    everything = {"mixup_alpha": 0.3, "time_mask": 4, "time_roll": 0.5, "gain_db": 3}
+    first, second = run(seed, **everything), run(seed, **everything)
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])

@@ -1,0 +1,74 @@
+"""Strict fairness: every candidate of every block exactly once per step."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asc_nas.errors import UsageError
+from asc_nas.space.search_space import SearchSpace, SpaceConfig
+from asc_nas.space.skeleton import skeleton_from
+from asc_nas.training.path_samplers import SAMPLERS, StrictFairSampler, UniformSampler
+
+SKELETON = skeleton_from("cp_mobile")
+SPACE = SearchSpace.build(SpaceConfig(), SKELETON)
+UNEQUAL = SearchSpace.build(SpaceConfig(skip=True), SKELETON)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), number=st.integers(0, 10_000))
+def test_every_candidate_of_every_block_exactly_once_per_step(seed, number):
+    genotypes = StrictFairSampler(SPACE, seed).step(number)
+    assert len(genotypes) == 6
+    for block, candidates in enumerate(SPACE.candidates):
+        assert Counter(g.blocks[block] for g in genotypes) == Counter(candidates)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 13])
+def test_blocks_with_fewer_candidates_stay_within_one_update(steps):
+    sampler = StrictFairSampler(UNEQUAL, 3)
+    assert set(UNEQUAL.sizes) == {6, 7}
+    genotypes = [g for number in range(steps) for g in sampler.step(number)]
+    for block, candidates in enumerate(UNEQUAL.candidates):
+        counts = Counter(g.blocks[block] for g in genotypes)
+        updates = [counts[gene] for gene in candidates]
+        assert max(updates) - min(updates) <= (0 if len(candidates) == 7 else 1)
+
+
+def test_the_flattened_list_is_permuted_not_its_factors():
+    # Shuffling 3 kernels and 2 expansions apart and taking their product reaches 12 of 720 orders.
+    sampler = StrictFairSampler(SPACE, 0)
+    orders = {tuple(g.blocks[0] for g in sampler.step(number)) for number in range(400)}
+    assert len(orders) > 200
+
+
+def test_blocks_are_permuted_independently():
+    sampler = StrictFairSampler(SPACE, 0)
+    pairs = Counter(
+        (str(g.blocks[0]), str(g.blocks[2])) for n in range(600) for g in sampler.step(n)
+    )
+    assert len(pairs) == 36
+    assert min(pairs.values()) > 60  # 100 expected of each
+
+
+@pytest.mark.parametrize("name", list(SAMPLERS))
+def test_a_step_depends_on_its_number_alone(name):
+    sampler = SAMPLERS[name](UNEQUAL, 5)
+    late = sampler.step(7)
+    assert SAMPLERS[name](UNEQUAL, 5).step(7) == late
+    assert SAMPLERS[name](UNEQUAL, 6).step(7) != late
+    assert sampler.step(8) != late
+
+
+def test_uniform_sampling_has_as_many_passes_but_no_balance():
+    genotypes = UniformSampler(SPACE, 0).step(0)
+    assert len(genotypes) == 6
+    assert any(
+        Counter(g.blocks[b] for g in genotypes) != Counter(SPACE.candidates[b]) for b in range(6)
+    )
+
+
+def test_an_unknown_sampler_gets_the_closest_name():
+    with pytest.raises(UsageError, match="Did you mean 'strict_fair'"):
+        SAMPLERS["strictfair"]

@@ -1,0 +1,163 @@
+"""Training: resumption, recalibration, learning, checkpoints."""
+
+import numpy as np
+import pytest
+import torch
+from toy import make_examples
+
+from asc_nas.data.augment import AugmentConfig
+from asc_nas.errors import AscNasError
+from asc_nas.nn.supernet import Supernet, init_weights
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.netspec import resolve
+from asc_nas.space.search_space import SearchSpace, SpaceConfig
+from asc_nas.space.skeleton import Skeleton
+from asc_nas.training import checkpoint
+from asc_nas.training.bn_calibration import recalibrate
+from asc_nas.training.loop import TrainConfig, make_optimizer, set_learning_rate
+from asc_nas.training.retrain import evaluate, new_network, train_network
+from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
+
+SKELETON = Skeleton.parse(
+    {
+        "stem": [{"channels": 8, "stride": [2, 2]}],
+        "stages": [{"channels": 8, "strides": [[1, 1], [2, 2]]}],
+    },
+    "toy",
+)
+SPACE = SearchSpace.build(SpaceConfig(kernels=(("t3", "f3"),), expansions=(1.5,)), SKELETON)
+SIZE = (16, 24)
+NET = resolve(Genotype.parse("t3e2w1 f3e2w1"), SKELETON, SIZE, 3)
+CONFIG = TrainConfig(epochs=6, batch_size=8, learning_rate=1e-2, checkpoint_every=2)
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill_after(epochs):
+    def progress(done, total, text):
+        if done == epochs:
+            raise KilledError
+
+    return progress
+
+
+def new_supernet(examples):
+    supernet = Supernet(SPACE, SKELETON, SIZE, 3)
+    init_weights(supernet, torch.Generator().manual_seed(0))
+    supernet.input_norm.set_statistics(*examples.mel_statistics())
+    return supernet
+
+
+def test_interrupted_supernet_training_ends_with_the_same_weights(tmp_path):
+    examples = make_examples()
+    config = SupernetConfig(epochs=5, batch_size=8, checkpoint_every=2)
+    whole, resumed = new_supernet(examples), new_supernet(examples)
+    log = train_supernet(whole, examples, config, seed=1, state_file=tmp_path / "a")
+    with pytest.raises(KilledError):
+        train_supernet(
+            resumed, examples, config, seed=1, state_file=tmp_path / "b", progress=kill_after(3)
+        )
+    again = new_supernet(examples)
+    assert train_supernet(again, examples, config, seed=1, state_file=tmp_path / "b") == log
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_a_step_accumulates_the_gradients_of_all_passes(tmp_path):
+    """One epoch of one step equals the mean loss of the step's networks, differentiated at once."""
+    examples = make_examples(clips=8)
+    config = SupernetConfig(
+        epochs=1,
+        batch_size=8,
+        weight_decay=0,
+        warmup_epochs=0,
+        augment=AugmentConfig(mixup_alpha=0, frequency_mask=0, time_mask=0, time_roll=0),
+    )
+    seen = []
+    supernet = new_supernet(examples)
+    forward = supernet.forward
+    supernet.forward = lambda x, genotype: seen.append(genotype) or forward(x, genotype)
+    train_supernet(supernet, examples, config, seed=1, state_file=tmp_path / "a")
+    assert len(seen) == len(set(g.blocks[0] for g in seen)) == 2
+
+    reference = new_supernet(examples).train()
+    optimizer = make_optimizer(reference, config)
+    set_learning_rate(optimizer, config, 0.0)
+    order = next(examples.batches(8, np.random.default_rng(0)))
+    x, targets = examples.batch(order)
+    losses = [
+        torch.nn.functional.cross_entropy(reference(x, g), targets, label_smoothing=0.1)
+        for g in seen
+    ]
+    (sum(losses) / 2).backward()
+    optimizer.step()
+    # AdamW's first step is the sign of the gradient, where that is not near zero.
+    pairs = zip(supernet.parameters(), reference.parameters(), strict=True)
+    agree = torch.cat([((a - b).abs() < 1e-4).flatten() for a, b in pairs])
+    assert agree.float().mean() > 0.98
+
+
+def test_a_network_learns_and_its_clip_decision_averages_channels(tmp_path):
+    train, test = make_examples(clips=36), make_examples(clips=12, channels=3, seed=1)
+    config = CONFIG.model_copy(update={"epochs": 20, "batch_size": 4})
+    network, log = train_network(NET, train, config, seed=0, state_file=tmp_path / "s")
+    assert log[-1]["loss"] < log[0]["loss"]
+    scores = evaluate(network, test)
+    assert sum(map(sum, scores.confusion)) == 12
+    assert scores.macro_f1 > 0.9
+
+
+def test_clip_posterior_is_the_mean_over_channels():
+    examples = make_examples(clips=2, channels=2)
+    posteriors = np.array([[0.9, 0.1, 0.0], [0.1, 0.7, 0.2], [0, 0, 1], [0.5, 0.5, 0]])
+    expected = [[0.5, 0.4, 0.1], [0.25, 0.25, 0.5]]
+    assert np.allclose(examples.clip_posteriors(posteriors), expected)
+
+
+def test_recalibration_gives_the_statistics_of_the_batches():
+    network = new_network(NET, 0)
+    x = torch.randn(10, 1, *SIZE) * 3 - 7
+    with torch.no_grad():
+        for tensor in (network.stem[0].norm.running_mean, network.stem[0].norm.running_var):
+            tensor.fill_(99)
+        recalibrate(network, [x[:5], x[5:]])
+        seen = network.stem[0].conv(network.input_norm(x))
+    assert not network.training
+    assert torch.allclose(network.stem[0].norm.running_mean, seen.mean((0, 2, 3)), atol=1e-5)
+    assert network.stem[0].norm.momentum == 0.1
+
+
+def test_learning_rate_warms_up_and_decays_to_zero():
+    optimizer = make_optimizer(new_network(NET, 0), CONFIG)
+    rates = []
+    for epoch in np.linspace(0, CONFIG.epochs, 50):
+        set_learning_rate(optimizer, CONFIG, epoch)
+        rates.append(optimizer.param_groups[0]["lr"])
+    top = int(np.argmax(rates))
+    assert max(rates) == pytest.approx(CONFIG.learning_rate, rel=0.05)
+    assert rates[:top] == sorted(rates[:top])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_norms_and_biases_are_not_decayed():
+    groups = make_optimizer(new_network(NET, 0), CONFIG).param_groups
+    assert {p.dim() for p in groups[1]["params"]} == {1}
+    assert groups[1]["weight_decay"] == 0 < groups[0]["weight_decay"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", b"\x80\x04K\x01."])
+def test_foreign_weights_are_refused(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(AscNasError, match=r"model\.safetensors"):
+        checkpoint.load(path, new_network(NET, 0))
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    other = resolve(Genotype.parse("t3e3w1 f3e2w1"), SKELETON, SIZE, 3)
+    checkpoint.save(tmp_path / "w", new_network(other, 0), {})
+    with pytest.raises(AscNasError, match="another network"):
+        checkpoint.load(tmp_path / "w", new_network(NET, 0))
