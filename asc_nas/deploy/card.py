@@ -56,7 +56,8 @@ class ModelCard(Config):
     labels : tuple of str
         Scenes in the order of the network's outputs; nothing else defines that order.
     frontend : FrontEnd
-        Settings of the log-mel features that the network expects.
+        Settings of the log-mel features that the network expects. The file holds their fingerprint
+        too, so that a model of an older log-mel transform is refused, not fed with other numbers.
     genotype : str
         Text form of the architecture.
     macs, params, bytes : int
@@ -100,7 +101,8 @@ class ModelCard(Config):
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, atomically."""
-        write_json(path, self.model_dump(mode="json"))
+        values = self.model_dump(mode="json")
+        write_json(path, values | {"frontend_fingerprint": self.frontend.fingerprint})
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -116,10 +118,16 @@ class ModelCard(Config):
             values = read_json(path, FORMAT)
         except AscNasError as error:
             raise AscNasError(_why_not_a_card(path) or str(error)) from error
+        fingerprint = values.pop("frontend_fingerprint", None)
         try:
-            return cls.parse(values, str(path))
+            card = cls.parse(values, str(path))
         except UsageError as error:  # the file is at fault, not the call
             raise AscNasError(str(error)) from error
+        if fingerprint != card.frontend.fingerprint:
+            raise AscNasError(
+                f"{path}: made for another version of the log-mel transform; export it again."
+            )
+        return card
 
 
 def _why_not_a_card(path: Path) -> str | None:

@@ -158,15 +158,20 @@ def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(record
     longer = {"supernet": {"epochs": 12}, "search": {"generations": 12}}
     config = write_config(tmp_path / "tiny.yaml", **longer)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    done = asc_nas("search", config, "--data", recordings, "--out", whole)
+    done = asc_nas("run", config, "--data", recordings, "--out", whole)
     assert done.returncode == 0, done.stderr
 
-    arguments = ["search", config, "--data", recordings, "--out", killed]
+    arguments = ["run", config, "--data", recordings, "--out", killed, "--resume"]
     kill_when(killed / "supernet" / "state.safetensors", arguments)
     assert not (killed / "supernet" / "supernet.safetensors").exists()
     kill_when(killed / "search" / "history.parquet", arguments)
     assert not (killed / "search" / "pareto.json").exists()
     resumed = asc_nas(*arguments)
     assert resumed.returncode == 0, resumed.stderr
-    for name in ("search/pareto.json", "search/history.parquet", "supernet/supernet.safetensors"):
+    for name in (
+        "supernet/supernet.safetensors",
+        "search/history.parquet",
+        "search/pareto.json",
+        "models/tiny-best.onnx",
+    ):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name

@@ -94,3 +94,8 @@ def test_a_file_that_is_no_json_object_is_one_clear_error(tmp_path, content):
 def test_a_missing_card_is_named(tmp_path):
     with pytest.raises(AscNasError, match=r"gone\.json: no such file"):
         ModelCard.read(tmp_path / "gone.json")
+
+
+def test_a_model_of_another_log_mel_transform_is_refused(tmp_path):
+    with pytest.raises(AscNasError, match="another version of the log-mel transform"):
+        ModelCard.read(written(tmp_path, frontend_fingerprint="0" * 16))
