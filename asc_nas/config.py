@@ -31,6 +31,8 @@ class Config(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise UsageError(f"{where}: {_first_problem(cls, error)}") from error
+        except UsageError as error:  # of a validator that resolves a name
+            raise UsageError(f"{where}: {error}") from error
 
 
 def _first_problem(config_class: type[BaseModel], error: ValidationError) -> str:

@@ -21,23 +21,16 @@ def run(
 
     Example: asc-nas run configs/esc10.yaml --data ESC-10 --out runs/esc10
     """
-    from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
     from asc_nas.cli.run_config import open_run
-    from asc_nas.cli.tables import print_pareto, print_results
+    from asc_nas.cli.search import find_pareto_set
+    from asc_nas.cli.tables import print_results
     from asc_nas.pipeline.network_steps import export_step, find_network, retrain_step
-    from asc_nas.pipeline.search_steps import check_feasible, search_step, supernet_step
     from asc_nas.search.pareto import choose
 
     opened = open_run(config, data, settings, out, resume=resume)
-    prepare(opened)
+    members = find_pareto_set(opened)
     context, seed = opened.context, opened.config.seed
-    check_feasible(context)
-    with progress("Supernet") as report:
-        supernet_step(context, report)
-    with progress("Search") as report:
-        members = search_step(context, report)
-    print_pareto(members)
 
     chosen = [str(i) for i in choose(members, opened.config.retrain.members)]
     networks = [find_network(context, text) for text in (*chosen, *opened.config.baselines)]

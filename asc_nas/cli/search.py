@@ -1,6 +1,12 @@
 """``asc-nas search``: NSGA-II over the trained supernet."""
 
+from typing import TYPE_CHECKING
+
 from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+
+if TYPE_CHECKING:
+    from asc_nas.cli.run_config import OpenRun
+    from asc_nas.search.objectives import Evaluation
 
 
 def search(
@@ -13,13 +19,18 @@ def search(
 
     Example: asc-nas search runs/esc10
     """
+    from asc_nas.cli.run_config import open_run
+
+    find_pareto_set(open_run(config, data, settings, out))
+
+
+def find_pareto_set(run: "OpenRun") -> "list[Evaluation]":
+    """Do every step up to the Pareto set, as far as it is not done; print the set and return it."""
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
-    from asc_nas.cli.run_config import open_run
     from asc_nas.cli.tables import print_pareto
     from asc_nas.pipeline.search_steps import check_feasible, search_step, supernet_step
 
-    run = open_run(config, data, settings, out)
     prepare(run)
     context = run.context
     check_feasible(context)
@@ -28,3 +39,4 @@ def search(
     with progress("Search") as report:
         members = search_step(context, report)
     print_pareto(members)
+    return members

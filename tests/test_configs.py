@@ -1,0 +1,66 @@
+"""Every ready-made config is complete and its search is possible."""
+
+from pathlib import Path
+
+import pytest
+
+from asc_nas.cli.run_config import RunConfig
+from asc_nas.config import apply_overrides, read_yaml
+from asc_nas.cost.counts import count
+from asc_nas.errors import UsageError
+from asc_nas.search.feasibility import require_feasible
+from asc_nas.space.netspec import resolve
+from data_prep.datasets import READERS
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_is_complete(path):
+    config = RunConfig.parse(read_yaml(path), str(path))
+    assert config.name == path.stem
+    assert config.data.dataset in READERS
+    size = (config.frontend.n_mels, config.frontend.frames)
+
+    def cost_of(genotype):
+        return count(resolve(genotype, config.skeleton, size, 10), config.frontend.seconds)
+
+    require_feasible(config.search_space(), cost_of, config.search.limits)
+    for baseline in config.baselines.values():
+        assert cost_of(baseline.genotype(len(config.skeleton.block_plans))).macs > 0
+
+
+def test_settings_survive_a_round_trip():
+    config = RunConfig.parse(read_yaml(CONFIGS[0]), "config")
+    assert RunConfig.parse(config.model_dump(mode="json"), "again") == config
+
+
+def test_overrides_reach_into_groups_and_take_yaml_values():
+    values = apply_overrides({"a": {"b": 1}}, ["a.b=2", "a.c=[x, y]", "d=true"])
+    assert values == {"a": {"b": 2, "c": ["x", "y"]}, "d": True}
+
+
+@pytest.mark.parametrize("assignment", ["a", "a.b.c=1", "a=[1"])
+def test_a_malformed_override_is_refused(assignment):
+    with pytest.raises(UsageError, match="--set"):
+        apply_overrides({"a": {"b": 1}}, [assignment])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("supernet.epoch=3", "unknown key 'supernet.epoch'. Did you mean 'epochs'"),
+        ("supernet.augment.mixup=1", "Did you mean 'mixup_alpha'"),
+        ("search.limits.max_mac=1", "Did you mean 'max_macs'"),
+        ("baselines.baseline.kernel=[t3]", "Did you mean 'kernels'"),
+        ("supernet.epochs=-1", "'supernet.epochs'"),
+        ("frontend=esc11", "Did you mean 'esc10'"),
+        ("skeleton.head=1", "unknown key"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_the_closest_right_one(change, message):
+    values = apply_overrides(read_yaml(CONFIGS[0]), [change])
+    with pytest.raises(UsageError) as error:
+        RunConfig.parse(values, "demo.yaml")
+    assert message in str(error.value)
+    assert "demo.yaml" in str(error.value)
