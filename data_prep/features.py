@@ -2,16 +2,14 @@
 
 A clip's rows reach the disk before the clip is marked as done, so a killed job loses at most the
 clips of the last half second. Every clip's rows have their place before any is computed: the
-features do not depend on the number of workers.
+features do not depend on the number of workers. A clip over which a process dies or hangs is
+listed like one that cannot be read, and the others are done.
 """
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +21,14 @@ from asc_nas.data.feature_store import DONE, INDEX, FeatureStore, Index, open_ar
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import AscNasError, UsageError
 from asc_nas.files import fingerprint
+from data_prep import parallel
 from data_prep.feature_writer import FeatureWriter, create_arrays
 
-IN_FLIGHT = 4
-"""Tasks handed out per worker, so that memory stays small however many clips there are."""
+READ_BEYOND = 60.0
+"""Seconds that are read, and so checked, beyond an example's end; the rest of an hour is not."""
+
+LOUDEST = 1e6
+"""Largest absolute sample that is taken for sound; full scale is 1, of 16-bit integers 32768."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of clips done and the number of all clips."""
@@ -41,8 +43,8 @@ class Task:
     clip: Clip
 
 
-Result = tuple[int, NDArray[np.float16] | str]
-"""Place in the manifest, and the features (channels, mels, frames) or why there are none."""
+Result = NDArray[np.float16] | str
+"""The features (channels, mels, frames) of a clip, or why there are none."""
 
 
 def extract(
@@ -62,10 +64,11 @@ def extract(
     Parameters
     ----------
     workers : int, optional
-        Processes; 1 computes in this one, None takes one per core.
+        Processes; None takes one per core. 1 computes in this one, which a crash over one clip
+        would end.
     skip_unreadable : bool
         Whether clips that cannot be read are left out (and listed in ``failed``) or, once all the
-        others are done, an error.
+        others are done, an error. If there is no other, it is an error in any case.
     progress : callable, optional
         Called with (clips done, clips in all), first with what was already done.
 
@@ -75,7 +78,7 @@ def extract(
         If `workers` is below 1, or the manifest has no clips.
     AscNasError
         If clips could not be read, if the folder holds features of other settings or of other
-        clips, if the disk is full, or if a worker process died. What is done is kept.
+        clips, if the disk is full, or if no worker process can start. What is done is kept.
     """
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}; at least 1 is needed.")
@@ -95,16 +98,20 @@ def extract(
     finished, total = len(done) - len(tasks), len(done)
     report = progress or (lambda finished, total: None)
     report(finished, total)
-    with FeatureWriter(folder, index) as writer:
-        for number, result in _computed(tasks, frontend, workers or _cores()):
-            if isinstance(result, str):
-                failed[index.keys[number]] = result
+    compute = partial(_clip_features, frontend=frontend)
+    results = closing(parallel.each(compute, tasks, workers))
+    with FeatureWriter(folder, index) as writer, results as each:
+        for task, result in each:
+            if isinstance(result, parallel.Lost):
+                failed[index.keys[task.number]] = f"{task.path}: {result.reason}"
+            elif isinstance(result, str):
+                failed[index.keys[task.number]] = result
             else:
-                writer.add(number, result)
+                writer.add(task.number, result)
             finished += 1
             report(finished, total)
 
-    if failed and not skip_unreadable:
+    if failed and (not skip_unreadable or len(failed) == total):
         raise AscNasError(_failure_message(failed, total))
     failed = {key: failed[key] for key in index.keys if key in failed}
     replace(index, failed=failed, complete=True).write(folder)
@@ -144,55 +151,36 @@ def _difference(index: Index, wanted: Index) -> str:
     return "the order, the channels, the start or the duration of clips changed"
 
 
-def _computed(tasks: list[Task], frontend: FrontEnd, workers: int) -> Iterator[Result]:
-    """Give the tasks' results as they come, with few in flight."""
-    if min(workers, len(tasks)) <= 1:
-        yield from (_clip_features(task, frontend) for task in tasks)
-        return
-    queue = iter(tasks)
-    context = multiprocessing.get_context("spawn")  # a forked child may inherit held locks
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
-
-        def submit(count: int) -> set[Future[Result]]:
-            return {pool.submit(_clip_features, task, frontend) for task in islice(queue, count)}
-
-        try:
-            pending = submit(IN_FLIGHT * workers)
-            while pending:
-                ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-                pending |= submit(len(ready))
-                yield from (future.result() for future in ready)
-        except BrokenProcessPool as error:
-            raise AscNasError(
-                "a feature extraction process died (often for lack of memory); what is done is "
-                "kept: run again with fewer workers."
-            ) from error
-
-
 def _clip_features(task: Task, frontend: FrontEnd) -> Result:
     """Return one clip's features, or why there are none."""
     clip = task.clip
+    longest = frontend.seconds + READ_BEYOND
+    duration = min(clip.duration, longest) if clip.duration > 0 else longest
     try:
-        wave = load_audio(task.path, frontend.sample_rate, clip.start, clip.duration)
+        wave = load_audio(task.path, frontend.sample_rate, clip.start, duration)
     except AudioError as error:
-        return task.number, str(error)
+        return str(error)
     if len(wave) != clip.channels:
-        return task.number, (
+        return (
             f"{task.path}: has {len(wave)} channels where the manifest says {clip.channels}; "
             "prepare the data again."
         )
+    if (peak := float(np.abs(wave).max())) > LOUDEST:
+        return (
+            f"{task.path}: its samples reach {peak:.3g} where full scale is 1, as in a damaged "
+            "file; write the recording again or remove it."
+        )
     mel = log_mel(fit_length(wave, frontend.samples), frontend)
-    return task.number, mel.astype(np.float16)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return mel.astype(np.float16)
 
 
 def _failure_message(failed: dict[str, str], total: int) -> str:
     shown = list(failed.values())[:3]
     more = f"; and {len(failed) - len(shown)} more" if len(failed) > len(shown) else ""
+    message = f"{len(failed)} of {total} clips could not be read: {' | '.join(shown)}{more}."
+    if len(failed) == total:
+        return f"{message} No clip is left; check that the recordings are where they were."
     return (
-        f"{len(failed)} of {total} clips could not be read: {' | '.join(shown)}{more}. Repair or "
-        "remove them, or set data.skip_unreadable=true; the other features are kept."
+        f"{message} Repair or remove them, or set data.skip_unreadable=true; the other features "
+        "are kept."
     )

@@ -15,6 +15,8 @@ from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import AscNasError, UsageError, closest
 from asc_nas.randomness import derived_seed
 
+TRAIN_FOLD, TEST_FOLD = "train", "test"
+"""Folds of a set with one published split."""
 MAX_DRAWS = 10
 """How often a cut that leaves a class out on one side is drawn anew."""
 
@@ -25,9 +27,11 @@ class SplitConfig(Config):
     Attributes
     ----------
     test_folds : tuple of str
-        Official folds that are the test set; numbers are taken as their names.
+        Official folds that are the test set; numbers are taken as their names. May be left empty
+        for a set with one published split, whose folds are called "train" and "test": its "test"
+        is the test set.
     test_fraction : float
-        Share of the clips that is the test set where no folds are named.
+        Share of the clips that is the test set where there are no test folds.
     search_val_fraction : float
         Share of the remaining clips that steers the search.
     """
@@ -47,8 +51,9 @@ class SplitConfig(Config):
 def assign_roles(manifest: Manifest, config: SplitConfig, seed: int) -> Manifest:
     """Return the manifest with every clip's role set.
 
-    Test is the named folds or, if none are named, a cut by group with about the same share of each
-    class; search-val is such a cut of the rest. A clip without a group is a group of its own. The
+    Test is the test folds or, if there are none, a cut by group with about the same share of each
+    class; search-val is such a cut of the rest. With test folds, a clip that is in no fold is
+    unused, as published, and its role is empty. A clip without a group is a group of its own. The
     same manifest, settings and seed give the same roles.
 
     Raises
@@ -59,29 +64,43 @@ def assign_roles(manifest: Manifest, config: SplitConfig, seed: int) -> Manifest
         If a group is in and outside the test folds, or a class has too few groups to stand on every
         side.
     """
-    _check_classes(manifest)
-    if config.test_folds:
-        test = _clips_of_folds(manifest, config.test_folds)
+    test_folds = config.test_folds or published_test_folds(manifest)
+    if test_folds:
+        used = [number for number, clip in enumerate(manifest.clips) if clip.fold]
     else:
-        everything = range(len(manifest.clips))
-        test = _cut(manifest, everything, config.test_fraction, "test", seed)
-    rest = [number for number in range(len(manifest.clips)) if number not in test]
+        used = list(range(len(manifest.clips)))
+    _check_classes(manifest, used)
+    if test_folds:
+        test = _clips_of_folds(manifest, test_folds)
+    else:
+        test = _cut(manifest, used, config.test_fraction, "test", seed)
+    rest = [number for number in used if number not in test]
+    if not rest:
+        raise AscNasError(
+            f"{manifest.name}: every clip is in the test fold{'s' * (len(test_folds) > 1)} "
+            f"{', '.join(test_folds)}, so nothing is left to train on; use it for testing only."
+        )
     search_val = _cut(manifest, rest, config.search_val_fraction, "search_val", seed)
-
-    def role(number: int) -> str:
-        return "test" if number in test else "search_val" if number in search_val else "train"
-
+    roles = dict.fromkeys(rest, "train")
+    roles.update(dict.fromkeys(test, "test"))
+    roles.update(dict.fromkeys(search_val, "search_val"))
     return manifest.with_clips(
-        [replace(clip, role=role(number)) for number, clip in enumerate(manifest.clips)]
+        [replace(clip, role=roles.get(number, "")) for number, clip in enumerate(manifest.clips)]
     )
+
+
+def published_test_folds(manifest: Manifest) -> tuple[str, ...]:
+    """Return ``("test",)`` if that is a fold and the only others are ``"train"`` and none."""
+    folds = {clip.fold for clip in manifest.clips} - {"", TRAIN_FOLD}
+    return (TEST_FOLD,) if folds == {TEST_FOLD} else ()
 
 
 def _group(clip: Clip) -> str:
     return clip.group or f"clip {clip.key}"
 
 
-def _check_classes(manifest: Manifest) -> None:
-    clips_of = Counter(clip.label for clip in manifest.clips)
+def _check_classes(manifest: Manifest, used: Sequence[int]) -> None:
+    clips_of = Counter(manifest.clips[number].label for number in used)
     for label in manifest.labels:
         if clips_of[label] < 2:
             raise AscNasError(
@@ -99,7 +118,9 @@ def _clips_of_folds(manifest: Manifest, test_folds: Sequence[str]) -> set[int]:
                 f"Folds: {', '.join(folds) or 'none'}."
             )
     test = {number for number, clip in enumerate(manifest.clips) if clip.fold in test_folds}
-    rest = {_group(clip): clip for n, clip in enumerate(manifest.clips) if n not in test}
+    rest = {
+        _group(clip): clip for n, clip in enumerate(manifest.clips) if clip.fold and n not in test
+    }
     for number in sorted(test):
         clip = manifest.clips[number]
         if other := rest.get(_group(clip)):
@@ -115,7 +136,7 @@ def _cut(
     manifest: Manifest, numbers: Iterable[int], fraction: float, name: str, seed: int
 ) -> set[int]:
     """Return those of the clips `numbers` that make up about `fraction`, by whole groups."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     chosen = np.array(list(numbers), dtype=np.int64)
     clips = [manifest.clips[number] for number in chosen]
@@ -124,10 +145,12 @@ def _cut(
     groups = [_group(clip) for clip in clips]
     most = min(len(set(groups)), int(np.bincount(labels).max()))
     wanted = max(2, min(round(1 / fraction), most))
+    alone = len(set(groups)) == len(groups)  # the faster cutter gives as good a cut then
+    cutter = StratifiedKFold if alone else StratifiedGroupKFold
     for parts in range(wanted, 1, -1):  # fewer, larger parts miss fewer classes
         for draw in range(MAX_DRAWS):
             state = derived_seed(seed, "split", name, parts, draw)
-            folds = StratifiedGroupKFold(parts, shuffle=True, random_state=state)
+            folds = cutter(parts, shuffle=True, random_state=state)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a class with fewer clips than parts
                 cuts = [outer for _, outer in folds.split(groups, labels, groups)]

@@ -59,7 +59,7 @@ def test_a_malformed_override_is_refused(assignment):
     ],
 )
 def test_a_wrong_setting_is_named_with_the_closest_right_one(change, message):
-    values = apply_overrides(read_yaml(CONFIGS[0]), [change])
+    values = apply_overrides(read_yaml(CONFIGS[0].with_name("demo.yaml")), [change])
     with pytest.raises(UsageError) as error:
         RunConfig.parse(values, "demo.yaml")
     assert message in str(error.value)

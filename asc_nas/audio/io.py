@@ -143,8 +143,26 @@ def _check_complete(path: Path, audio: soundfile.SoundFile) -> None:
         lost = (said / found - 1) * audio.frames if 0 < found < said < _STREAMED else 0
         if lost > _SHORTFALL_SECONDS * audio.samplerate:
             raise _cut_off(path, f"{found:,} of {said:,} bytes")
-    if "lacks an end-of-stream bit" in log:
+    if "lacks an end-of-stream bit" in log or (
+        "Ogg: Junk after the last page" in log and _ends_inside_a_page(path)
+    ):
         raise _cut_off(path, "its last page is missing")
+
+
+def _ends_inside_a_page(path: Path) -> bool:
+    """Return whether an Ogg file's last page is incomplete, or is not marked as the last."""
+    header, largest = 27, 27 + 255 + 255 * 255
+    with path.open("rb") as handle:
+        size = handle.seek(0, 2)
+        handle.seek(max(0, size - largest))
+        tail = handle.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if not page.startswith(b"OggS"):
+        return False
+    if len(page) < header or len(page) < header + page[26]:
+        return True
+    sizes = page[header : header + page[26]]
+    return len(page) < header + len(sizes) + sum(sizes) or not page[5] & 4
 
 
 def _cut_off(path: Path, detail: str) -> AudioError:

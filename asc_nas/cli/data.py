@@ -8,18 +8,37 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from asc_nas.cli.check import check
+from asc_nas.cli.download import download
+
 app = typer.Typer(no_args_is_help=True, help="List datasets, and make manifests of recordings.")
+app.command("check")(check)
+app.command("download")(download)
 
 
 @app.command("list")
 def list_datasets() -> None:
-    """List the datasets that can be read."""
+    """List the datasets that can be read, and the size of those that can be downloaded."""
     from data_prep.datasets import READERS
 
-    table = Table("Name", "What it reads", box=None, header_style="bold")
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # piped: a dataset stays on one line
+    wide = console.width >= 120
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("Name", min_width=max(map(len, READERS)))
+    if wide:
+        table.add_column("What it reads")
+    for header in ("Download", "Clips", "Classes", "Folds"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("Licence")
     for name in READERS:
-        table.add_row(name, READERS[name].summary)
-    Console().print(table)
+        info = READERS[name].info
+        size = f"{info.download_bytes / 1e9:.1f} GB" if info.download_bytes else "-"
+        counts = (f"{n:,}" if n else "-" for n in (info.clips, info.classes, info.folds))
+        what = (name, info.title) if wide else (f"[bold]{name}[/bold]\n{info.title}",)
+        table.add_row(*what, size, *counts, info.licence)
+    console.print(table)
 
 
 @app.command("prepare")

@@ -8,6 +8,7 @@ import typer
 from asc_nas import __version__
 from asc_nas.cli import data, export, features, run, search, supernet, train
 from asc_nas.cli.classify import classify
+from asc_nas.cli.evaluate import evaluate
 from asc_nas.errors import AscNasError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command("run")(run.run)
 app.command("supernet")(supernet.supernet)
 app.command("search")(search.search)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate)
 app.command("export")(export.export)
 app.command("classify")(classify)
 

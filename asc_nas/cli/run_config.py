@@ -29,12 +29,16 @@ class DataConfig(SplitConfig):
         Leave out (and list) clips that cannot be read, where otherwise the run stops.
     workers : int or None
         Processes for feature extraction; None is one per core.
+    exclude : str or None
+        Text file with the keys of clips to leave out, one per line, as ``asc-nas data check
+        --exclude`` writes it.
     """
 
     dataset: str
     folder: str | None = None
     skip_unreadable: bool = False
     workers: int | None = Field(None, ge=1)
+    exclude: str | None = None
 
 
 class RunConfig(PipelineConfig):

@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from asc_nas.search.objectives import Evaluation
+    from asc_nas.search.objectives import Evaluation as NetworkEvaluation
+    from asc_nas.training.breakdown import Evaluation, Part
 
 
-def print_pareto(members: "Sequence[Evaluation]") -> None:
+def print_pareto(members: "Sequence[NetworkEvaluation]") -> None:
     """Print the Pareto set: scores with the supernet's weights on search-val."""
     table = Table("Id", "macro-F1", "MACs", "Parameters", "Genotype", box=None, header_style="bold")
     for i, member in enumerate(members):
@@ -43,11 +44,54 @@ def print_results(results: Sequence[dict[str, Any]]) -> None:
     _print(table)
 
 
+def print_evaluation(about: dict[str, Any], evaluation: "Evaluation") -> None:
+    """Print the scores of a set of clips with their intervals, per class and per device."""
+    scores, intervals = evaluation.scores, evaluation.intervals
+    total = Table("Score", "Value", "95 % interval", box=None, header_style="bold")
+    for name in ("accuracy", "macro_f1", "log_loss"):
+        interval = getattr(intervals, name, None)
+        between = "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+        title = name.replace("_f1", "-F1").replace("_", " ")
+        total.add_row(title, _number(getattr(scores, name)), between)
+    classes = Table("Class", "Clips", "F1", box=None, header_style="bold")
+    for label, f1 in scores.per_class.items():
+        classes.add_row(label, str(evaluation.clips_of[label]), _number(f1))
+    groups = f"{intervals.groups} groups" if intervals else "1 group: no intervals"
+    what = about.get("results") or f"{about['network']}, {about['role']} of {about['scored']}"
+    print(f"\n{what}: {sum(evaluation.clips_of.values())} clips of {groups}")
+    console = Console(markup=False, highlight=False)  # a label may hold brackets
+    for table in (total, classes, *_device_tables(evaluation)):
+        console.print(table)
+        print()
+
+
+def _device_tables(evaluation: "Evaluation") -> "list[Table]":
+    if not evaluation.devices:
+        return []
+    columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")
+    table = Table(*columns, box=None, header_style="bold")
+    for part in evaluation.devices:
+        table.add_row(part.name, {True: "seen", False: "unseen", None: ""}[part.seen], *_row(part))
+    for part in evaluation.seen_and_unseen:
+        table.add_row("all", part.name, *_row(part))
+    return [table]
+
+
+def _row(part: "Part") -> tuple[str, ...]:
+    values = (part.accuracy, part.macro_f1, part.log_loss)
+    return (str(part.clips), *(_number(value) for value in values))
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"  # NaN: not known
+
+
 def _millions(value: int) -> str:
     return f"{value / 1e6:.2f} M"
 
 
 def _print(table: Table) -> None:
     console = Console()
-    # A genotype stays on one line where output is piped, so that it can be copied.
-    console.print(table, soft_wrap=not console.is_terminal)
+    if not console.is_terminal:
+        console.width = 200  # piped: a genotype stays on one line, so that it can be copied
+    console.print(table)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from asc_nas.errors import AscNasError
@@ -28,8 +28,10 @@ def save(
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     # Plain layout, one copy each: a tensor in channels_last or shared storage cannot be stored.
     tensors = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
+    # One entry: the order of several would differ from process to process, and so the file's hash.
+    header = json.dumps({"format": FORMAT, "meta": meta})
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"format": FORMAT, "meta": json.dumps(meta)})
+        temporary.write_bytes(to_bytes(tensors, {"asc_nas": header}))
 
 
 def load(
@@ -46,11 +48,11 @@ def load(
         raise AscNasError(f"{path}: no such weights.")
     try:
         with safe_open(path, "pt") as stored:
-            header = stored.metadata() or {}
+            header = json.loads((stored.metadata() or {}).get("asc_nas", "{}"))
             if header.get("format") != FORMAT:
                 raise AscNasError(f"{path}: expected '{FORMAT}', found {header.get('format')!r}.")
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise AscNasError(f"{path}: not readable as weights ({error}).") from error
     weights = {
         name.removeprefix("model."): value
@@ -69,4 +71,4 @@ def load(
                 state.setdefault(int(index), {})[field] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return json.loads(header["meta"])
+    return header["meta"]

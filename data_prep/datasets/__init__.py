@@ -1,4 +1,8 @@
-"""Readers: one module per dataset family, each from a folder to a manifest."""
+"""Readers: one module per dataset family, each from a folder to a manifest.
+
+A family whose lists follow the DCASE layout is a `DcaseLayout` (``dcase_lists``); the other modules
+share the table readers in ``tables``. What can be downloaded stands in ``catalogue``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +11,37 @@ from pathlib import Path
 from asc_nas.data.manifest import Manifest
 from asc_nas.errors import AscNasError
 from asc_nas.registry import Registry
+from data_prep.datasets.catalogue import total_bytes
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a dataset is, for people who choose one.
+
+    Attributes
+    ----------
+    title : str
+        One line.
+    licence : str
+        As its publisher names it.
+    classes, folds, clips : int
+        Numbers of the whole published set; 0 where they depend on the user's recordings, and 0
+        folds also where none are published. One train and one test list count as one fold.
+    packages : str
+        Name under which ``catalogue.packages`` lists the archives; empty if they are not listed.
+    """
+
+    title: str
+    licence: str
+    classes: int = 0
+    folds: int = 0
+    clips: int = 0
+    packages: str = ""
+
+    @property
+    def download_bytes(self) -> int:
+        """Size of all archives; 0 if the set cannot be downloaded."""
+        return total_bytes(self.packages)
 
 
 @dataclass(frozen=True)
@@ -17,7 +52,7 @@ class Reader:
     """
 
     read: Callable[[Path], Manifest]
-    summary: str
+    info: DatasetInfo
     generates: bool = False
 
 
@@ -40,6 +75,8 @@ def read_dataset(name: str, folder: Path) -> Manifest:
     return reader.read(folder)
 
 
-# At the bottom, because each of them enters its reader in READERS.
-from data_prep.datasets import class_folders, csv_table, dcase2018_task5, esc10  # noqa: E402, F401
+# At the bottom, because each of them enters its readers in READERS; the order is that of the list.
+from data_prep.datasets import class_folders, csv_table, dcase2018_task5  # noqa: E402, F401, I001
+from data_prep.datasets import tau_urban, tut_scenes, dcase2013_scenes  # noqa: E402, F401
+from data_prep.datasets import esc10, esc50, urbansound8k  # noqa: E402, F401
 from data_prep.synthetic import reader as synthetic  # noqa: E402, F401

@@ -5,7 +5,7 @@ from pathlib import Path
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, audio_info
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import AscNasError
-from data_prep.datasets import READERS, Reader
+from data_prep.datasets import READERS, DatasetInfo, Reader
 
 
 def read_class_folders(folder: Path) -> Manifest:
@@ -62,5 +62,8 @@ def channels_or_one(path: Path) -> int:
 
 
 READERS.register("folders")(
-    Reader(read_class_folders, "own recordings, one folder per class: FOLDER/<label>/<recording>")
+    Reader(
+        read_class_folders,
+        DatasetInfo("own recordings, one folder per class: FOLDER/<label>/<recording>", "yours"),
+    )
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import AscNasError, closest
-from data_prep.datasets import READERS, Reader
+from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
 
 REQUIRED = ("path", "label")
@@ -102,7 +102,9 @@ def _seconds(table: Path, line: int, column: str, text: str) -> float:
 READERS.register("csv")(
     Reader(
         read_csv_table,
-        f"own recordings in a CSV or TSV file: {', '.join(REQUIRED)}; optional "
-        f"{', '.join(OPTIONAL)}",
+        DatasetInfo(
+            f"own recordings in a CSV or TSV file with the columns {' and '.join(REQUIRED)}",
+            "yours",
+        ),
     )
 )

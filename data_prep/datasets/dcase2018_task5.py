@@ -1,84 +1,104 @@
-"""DCASE 2018 Task 5, development: domestic activities heard by four-microphone sensor nodes."""
+"""DCASE 2018 Task 5: domestic activities heard by four-microphone sensor nodes.
+
+The clips are a part of the SINS database (G. Dekkers et al., DCASE Workshop 2017). Four nodes heard
+the same sessions at the same time, so the session is the group.
+"""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import AscNasError
-from data_prep.datasets import READERS, Reader
+from data_prep.datasets import READERS, DatasetInfo, Reader
+from data_prep.datasets.dcase_lists import DcaseLayout
+from data_prep.datasets.tables import malformed, tab_rows
 
-FOLDS = ("1", "2", "3", "4")
 CHANNELS = 4
-_AUDIO = re.compile(r"audio/(?P<device>DevNode\d+)_(?P<session>ex\d+)_\d+\.(wav|flac)")
+KNOWN_NODES = ("DevNode1", "DevNode2", "DevNode3", "DevNode4")
+"""The nodes of the development set; the evaluation set has three more, the unknown ones."""
+_LICENCE = "free non-commercial"
+
+DEVELOPMENT = DcaseLayout(
+    name="dcase2018-task5",
+    info=DatasetInfo(
+        "DCASE 2018 Task 5, development: domestic activities, 4 channels",
+        _LICENCE,
+        classes=9,
+        folds=4,
+        clips=72_984,
+        packages="dcase2018_task5",
+    ),
+    columns=("path", "label", "group"),
+    file_name=re.compile(r"audio/(?P<device>DevNode\d+)_(?P<group>ex\d+)_\d+\.(?:wav|flac)"),
+    example="'audio/DevNode1_ex1_1.wav', a label and the session 'ex1', separated by tabs",
+    folds=("1", "2", "3", "4"),
+    channels=CHANNELS,
+)
+EVALUATION = DatasetInfo(
+    "DCASE 2018 Task 5, evaluation: with 3 more sensor nodes",
+    _LICENCE,
+    classes=9,
+    clips=72_972,
+    packages="dcase2018_task5_evaluation",
+)
+_SEGMENT = re.compile(r"audio/(?P<file>[^/]+\.(?:wav|flac))")
+_MAPPED = re.compile(r"(?P<node>[A-Za-z]+\d+)_ex\d+_\d+\.\w+")
+
+read = DEVELOPMENT.read
 
 
-def read(folder: Path) -> Manifest:
-    """Read the published development layout: ``meta.txt``, ``evaluation_setup/``, ``audio/``.
+def read_evaluation(folder: Path) -> Manifest:
+    """Read the published evaluation layout: ``meta.txt``, ``evaluation_setup/``, ``audio/``.
 
-    A clip's fold is the one whose ``fold{n}_evaluate.txt`` lists it, its group is the session.
+    Every clip is in the fold ``"test"``; its group is the session and its device the node that
+    ``map.txt`` tells: one of `KNOWN_NODES`, or a node that the development set does not have. Where
+    ``meta.txt`` is absent, labels are those of ``evaluation_setup/evaluation.txt``.
 
     Raises
     ------
     AscNasError
-        If a file is missing, a line is malformed, or a clip is in no fold or in two.
+        If a file is missing, a line is malformed, or a clip is not in ``map.txt``.
     """
-    meta = folder / "meta.txt"
-    if not meta.is_file():
+    setup = folder / "evaluation_setup"
+    truth = next((t for t in (folder / "meta.txt", setup / "evaluation.txt") if t.is_file()), None)
+    if truth is None or not (setup / "map.txt").is_file():
+        missing = "evaluation_setup/map.txt" if truth else "meta.txt"
         raise AscNasError(
-            f"{folder}: no meta.txt, so this is not the DCASE 2018 Task 5 development layout; give "
-            "the folder that holds meta.txt, evaluation_setup/ and audio/."
+            f"{folder}: no {missing}, so this is not the layout of {EVALUATION.title}; give the "
+            "folder that holds meta.txt, evaluation_setup/ and audio/."
         )
-    folds = _folds(folder / "evaluation_setup")
+    nodes = _nodes(setup / "map.txt")
     clips = []
-    for path, label, session, device in _rows(meta):
-        if path not in folds:
+    for line, cells in tab_rows(truth):
+        match = _SEGMENT.fullmatch(cells[0])
+        if match is None or len(cells) != 3 or not all(cells):
+            expected = "'audio/1.wav', a label and a session, separated by tabs"
+            raise malformed(truth, line, expected, cells)
+        if match["file"] not in nodes:
             raise AscNasError(
-                f"{folder}: {path} is in meta.txt but in no fold; list it in one "
-                "evaluation_setup/fold{n}_evaluate.txt or unpack the dataset again."
+                f"{truth}, line {line}: {cells[0]} is not in evaluation_setup/map.txt, which tells "
+                "its node; unpack the dataset again."
             )
-        clips.append(Clip(path, label, folds[path], session, device, CHANNELS))
+        path, label, session = cells
+        clips.append(Clip(path, label, "test", session, nodes[match["file"]], CHANNELS))
     if not clips:
-        raise AscNasError(f"{meta}: the file lists no clips; unpack the dataset again.")
+        raise AscNasError(f"{truth}: the file lists no clips; unpack the dataset again.")
     labels = tuple(sorted({clip.label for clip in clips}))
-    licence = "see the licence published with DCASE 2018 Task 5"
-    return Manifest("dcase2018-task5", folder, labels, tuple(clips), licence)
+    name = "dcase2018-task5-evaluation"
+    return Manifest(name, folder.resolve(), labels, tuple(clips), _LICENCE)
 
 
-READERS.register("dcase2018_task5")(
-    Reader(read, "DCASE 2018 Task 5, development: 9 domestic activities, 4 channels, 16 kHz, 10 s")
-)
+def _nodes(table: Path) -> dict[str, str]:
+    """Return file name -> node."""
+    nodes = {}
+    for line, cells in tab_rows(table):
+        match = _MAPPED.fullmatch(cells[-1].removeprefix("audio/"))
+        if match is None or len(cells) != 2:
+            expected = "a file name and its development-style name 'DevNode1_ex1_1.wav'"
+            raise malformed(table, line, expected, cells)
+        nodes[cells[0].removeprefix("audio/")] = match["node"]
+    return nodes
 
 
-def _folds(setup: Path) -> dict[str, str]:
-    """Return path -> fold, from the four lists of test clips."""
-    folds: dict[str, str] = {}
-    for fold in FOLDS:
-        table = setup / f"fold{fold}_evaluate.txt"
-        if not table.is_file():
-            raise AscNasError(f"{table}: no such file; unpack the whole dataset again.")
-        for path, *_ in _rows(table):
-            if folds.setdefault(path, fold) != fold:
-                raise AscNasError(
-                    f"{table}: {path} is in the folds {folds[path]} and {fold}; keep it in one."
-                )
-    return folds
-
-
-def _rows(table: Path) -> Iterator[tuple[str, str, str, str]]:
-    """Yield path, label, session and device of each line that is not blank."""
-    try:
-        lines = table.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AscNasError(f"{table}: not readable as text ({error}).") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        cells = [cell.strip() for cell in line.split("\t")]
-        name = _AUDIO.fullmatch(cells[0])
-        if len(cells) != 3 or not cells[1] or name is None or name["session"] != cells[2]:
-            raise AscNasError(
-                f"{table}, line {number}: expected 'audio/DevNode1_ex1_1.wav', a label and the "
-                f"session 'ex1', separated by tabs, found {line!r}."
-            )
-        yield cells[0], cells[1], cells[2], name["device"]
+READERS.register("dcase2018_task5")(Reader(read, DEVELOPMENT.info))
+READERS.register("dcase2018_task5_evaluation")(Reader(read_evaluation, EVALUATION))

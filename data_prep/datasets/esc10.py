@@ -9,7 +9,7 @@ from pathlib import Path
 from asc_nas.audio.io import AUDIO_SUFFIXES
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import AscNasError
-from data_prep.datasets import READERS, Reader
+from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
 
 CLASS_FOLDER = re.compile(r"(?P<number>\d{3}) - (?P<name>.+)")
@@ -61,5 +61,10 @@ def _clip(path: Path, folder: Path, label: str) -> Clip:
 
 
 READERS.register("esc10")(
-    Reader(read_esc10, "ESC-10, ten environmental sounds, as published (Piczak 2015; CC BY 3.0)")
+    Reader(
+        read_esc10,
+        DatasetInfo(
+            "ESC-10 as first published: ten environmental sounds, 5 s", "CC BY 3.0", 10, 5, 400
+        ),
+    )
 )

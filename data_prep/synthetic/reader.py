@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from asc_nas.data.manifest import Manifest
-from data_prep.datasets import READERS, Reader, dcase2018_task5
+from data_prep.datasets import READERS, DatasetInfo, Reader, dcase2018_task5
 from data_prep.synthetic.generate import COMPLETED, generate
+
+LICENCE = "synthetic; CC0-1.0"
 
 
 def read(folder: Path) -> Manifest:
@@ -19,13 +21,19 @@ def read(folder: Path) -> Manifest:
     if not (folder / COMPLETED).exists():
         generate(folder)
     manifest = dcase2018_task5.read(folder)
-    return replace(manifest, name="synthetic-task5", licence="synthetic; CC0-1.0")
+    return replace(manifest, name="synthetic-task5", licence=LICENCE)
 
 
 READERS.register("synthetic")(
     Reader(
         read,
-        "built-in synthetic set in the layout of DCASE 2018 Task 5; made where missing",
+        DatasetInfo(
+            "built-in synthetic set, laid out as Task 5; made where missing",
+            LICENCE,
+            classes=9,
+            folds=4,
+            clips=172,
+        ),
         generates=True,
     )
 )

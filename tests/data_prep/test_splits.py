@@ -1,12 +1,15 @@
+import time
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import AscNasError, UsageError
+from data_prep.datasets import read_dataset
 from data_prep.splits import SplitConfig, assign_roles
 
 
@@ -121,3 +124,63 @@ def test_clips_without_a_group_are_groups_of_their_own():
     manifest = manifest_of((label, "", "") for label in "ab" for _ in range(20))
     split = assign_roles(manifest, SplitConfig(), 0)
     assert len(split.with_role("test")) == 10
+
+
+def published(*extra):
+    """Two classes with train and test lists, and clips in neither."""
+    rows = [(x, f"{x}{g}", "test" if g < 2 else "train") for x in "ab" for g in range(8)]
+    return manifest_of([*rows, *extra])
+
+
+@pytest.mark.parametrize("config", [SplitConfig(), SplitConfig(test_folds=("test",))])
+def test_the_published_test_list_is_the_test_set_and_clips_in_no_list_are_unused(config):
+    manifest = published(("a", "a0", ""), ("a", "a5", ""), ("b", "", ""))
+    split = assign_roles(manifest, config, 0)
+    assert all((clip.role == "test") == (clip.fold == "test") for clip in split.clips)
+    assert [clip.role for clip in split.clips[-3:]] == ["", "", ""]
+    assert labels_with(split, "train") == labels_with(split, "search_val") == {"a", "b"}
+
+
+def test_clips_in_no_fold_are_used_where_there_are_no_test_folds():
+    manifest = manifest_of((x, f"{x}{g}", "1" if g < 4 else "") for x in "ab" for g in range(8))
+    assert all(clip.role for clip in assign_roles(manifest, SplitConfig(), 0).clips)
+
+
+def test_a_fold_called_test_beside_numbered_ones_is_an_ordinary_fold():
+    manifest = manifest_of(
+        (x, f"{x}{g}", ("test", "1", "2")[g % 3]) for x in "ab" for g in range(30)
+    )
+    split = assign_roles(manifest, SplitConfig(), 0)
+    assert {clip.fold for clip in split.with_role("test")} - {"test"}
+
+
+def test_a_set_with_nothing_but_test_clips_cannot_be_trained_on():
+    manifest = manifest_of((x, f"{x}{g}", "test") for x in "ab" for g in range(4))
+    with pytest.raises(
+        AscNasError, match="every clip is in the test fold test, so nothing is left"
+    ):
+        assign_roles(manifest, SplitConfig(), 0)
+
+
+def test_a_class_without_used_clips_is_named():
+    with pytest.raises(AscNasError, match="the class 'c' has no clips"):
+        assign_roles(published(("c", "c1", ""), ("c", "c2", "")), SplitConfig(), 0)
+
+
+def test_the_nodes_of_a_task5_session_stay_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(trees, "write_audio", lambda *_: None)
+    trees.task5(tmp_path)
+    manifest = read_dataset("dcase2018_task5", tmp_path)
+    for config in (SplitConfig(test_folds=("1",)), SplitConfig()):
+        roles = defaultdict(set)
+        for clip in assign_roles(manifest, config, 0).clips:
+            roles[clip.group].add(clip.role)
+        assert {len(of_session) for of_session in roles.values()} == {1}
+
+
+def test_tens_of_thousands_of_clips_without_groups_are_cut_in_seconds():
+    manifest = manifest_of((label, "", "") for label in "abcdefgh" for _ in range(5_000))
+    begin = time.perf_counter()
+    split = assign_roles(manifest, SplitConfig(), 0)
+    assert time.perf_counter() - begin < 5  # half a second; group by group it took ten
+    assert len(split.with_role("test")) == 10_000

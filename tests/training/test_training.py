@@ -1,5 +1,8 @@
 """Training: resumption, recalibration, learning, checkpoints."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -161,3 +164,16 @@ def test_weights_of_another_network_are_refused(tmp_path):
     checkpoint.save(tmp_path / "w", new_network(other, 0), {})
     with pytest.raises(AscNasError, match="another network"):
         checkpoint.load(tmp_path / "w", new_network(NET, 0))
+
+
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    """The file's hash names the supernet, so it must not depend on the process."""
+    script = (
+        "import sys, torch; from pathlib import Path; from asc_nas.training import checkpoint;"
+        "net = torch.nn.Linear(2, 3); [p.data.fill_(1) for p in net.parameters()];"
+        "checkpoint.save(Path(sys.argv[1]), net, {'log': [1], 'b': 2})"
+    )
+    files = [tmp_path / f"{i}.safetensors" for i in range(4)]
+    for file in files:
+        subprocess.run([sys.executable, "-c", script, str(file)], check=True)
+    assert len({file.read_bytes() for file in files}) == 1
