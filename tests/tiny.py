@@ -19,7 +19,7 @@ TINY = {
         "seconds": 1.0,
     },
     "skeleton": {
-        "stem": [{"channels": 8, "stride": [2, 2]}],
+        "stem": [{"channels": 4, "stride": [1, 1]}, {"channels": 8, "stride": [2, 2]}],
         "stages": [{"channels": 8, "strides": [[1, 1], [2, 2]]}],
     },
     "space": {"kernels": [["t3", "f3"]], "max_paths": 2, "expansions": [1.5, 3], "skip": True},

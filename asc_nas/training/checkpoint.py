@@ -64,11 +64,25 @@ def load(
     except RuntimeError as error:
         raise AscNasError(f"{path}: these weights belong to another network.") from error
     if optimizer is not None:
-        state: dict[int, dict[str, Any]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, field = name.split(".")
-                state.setdefault(int(index), {})[field] = value
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        _load_optimizer(optimizer, tensors)
     return header["meta"]
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Put stored moments in place, each in the memory layout of its parameter.
+
+    The fused optimiser pairs parameter and moments by their place in memory, not by their indices:
+    with channels-last weights and plain moments it would update the wrong elements, silently.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        if not name.startswith("optimizer."):
+            continue
+        _, index, field = name.split(".")
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:
+            value = torch.empty_like(parameter, requires_grad=False).copy_(value)
+        state.setdefault(int(index), {})[field] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -23,7 +23,8 @@ from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
 
 SKELETON = Skeleton.parse(
     {
-        "stem": [{"channels": 8, "stride": [2, 2]}],
+        # The second convolution has several inputs: its weights differ in channels-last layout.
+        "stem": [{"channels": 4, "stride": [1, 1]}, {"channels": 8, "stride": [2, 2]}],
         "stages": [{"channels": 8, "strides": [[1, 1], [2, 2]]}],
     },
     "toy",
