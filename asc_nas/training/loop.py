@@ -130,7 +130,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, epo
 
 def to_channels_last(module: nn.Module) -> nn.Module:
     """Store convolution weights channels-last, which the CPU kernels run fastest on; in place."""
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    untyped: Any = module  # PyTorch's type hints know `memory_format` from 2.14 on only
+    return untyped.to(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
