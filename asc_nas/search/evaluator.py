@@ -28,7 +28,8 @@ class SupernetEvaluator:
     Parameters
     ----------
     calibration : Examples
-        Training clips; batch norms are recalibrated on all of them, in fixed batches.
+        Training clips; batch norms are recalibrated on at most `max_calibration` of their examples,
+        evenly spaced, in fixed batches.
     search_val : Examples
     cost_of : function from genotype to cost
     """
