@@ -8,6 +8,7 @@ from asc_nas.cli.run_config import RunConfig
 from asc_nas.config import apply_overrides, read_yaml
 from asc_nas.cost.counts import count
 from asc_nas.errors import UsageError
+from asc_nas.pipeline.config import FixedNetwork
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.space.netspec import resolve
 from data_prep.datasets import READERS
@@ -28,6 +29,26 @@ def test_config_is_complete(path):
     require_feasible(config.search_space(), cost_of, config.search.limits)
     for baseline in config.baselines.values():
         assert cost_of(baseline.genotype(len(config.skeleton.block_plans))).macs > 0
+
+
+def test_the_square_peers_of_nasc_cost_what_the_unidirectional_baseline_costs():
+    config = RunConfig.parse(read_yaml(CONFIGS[0].with_name("nasc.yaml")), "nasc.yaml")
+    size = (config.frontend.n_mels, config.frontend.frames)
+    macs = {
+        name: count(resolve(fixed.genotype(6), config.skeleton, size, 10), 5.0).macs
+        for name, fixed in config.baselines.items()
+    }
+    assert macs["square3"] == pytest.approx(macs["baseline"], rel=0.02)
+    assert macs["square5"] == pytest.approx(macs["baseline"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("expansion", "expected"),
+    [(2, "t5e2w1 f5e2w1 t5e2w1 f5e2w1"), ([1, 1.5, 3], "t5e1w1 f5e1.5w1 t5e3w1 f5e1w1")],
+)
+def test_kernels_and_expansions_of_a_hand_made_network_are_counted_around(expansion, expected):
+    network = FixedNetwork.parse({"kernels": ["t5", "f5"], "expansion": expansion}, "here")
+    assert str(network.genotype(4)) == expected
 
 
 def test_settings_survive_a_round_trip():

@@ -166,6 +166,18 @@ def urbansound8k(folder: Path) -> list[Row]:
     return rows
 
 
+def spoken_digits(folder: Path) -> list[Row]:
+    """Ten digits by six speakers, twelve times each, in the repository's folder."""
+    rows = [
+        Row(f"recordings/{digit}_{speaker}_{index}.wav", str(digit), speaker, speaker)
+        for digit in range(10)
+        for speaker in ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+        for index in sorted(range(12), key=str)
+    ]
+    write_audio(folder, rows, 8_000, "PCM_16")
+    return rows
+
+
 def mobile_rows(numbers: str) -> list[Row]:
     """Return two places of every scene: one of the train list and one of the test list."""
     rows = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from asc_nas.data.dataset import Examples
     from asc_nas.data.feature_store import FeatureStore
     from asc_nas.data.manifest import Manifest
-    from asc_nas.training.breakdown import Evaluation
+    from asc_nas.training.breakdown import EvaluationReport
 
 ROLES = ("test", "search_val")
 
@@ -92,7 +92,7 @@ def _of_run(
     manifest_file: Path | None,
     dcase: Path | None,
     dcase_format: str | None,
-) -> "tuple[dict[str, Any], Evaluation]":
+) -> "tuple[dict[str, Any], EvaluationReport]":
     """Evaluate a trained network of a run; write the result file if `dcase` names one."""
     from asc_nas.cli.run_config import open_run
     from asc_nas.data.dataset import Examples
@@ -201,7 +201,7 @@ def _posteriors(
 
 def _of_file(
     results: Path, truth: Path, role: str, seen: list[str] | None
-) -> "tuple[dict[str, Any], Evaluation]":
+) -> "tuple[dict[str, Any], EvaluationReport]":
     """Evaluate a result file against a ground truth."""
     from asc_nas.training.breakdown import evaluate_clips
     from data_prep.dcase_results import compare, read_results

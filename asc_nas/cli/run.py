@@ -25,7 +25,8 @@ def run(
     from asc_nas.cli.run_config import open_run
     from asc_nas.cli.search import find_pareto_set
     from asc_nas.cli.tables import print_results
-    from asc_nas.pipeline.network_steps import export_step, find_network, retrain_step
+    from asc_nas.pipeline.network_steps import export_step, find_network
+    from asc_nas.pipeline.parallel_training import train_networks
     from asc_nas.search.pareto import choose
 
     opened = open_run(config, data, settings, out, resume=resume)
@@ -34,11 +35,8 @@ def run(
 
     chosen = [str(i) for i in choose(members, opened.config.retrain.members)]
     networks = [find_network(context, text) for text in (*chosen, *opened.config.baselines)]
-    results = []
-    for network in networks:
-        with progress(f"Training {network.name}") as report:
-            results.append(retrain_step(context, network, seed, report))
-    print_results(results)
+    workers = opened.config.retrain.workers
+    print_results(train_networks(context, networks, [seed], workers, progress))
 
     for network in networks[: len(chosen)]:
         export_step(context, network, seed)

@@ -48,7 +48,7 @@ class RunConfig(PipelineConfig):
 
 
 # These may change between a run and its resumption: they do not change what it finds.
-_MAY_CHANGE = ("data.skip_unreadable", "data.workers")
+_MAY_CHANGE = ("data.skip_unreadable", "data.workers", "rank.", "retrain.workers")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _same_run(config: RunConfig, paths: RunPaths) -> RunConfig:
     differing = [
         f"{key} is {new.get(key)!r}, was {old.get(key)!r}"
         for key in sorted({*old, *new})
-        if old.get(key) != new.get(key) and key not in _MAY_CHANGE
+        if old.get(key) != new.get(key) and not key.startswith(_MAY_CHANGE)
     ]
     if differing:
         raise UsageError(

@@ -7,44 +7,48 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from asc_nas.search.objectives import Evaluation as NetworkEvaluation
-    from asc_nas.training.breakdown import Evaluation, Part
+    from asc_nas.search.objectives import Evaluation
+    from asc_nas.training.breakdown import EvaluationReport, Part
 
 
-def print_pareto(members: "Sequence[NetworkEvaluation]") -> None:
+def print_pareto(members: "Sequence[Evaluation]") -> None:
     """Print the Pareto set: scores with the supernet's weights on search-val."""
-    table = Table("Id", "macro-F1", "MACs", "Parameters", "Genotype", box=None, header_style="bold")
+    columns = ("Id", "macro-F1", "MACs", "Parameters", "Latency", "Genotype")
+    table = Table(*columns, box=None, header_style="bold")
     for i, member in enumerate(members):
         table.add_row(
             str(i),
             f"{member.macro_f1:.3f}",
             _millions(member.macs),
             f"{member.params:,}",
+            _milliseconds(member.latency_ms),
             str(member.genotype),
         )
     print("\nPareto set (scores of the supernet's weights on search-val)")
-    _print(table)
+    print_table(table)
 
 
 def print_results(results: Sequence[dict[str, Any]]) -> None:
     """Print networks trained from scratch: scores on test with the last epoch's weights."""
-    columns = ("Network", "Accuracy", "macro-F1", "MACs", "Parameters", "Genotype")
-    table = Table(*columns, box=None, header_style="bold")
+    scores = ("Accuracy", "macro-F1", "MACs", "Parameters", "Latency")
+    table = Table("Network", "Seed", *scores, "Genotype", box=None, header_style="bold")
     for result in results:
         table.add_row(
             result["network"],
+            str(result["seed"]),
             f"{result['accuracy']:.3f}",
             f"{result['macro_f1']:.3f}",
             _millions(result["macs"]),
             f"{result['params']:,}",
+            _milliseconds(result.get("latency_ms")),
             result["genotype"],
         )
     data, clips = results[0]["data"], results[0]["test_clips"]
     print(f"\nTrained from scratch, tested once on {clips} test clips of {data}")
-    _print(table)
+    print_table(table)
 
 
-def print_evaluation(about: dict[str, Any], evaluation: "Evaluation") -> None:
+def print_evaluation(about: dict[str, Any], evaluation: "EvaluationReport") -> None:
     """Print the scores of a set of clips with their intervals, per class and per device."""
     scores, intervals = evaluation.scores, evaluation.intervals
     total = Table("Score", "Value", "95 % interval", box=None, header_style="bold")
@@ -65,7 +69,7 @@ def print_evaluation(about: dict[str, Any], evaluation: "Evaluation") -> None:
         print()
 
 
-def _device_tables(evaluation: "Evaluation") -> "list[Table]":
+def _device_tables(evaluation: "EvaluationReport") -> "list[Table]":
     if not evaluation.devices:
         return []
     columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")
@@ -90,7 +94,12 @@ def _millions(value: int) -> str:
     return f"{value / 1e6:.2f} M"
 
 
-def _print(table: Table) -> None:
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f} ms"
+
+
+def print_table(table: Table) -> None:
+    """Print a table, in full width where the output is not a terminal."""
     console = Console()
     if not console.is_terminal:
         console.width = 200  # piped: a genotype stays on one line, so that it can be copied

@@ -19,25 +19,40 @@ def train(
     data: DataOption = None,
     settings: SetOption = None,
     out: OutOption = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed [default: the run's].")] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(min=0, help="Seed; give several for several trainings [default: the run's]."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Trainings side by side, on one thread each [default: retrain.workers]."
+        ),
+    ] = None,
 ) -> None:
     """Train networks from scratch; each is tested once, with the last epoch's weights.
 
+    Trained ones are not trained again, so that a command that was stopped goes on.
+
     Example: asc-nas train runs/esc10 baseline square 3 "t5e2w1 f5e2w1 t5e2w1 f5e2w1 skip f3e3w1"
+
+    asc-nas train runs/esc10 baseline square --seed 0 --seed 1 --seed 2 --workers 2
     """
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
     from asc_nas.cli.run_config import open_run
     from asc_nas.cli.tables import print_results
-    from asc_nas.pipeline.network_steps import find_network, retrain_step
+    from asc_nas.pipeline.network_steps import find_network
+    from asc_nas.pipeline.parallel_training import train_networks
 
     run = open_run(config, data, settings, out)
     prepare(run)
     context = run.context
-    chosen = [find_network(context, text) for text in networks]
-    results = []
-    for network in chosen:
-        with progress(f"Training {network.name}") as report:
-            used_seed = run.config.seed if seed is None else seed
-            results.append(retrain_step(context, network, used_seed, report))
+    results = train_networks(
+        context,
+        [find_network(context, text) for text in networks],
+        seed or [run.config.seed],
+        run.config.retrain.workers if workers is None else workers,
+        progress,
+    )
     print_results(results)

@@ -93,6 +93,7 @@ def retrain_step(
         "macs": cost.macs,
         "macs_per_second": cost.macs_per_second,
         "params": cost.params,
+        "latency_ms": cost.latency_ms,
         "data": manifest.name,
         "trained_on": list(roles),
         "test_clips": len(manifest.with_role("test")),

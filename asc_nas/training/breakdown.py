@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationReport:
     """Everything that is reported of a set of clips."""
 
     scores: Scores
@@ -67,7 +67,7 @@ def evaluate_clips(
     seen: Collection[str] | None,
     *,
     seed: int = 0,
-) -> Evaluation:
+) -> EvaluationReport:
     """Score clips as a whole, with intervals by group, per class and per device.
 
     Parameters
@@ -77,7 +77,7 @@ def evaluate_clips(
     seen : the devices that training heard, or None if that is not known
     """
     counts = np.bincount(decisions.targets, minlength=len(decisions.labels))
-    return Evaluation(
+    return EvaluationReport(
         scores=decisions.scores(),
         intervals=bootstrap(decisions, groups, seed=seed),
         clips_of=dict(zip(decisions.labels, counts.tolist(), strict=True)),

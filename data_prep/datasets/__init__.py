@@ -78,5 +78,5 @@ def read_dataset(name: str, folder: Path) -> Manifest:
 # At the bottom, because each of them enters its readers in READERS; the order is that of the list.
 from data_prep.datasets import class_folders, csv_table, dcase2018_task5  # noqa: E402, F401, I001
 from data_prep.datasets import tau_urban, tut_scenes, dcase2013_scenes  # noqa: E402, F401
-from data_prep.datasets import esc10, esc50, urbansound8k  # noqa: E402, F401
+from data_prep.datasets import esc10, esc50, spoken_digits, urbansound8k  # noqa: E402, F401
 from data_prep.synthetic import reader as synthetic  # noqa: E402, F401

@@ -1,6 +1,9 @@
 """Batches and augmentation."""
 
+from itertools import permutations
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,10 +94,73 @@ def test_gain_shifts_a_clip_by_one_number_of_decibels():
     assert shift.abs().max() > 0.1
 
 
+def mix(x, targets, **settings_on):
+    config = AugmentConfig(**(OFF | {"shuffle_mix": 1, "shuffle_segments": 3} | settings_on))
+    fill = torch.zeros(x.shape[2])
+    return augment(x, targets, 3, fill, config, np.random.default_rng(0))
+
+
+def power(x):
+    """Return the power of each mel band over the clip, (n, mels)."""
+    return (10 ** (x.double() / 10)).sum(3)[:, 0]
+
+
+def test_shuffle_and_mix_keeps_labels_and_mixes_the_powers_of_two_clips_of_a_class():
+    x, targets, _ = batch()  # two clips of each class, three apart
+    mixed, soft = mix(x * 5 - 40, targets)
+    assert torch.equal(soft, torch.nn.functional.one_hot(targets, 3).float())
+    own, other = power(x * 5 - 40), power(x.roll(3, 0) * 5 - 40)
+    share = (power(mixed) - other) / (own - other)
+    assert torch.allclose(share, share[:, :1].expand_as(share), atol=1e-4)
+    assert ((share > 0) & (share < 1)).all()
+    assert share[:, 0].std() > 0.05
+
+
+@pytest.mark.parametrize("frames", [12, 14])  # 14: segments of 5, 5 and 4
+def test_shuffle_and_mix_puts_whole_segments_in_another_order(frames):
+    x, targets, _ = batch(frames=frames)
+    x[3:] = -300.0  # the other clip of each class is silent
+    mixed, _ = mix(x, targets)
+    orders = permutations(torch.arange(frames).split(-(-frames // 3)))
+    shuffled = [torch.cat(order) for order in orders]
+    found = []
+    for before, after in zip(x[:3], mixed[:3], strict=True):
+        shifts = [after - before[..., order] for order in shuffled]
+        found += [i for i, shift in enumerate(shifts) if shift.std() < 1e-4 and shift.max() < 0]
+    assert len(found) == 3
+    assert any(found)  # not all as they were
+
+
+def test_a_clip_alone_in_its_class_is_mixed_with_itself():
+    x, _, _ = batch(n=3)
+    mixed, _ = mix(x, torch.arange(3))
+    assert not torch.allclose(mixed, x, atol=1e-2)
+    assert torch.allclose(power(mixed), power(x), rtol=1e-4)
+
+
+def test_shuffle_and_mix_changes_the_given_share_of_clips():
+    x, targets, _ = batch(n=400)
+    changed = (mix(x, targets, shuffle_mix=0.3)[0] != x).flatten(1).any(1)
+    assert 0.2 < changed.float().mean() < 0.4
+
+
+def test_without_shuffle_and_mix_the_time_roll_is_the_first_that_is_drawn():
+    x, _, _ = batch()
+    shifts = np.random.default_rng(0).integers(-6, 7, 6)
+    expected = torch.stack([clip.roll(int(s), 2) for clip, s in zip(x, shifts, strict=True)])
+    assert torch.equal(run(time_roll=0.5)[0], expected)
+
+
 @settings(max_examples=10)
 @given(st.integers(0, 2**32))
 def test_the_same_generator_gives_the_same_batch(seed):
-    everything = {"mixup_alpha": 0.3, "time_mask": 4, "time_roll": 0.5, "gain_db": 3}
+    everything = {
+        "shuffle_mix": 0.5,
+        "mixup_alpha": 0.3,
+        "time_mask": 4,
+        "time_roll": 0.5,
+        "gain_db": 3,
+    }
     first, second = run(seed, **everything), run(seed, **everything)
     assert torch.equal(first[0], second[0])
     assert torch.equal(first[1], second[1])

@@ -20,6 +20,7 @@ WRITERS = {
     "dcase2013_scenes": trees.dcase2013,
     "esc50": trees.esc50,
     "urbansound8k": trees.urbansound8k,
+    "spoken_digits": trees.spoken_digits,
 }
 
 
@@ -100,6 +101,8 @@ BROKEN = [
      "line 2, column 'fold': '11' is not one of 1, 2"),
     ("urbansound8k", edit("metadata/UrbanSound8K.csv", "1009-9-1-0.wav,1009,0.0,4.0,1,10,9,street",
      "1009-9-1-0.wav,1009,0.0,4.0,1,10,9,country"), "the class 9 is 'country_music' here"),
+    ("spoken_digits", lambda folder: (folder / "recordings/7_theo.wav").touch(),
+     r"7_theo\.wav: not a file name of the Free Spoken Digit Dataset"),
 ]  # fmt: skip
 
 

@@ -134,3 +134,14 @@ def test_a_folder_that_is_not_esc10_is_an_error(tmp_path, name, message):
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(AscNasError, match="no such folder"):
         read_dataset("folders", tmp_path / "nowhere")
+
+
+def test_spoken_digits_have_one_fold_and_group_per_speaker(shared_data):
+    folder = shared_data / "spoken_digits"
+    if not folder.is_dir():
+        pytest.skip("the shared recordings have no spoken digits")
+    manifest = read_dataset("spoken_digits", folder)
+    assert manifest.labels == tuple("0123456789")
+    speakers = {(clip.fold, clip.group) for clip in manifest.clips}
+    assert speakers == {(s, s) for s in ("george", "jackson", "lucas", "nicolas", "theo")}
+    assert len(manifest.clips) == 2500

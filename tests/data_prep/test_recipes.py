@@ -28,12 +28,14 @@ TREES: dict[str, Callable[[Path], list[trees.Row]]] = {
     "dcase2013_scenes": trees.dcase2013,
     "esc50": trees.esc50,
     "urbansound8k": trees.urbansound8k,
+    "spoken_digits": trees.spoken_digits,
 }
 RATES = {
     "dcase2018_task5": (16_000, "PCM_16"),
     "tau_urban_2020_mobile": (44_100, "PCM_24"),
     "tau_urban_2019": (48_000, "PCM_24"),
     "tut_2017": (44_100, "PCM_24"),
+    "spoken_digits": (8_000, "PCM_16"),
 }
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dcase_util_lists.json"
 
@@ -101,6 +103,12 @@ def test_esc10_of_esc50_is_the_marked_rows(made):
     assert found_in(manifest) == marked
     assert manifest.labels == tuple(f"class_{7 * target % 50}" for target in range(0, 50, 5))
     assert manifest.licence == "CC BY 3.0"
+
+
+def test_spoken_digits_are_read_without_the_repositorys_folder_too(made):
+    folder, expected = made("spoken_digits")
+    found = found_in(read_dataset("spoken_digits", folder / "recordings"))
+    assert found == [row._replace(path=row.path.removeprefix("recordings/")) for row in expected]
 
 
 def test_dcase2013_without_lists_has_no_folds(tmp_path):

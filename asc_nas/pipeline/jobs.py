@@ -1,0 +1,151 @@
+"""Independent jobs side by side, in worker processes of one thread each.
+
+Several trainings of small networks on one thread each are much faster than one after the other on
+all threads, which mostly wait for one another.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, TypeVar
+
+from asc_nas.errors import AscNasError
+
+if TYPE_CHECKING:  # PyTorch must not be imported here: workers set their threads before that
+    from asc_nas.training.loop import Progress
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    workers: int,
+    progress: "Progress | None" = None,
+) -> list[Result]:
+    """Return ``function(job)`` of every job, in the order of `jobs`.
+
+    A job that fails does not stop the others. Jobs should keep what they did in files: then a
+    second call goes on where an interrupted one was.
+
+    Parameters
+    ----------
+    function : importable by name if there are several workers
+    jobs : small values that can be pickled; ``str(job)`` names one in progress and errors
+    workers : int
+        With 1, jobs run in this process, on all its threads; otherwise in so many new processes,
+        on one thread each.
+    progress : called with (jobs done, jobs, name of the last)
+
+    Raises
+    ------
+    AscNasError
+        After all jobs, if some failed: which, and why. An exception that no user can cause is
+        raised as it is.
+    """
+    results: dict[int, Result] = {}
+    failures: dict[int, Exception] = {}
+    outcomes = _here(function, jobs) if workers == 1 else _side_by_side(function, jobs, workers)
+    try:
+        with contextlib.closing(outcomes):
+            for number, outcome in outcomes:
+                try:
+                    results[number] = outcome()
+                except BrokenProcessPool:
+                    raise
+                except Exception as error:
+                    failures[number] = error
+                if progress is not None:
+                    failed = " failed" if number in failures else ""
+                    progress(len(results) + len(failures), len(jobs), f"{jobs[number]}{failed}")
+    except BrokenProcessPool as error:
+        raise AscNasError(
+            f"a worker process died with {len(results)} of {len(jobs)} jobs done, perhaps for want "
+            "of memory; run again with fewer workers."
+        ) from error
+    if failures:
+        raise _summary(jobs, failures)
+    return [results[number] for number in range(len(jobs))]
+
+
+_Outcomes = Generator[tuple[int, Callable[[], Result]], None, None]
+"""A job's number and a function that returns its result or raises what went wrong."""
+
+
+def _here(function: Callable[[Job], Result], jobs: Sequence[Job]) -> "_Outcomes[Result]":
+    for number, job in enumerate(jobs):
+        yield number, lambda job=job: function(job)  # type: ignore[misc]
+
+
+def _side_by_side(
+    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int
+) -> "_Outcomes[Result]":
+    """Run jobs in a pool; if the caller stops early (Ctrl-C), the running ones are ended."""
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        min(workers, max(1, len(jobs))),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+    )
+    try:
+        with _one_thread():  # processes start while jobs are submitted
+            numbers: dict[Future[Result], int] = {
+                pool.submit(function, job): number for number, job in enumerate(jobs)
+            }
+        for future in as_completed(numbers):
+            yield numbers[future], future.result
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let processes that start now use one thread each."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent was killed, which could not end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _summary(jobs: Sequence[Job], failures: dict[int, Exception]) -> Exception:
+    """Return the exception that tells of all failures."""
+    for number, error in sorted(failures.items()):
+        if not isinstance(error, (AscNasError, OSError)):
+            error.add_note(f"in {jobs[number]}")
+            return error
+    told = " ".join(f"{jobs[number]}: {error}" for number, error in sorted(failures.items()))
+    return AscNasError(f"{len(failures)} of {len(jobs)} jobs failed: {told}")
