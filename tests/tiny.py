@@ -23,7 +23,12 @@ TINY = {
         "stages": [{"channels": 8, "strides": [[1, 1], [2, 2]]}],
     },
     "space": {"kernels": [["t3", "f3"]], "max_paths": 2, "expansions": [1.5, 3], "skip": True},
-    "supernet": {"epochs": 3, "batch_size": 16, "checkpoint_every": 1},
+    "supernet": {
+        "epochs": 3,
+        "batch_size": 8,
+        "learning_rate": 2e-2,
+        "checkpoint_every": 1,
+    },
     "search": {"population": 8, "generations": 3},
     "retrain": {"members": 2, "epochs": 2},
     "baselines": {"baseline": {"kernels": ["t5", "f5"]}, "square": {"kernels": ["s5"]}},

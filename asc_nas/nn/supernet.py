@@ -22,6 +22,9 @@ from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape, resolve
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.space.skeleton import Skeleton
 
+DEPTHWISE_NOISE = 0.3
+"""Share of He normal weights that a shared depthwise kernel starts with, besides its centre."""
+
 
 class ElasticConvNorm(nn.Module):
     """Elastic convolution and batch norm."""
@@ -53,11 +56,12 @@ class ElasticInvertedResidual(nn.Module):
     """All candidates of one block.
 
     One depthwise weight per kernel (MixPath: their outputs are summed) and one batch norm after the
-    sum per number of active kernels (shadow batch norms, Chu et al., arXiv 2001.05887, section 3).
+    sum per number of active kernels (shadow batch norms, Chu et al., arXiv 2001.05887, section 3);
+    fewer norms than active kernels share the last one, so that a single one is the plain supernet.
     Expansion and width are slices of the pointwise weights.
     """
 
-    def __init__(self, largest: BlockSpec, kernels: tuple[Kernel, ...], max_paths: int) -> None:
+    def __init__(self, largest: BlockSpec, kernels: tuple[Kernel, ...], norms: int) -> None:
         super().__init__()
         self.expand = ElasticConvNorm(largest.expand) if largest.expand else None
         hidden = largest.hidden_channels
@@ -66,7 +70,7 @@ class ElasticInvertedResidual(nn.Module):
             extent = (k.frequency, k.time)
             spec = ConvSpec(hidden, hidden, extent, largest.stride, hidden, (0, 0))
             self.depthwise[_kernel_key(extent)] = ElasticConv2d(spec)
-        self.shadow_norms = nn.ModuleList(ElasticBatchNorm2d(hidden) for _ in range(max_paths))
+        self.shadow_norms = nn.ModuleList(ElasticBatchNorm2d(hidden) for _ in range(norms))
         self.project = ElasticConvNorm(largest.project)
 
     def kernel(self, conv: ConvSpec) -> ElasticConv2d:
@@ -75,7 +79,8 @@ class ElasticInvertedResidual(nn.Module):
 
     def depthwise_norm(self, spec: BlockSpec) -> ElasticBatchNorm2d:
         """Return the batch norm for the number of active kernels of `spec`."""
-        return cast(ElasticBatchNorm2d, self.shadow_norms[len(spec.depthwise) - 1])
+        index = min(len(spec.depthwise), len(self.shadow_norms)) - 1
+        return cast(ElasticBatchNorm2d, self.shadow_norms[index])
 
     def forward(self, x: Tensor, spec: BlockSpec) -> Tensor:
         """Map (n, in, frequency, time) to (n, out, frequency / stride, time / stride)."""
@@ -114,10 +119,18 @@ class Supernet(nn.Module):
         What can be chosen, and what is common.
     input_size : (mels, frames)
     num_classes : int
+    shadow_norms : bool
+        A batch norm per number of active kernels (MixPath); else one for all numbers.
     """
 
     def __init__(
-        self, space: SearchSpace, skeleton: Skeleton, input_size: Shape, num_classes: int
+        self,
+        space: SearchSpace,
+        skeleton: Skeleton,
+        input_size: Shape,
+        num_classes: int,
+        *,
+        shadow_norms: bool = True,
     ) -> None:
         super().__init__()
         self.space = space
@@ -129,7 +142,9 @@ class Supernet(nn.Module):
         self.stem = nn.ModuleList(ConvNorm(conv) for conv in largest.stem)
         self.blocks = nn.ModuleDict(
             {
-                str(i): ElasticInvertedResidual(block, space.kernels(i), space.max_paths(i))
+                str(i): ElasticInvertedResidual(
+                    block, space.kernels(i), space.max_paths(i) if shadow_norms else 1
+                )
                 for i, block in enumerate(largest.blocks)
                 if block is not None
             }
@@ -168,6 +183,29 @@ class Supernet(nn.Module):
         if self.classifier is not None and network.classifier is not None:
             network.classifier.load_state_dict(self.classifier.state_dict())
         return network.train(self.training)
+
+
+@torch.no_grad()
+def init_supernet(supernet: Supernet, generator: torch.Generator) -> None:
+    """Initialise shared weights so that at first all networks of the space say nearly the same.
+
+    Every depthwise kernel passes its input on (one at its centre) but for some noise, so that the
+    layers after it see alike maps whichever kernel is active; and a block with a shortcut adds
+    nothing at first (its last norm's weight is zero; Goyal et al., arXiv 1706.02677). With He
+    normal weights alone, kernels answer one another's unrelated outputs, and shared weights learn
+    several times more slowly.
+    """
+    init_weights(supernet, generator)
+    for i, spec in enumerate(supernet.spec(supernet.space.largest()).blocks):
+        if spec is None:
+            continue
+        block = cast(ElasticInvertedResidual, supernet.blocks[str(i)])
+        for conv in block.depthwise.values():
+            weight = cast(ElasticConv2d, conv).weight
+            weight.mul_(DEPTHWISE_NOISE)
+            weight[:, :, weight.shape[2] // 2, weight.shape[3] // 2] += 1
+        if spec.shortcut:
+            block.project.norm.weight.zero_()
 
 
 def init_weights(module: nn.Module, generator: torch.Generator) -> None:

@@ -32,6 +32,9 @@ class SupernetEvaluator:
         evenly spaced, in fixed batches.
     search_val : Examples
     cost_of : function from genotype to cost
+    recalibration : bool
+        Whether a candidate gets batch-norm statistics of its own; else it is judged with those that
+        all candidates left behind in training.
     """
 
     def __init__(
@@ -43,10 +46,12 @@ class SupernetEvaluator:
         *,
         max_calibration: int = 512,
         batch_size: int = 64,
+        recalibration: bool = True,
     ) -> None:
         self.supernet = supernet
         self.search_val = search_val
         self.cost_of = cost_of
+        self.recalibration = recalibration
         # Evenly spaced examples, so that every class and session of an ordered manifest is there.
         count = min(len(calibration), max_calibration)
         chosen = (torch.arange(count) * len(calibration) // count).numpy()
@@ -64,11 +69,18 @@ class SupernetEvaluator:
 
     def _evaluate(self, genotype: Genotype) -> Evaluation:
         network = to_channels_last(self.supernet.extract(genotype))
-        recalibrate(network, self.calibration)
+        if self.recalibration:
+            recalibrate(network, self.calibration)
         scores = evaluate(network, self.search_val)
         cost = self.cost_of(genotype)
         return Evaluation(
-            genotype, scores.macro_f1, scores.accuracy, scores.log_loss, cost.macs, cost.params
+            genotype,
+            scores.macro_f1,
+            scores.accuracy,
+            scores.log_loss,
+            cost.macs,
+            cost.params,
+            cost.latency_ms,
         )
 
 

@@ -53,8 +53,9 @@ class BlockSpec:
     """An inverted-residual block: expand (1 x 1), depthwise kernels summed, project (1 x 1).
 
     The sum of the depthwise kernels passes one batch norm, chosen by how many kernels there are
-    (shadow batch norm, MixPath). `expand` is None at expansion 1. The shortcut exists where input
-    and output have the same number of channels, through average pooling where the block strides.
+    (shadow batch norm, MixPath). `expand` is None at expansion 1. The shortcut exists where the
+    skeleton gives input and output the same width, through average pooling where the block strides;
+    where searched widths differ, it adds the channels that both have, the leading ones.
     """
 
     expand: ConvSpec | None
@@ -176,7 +177,7 @@ def _resolve_block(
             for k in gene.kernels
         ),
         project=ConvSpec(hidden, out, (1, 1), (1, 1), 1, out_size),
-        shortcut=in_channels == out,
+        shortcut=plan.in_channels == plan.out_channels,
         activation_after_sum=skeleton.activation_after_sum,
     )
 

@@ -130,15 +130,16 @@ class SearchSpace:
         )
 
     def largest(self) -> Genotype:
-        """Return every block at its largest expansion and width: the supernet's channel numbers.
+        """Return every block at its largest expansion and width, with its most kernels.
 
-        It stands for sizes only; it need not be a member of the space.
+        Its sizes are the supernet's channel numbers. In a space made by `build` it is a member.
         """
         blocks = []
         for genes in self.candidates:
             active = [gene for gene in genes if not gene.is_skip] or [SKIP]
+            kernels = max(active, key=lambda gene: (len(gene.kernels), _area(gene))).kernels
             expansion = max(gene.expansion for gene in active)
-            blocks.append(BlockGene(active[0].kernels, expansion, max(g.width for g in active)))
+            blocks.append(BlockGene(kernels, expansion, max(gene.width for gene in active)))
         return Genotype(tuple(blocks))
 
     def kernels(self, block: int) -> tuple[Kernel, ...]:
@@ -148,3 +149,8 @@ class SearchSpace:
     def max_paths(self, block: int) -> int:
         """Return the largest number of kernels active at once in `block`."""
         return max(len(gene.kernels) for gene in self.candidates[block])
+
+
+def _area(gene: BlockGene) -> int:
+    """Return the weights per channel of a gene's kernels."""
+    return sum(kernel.frequency * kernel.time for kernel in gene.kernels)

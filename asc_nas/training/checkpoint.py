@@ -20,9 +20,18 @@ def save(
     module: nn.Module,
     meta: dict[str, Any],
     optimizer: torch.optim.Optimizer | None = None,
+    average: nn.Module | None = None,
 ) -> None:
-    """Write weights, `meta` (plain data) and, if given, the optimiser's state, atomically."""
+    """Write weights, `meta` (plain data) and, if given, the rest of a training's state, atomically.
+
+    Parameters
+    ----------
+    average : nn.Module, optional
+        The moving average of the weights.
+    """
     tensors = {f"model.{name}": value for name, value in module.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     if optimizer is not None:
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
@@ -35,9 +44,12 @@ def save(
 
 
 def load(
-    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None = None
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    average: nn.Module | None = None,
 ) -> dict[str, Any]:
-    """Read weights (and the optimiser's state) into place and return the stored `meta`.
+    """Read weights (and the rest of a training's state) into place; return the stored `meta`.
 
     Raises
     ------
@@ -54,18 +66,19 @@ def load(
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise AscNasError(f"{path}: not readable as weights ({error}).") from error
-    weights = {
-        name.removeprefix("model."): value
-        for name, value in tensors.items()
-        if name.startswith("model.")
-    }
     try:
-        module.load_state_dict(weights)
+        module.load_state_dict(_under("model.", tensors))
+        if average is not None:
+            average.load_state_dict(_under("average.", tensors))
     except RuntimeError as error:
         raise AscNasError(f"{path}: these weights belong to another network.") from error
     if optimizer is not None:
         _load_optimizer(optimizer, tensors)
     return header["meta"]
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:

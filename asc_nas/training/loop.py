@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,6 +15,7 @@ from asc_nas.data.augment import AugmentConfig, augment
 from asc_nas.data.dataset import Examples
 from asc_nas.randomness import stream
 from asc_nas.training import checkpoint
+from asc_nas.training.weight_average import moving_average
 
 Pass = Callable[[Tensor], Tensor]
 Progress = Callable[[int, int, str], None]
@@ -29,6 +30,9 @@ class TrainConfig(Config):
     learning_rate, weight_decay : float
     warmup_epochs : int
     label_smoothing : float
+    ema_decay : float
+        Weights and statistics at the end are their exponential moving average over the steps, with
+        at most this decay (0: the last step's).
     checkpoint_every : int
         Epochs between two saved states.
     augment : AugmentConfig
@@ -40,6 +44,7 @@ class TrainConfig(Config):
     weight_decay: NonNegativeFloat = 1e-2
     warmup_epochs: NonNegativeInt = 3
     label_smoothing: NonNegativeFloat = 0.1
+    ema_decay: float = Field(0.0, ge=0, lt=1)
     checkpoint_every: PositiveInt = 5
     augment: AugmentConfig = AugmentConfig()
 
@@ -53,6 +58,8 @@ def fit(
     seed: int,
     name: str,
     state_file: Path,
+    distillation: float = 0.0,
+    before_epoch: Callable[[int], None] | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Train `module` in place to the last epoch and return one log entry per epoch.
@@ -66,39 +73,59 @@ def fit(
     state_file : Path
         Where the state is kept; if it exists, training goes on from it, with the same outcome as
         an uninterrupted one.
+    distillation : float
+        Share of the targets that is the output of a step's first pass, which learns from the labels
+        alone and teaches the others (in-place distillation, Yu and Huang, arXiv 1903.05134).
+    before_epoch : called with the number of epochs done, before each epoch that is trained here
     progress : called with (epochs done, epochs, text)
     """
     to_channels_last(module)
     optimizer = make_optimizer(module, config)
+    average = moving_average(module, config.ema_decay) if config.ema_decay else None
     log: list[dict[str, Any]] = []
     if state_file.exists():
-        log = checkpoint.load(state_file, module, optimizer)["log"]
+        log = checkpoint.load(state_file, module, optimizer, average)["log"]
     fill, _ = examples.mel_statistics()
-    steps_per_epoch = max(1, len(examples) // config.batch_size)
+    epoch_steps = steps_per_epoch(examples, config)
     module.train()
     for epoch in range(len(log), config.epochs):
+        if before_epoch is not None:
+            before_epoch(epoch)
         rng = stream(seed, name, epoch)
         losses = []
         for i, positions in enumerate(examples.batches(config.batch_size, rng)):
-            step = epoch * steps_per_epoch + i
-            set_learning_rate(optimizer, config, step / steps_per_epoch)
+            step = epoch * epoch_steps + i
+            set_learning_rate(optimizer, config, step / epoch_steps)
             x, targets = examples.batch(positions)
             x, soft = augment(x, targets, len(examples.labels), fill, config.augment, rng)
             x = x.contiguous(memory_format=torch.channels_last)
             optimizer.zero_grad()
             forwards = passes(step)
-            for forward in forwards:
-                loss = F.cross_entropy(forward(x), soft, label_smoothing=config.label_smoothing)
+            for number, forward in enumerate(forwards):
+                logits = forward(x)
+                loss = F.cross_entropy(logits, soft, label_smoothing=config.label_smoothing)
                 (loss / len(forwards)).backward()
                 losses.append(loss.item())
+                if distillation and number == 0:
+                    taught = logits.detach().softmax(1)
+                    soft = (1 - distillation) * soft + distillation * taught
             optimizer.step()
+            if average is not None:
+                average.update_parameters(module)
         log.append({"epoch": epoch + 1, "loss": sum(losses) / len(losses)})
         if (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs:
-            checkpoint.save(state_file, module, {"log": log}, optimizer)
+            checkpoint.save(state_file, module, {"log": log}, optimizer, average)
         if progress is not None:
             progress(epoch + 1, config.epochs, f"loss {log[-1]['loss']:.3f}")
+    if average is not None:
+        module.load_state_dict(average.module.state_dict())
     module.eval()
     return log
+
+
+def steps_per_epoch(examples: Examples, config: TrainConfig) -> int:
+    """Return the number of optimiser steps in an epoch."""
+    return max(1, len(examples) // config.batch_size)
 
 
 def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

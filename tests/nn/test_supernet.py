@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from asc_nas.nn.elastic import ElasticBatchNorm2d, ElasticConv2d
-from asc_nas.nn.supernet import Supernet, init_weights
+from asc_nas.nn.supernet import Supernet, init_supernet, init_weights
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import ConvSpec
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -131,3 +131,54 @@ def test_initial_weights_come_from_the_generator_alone():
         init_weights(net, torch.Generator().manual_seed(7))
         states.append(net.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_single_norm_serves_all_numbers_of_kernels():
+    skeleton = skeleton_from("cp_mobile")
+    space = SearchSpace.build(CONFIG, skeleton)
+    net = Supernet(space, skeleton, SIZE, 5, shadow_norms=False)
+    init_weights(net, torch.Generator().manual_seed(0))
+    net.train()
+    rest = "t3e1.5w1 " * 5
+    for kernels in ("t5", "f3+t3", "f3+t3+t5"):
+        before = net.blocks["0"].shadow_norms[0].running_mean.clone()
+        net(torch.randn(2, 1, *SIZE), Genotype.parse(f"{kernels}e3w1 {rest}"))
+        assert len(net.blocks["0"].shadow_norms) == 1
+        assert not torch.equal(net.blocks["0"].shadow_norms[0].running_mean, before)
+
+
+@pytest.mark.parametrize(("first", "second"), [("1", "0.5"), ("0.5", "1")])
+def test_the_shortcut_adds_the_leading_channels_where_widths_differ(first, second):
+    net = randomised("cp_mobile")
+    spec = net.spec(Genotype.parse(f"t3e1w{first} t3e3w{second}" + " t3e1.5w1" * 4))
+    block, widths = spec.blocks[1], {"1": 32, "0.5": 16}
+    assert (block.in_channels, block.out_channels) == (widths[first], widths[second])
+    module = net.blocks["1"]
+    x = torch.randn(2, block.in_channels, 6, 10)
+    hidden = F.relu(module.expand(x, block.expand))
+    hidden = F.conv2d(
+        hidden,
+        module.depthwise["1x3"].weight[: block.hidden_channels],
+        None,
+        1,
+        (0, 1),
+        groups=block.hidden_channels,
+    )
+    out = module.project(F.relu(module.shadow_norms[0](hidden)), block.project)
+    expected = out.clone()
+    expected[:, :16] += x[:, :16]
+    torch.testing.assert_close(module(x, block), F.relu(expected))
+
+
+def test_a_new_supernet_starts_with_networks_that_say_nearly_the_same():
+    skeleton = skeleton_from("cp_mobile")
+    x = torch.randn(8, 1, *SIZE, generator=torch.Generator().manual_seed(0))
+    first, second = (Genotype.parse(f"{kernel}e3w1 " * 6) for kernel in ("t5", "f3"))
+    cosines = []
+    for initialise in (init_weights, init_supernet):
+        net = Supernet(SearchSpace.build(CONFIG, skeleton), skeleton, SIZE, 5)
+        initialise(net, torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            outputs = [net(x, genotype).flatten() for genotype in (first, second)]
+        cosines.append(float(F.cosine_similarity(*outputs, 0)))
+    assert cosines[1] > cosines[0] + 0.3

@@ -38,7 +38,6 @@ def test_width_changes_the_next_blocks_input():
     assert net.blocks[0].out_channels == 16
     assert net.blocks[1] is None
     assert net.blocks[2].in_channels == 16
-    assert not net.blocks[0].shortcut
 
 
 def test_expansion_one_has_no_expanding_convolution():

@@ -1,0 +1,20 @@
+"""Exponential moving average of weights over training (Polyak and Juditsky 1992)."""
+
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+
+def moving_average(module: nn.Module, decay: float) -> AveragedModel:
+    """Return the average of `module`'s weights and buffers; ``update_parameters`` once per step.
+
+    The decay grows with the number of updates n, as min(decay, (1 + n) / (10 + n)), so that the
+    initial weights are soon forgotten.
+    """
+
+    def average(mean: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+        if not current.is_floating_point():
+            return current
+        n = int(updates)
+        return mean.lerp(current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return AveragedModel(module, avg_fn=average, use_buffers=True)
