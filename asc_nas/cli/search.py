@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def search(
 
 def find_pareto_set(run: "OpenRun") -> "list[Evaluation]":
     """Do every step up to the Pareto set, as far as it is not done; print the set and return it."""
+    from asc_nas.cli.latency import get_latency
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
     from asc_nas.cli.tables import print_pareto
@@ -33,9 +36,10 @@ def find_pareto_set(run: "OpenRun") -> "list[Evaluation]":
 
     prepare(run)
     context = run.context
+    get_latency(context)
     check_feasible(context)
     with progress("Supernet") as report:
-        supernet_step(context, report)
+        supernet_step(context, report, typer.echo)
     with progress("Search") as report:
         members = search_step(context, report)
     print_pareto(members)

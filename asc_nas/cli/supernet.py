@@ -1,5 +1,7 @@
 """``asc-nas supernet``: train the weight-sharing supernet."""
 
+import typer
+
 from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
 
 
@@ -13,6 +15,7 @@ def supernet(
 
     Example: asc-nas supernet configs/esc10.yaml --data esc10 --out runs/esc10
     """
+    from asc_nas.cli.latency import get_latency
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
     from asc_nas.cli.run_config import open_run
@@ -20,5 +23,7 @@ def supernet(
 
     run = open_run(config, data, settings, out)
     prepare(run)
+    context = run.context
+    get_latency(context)
     with progress("Supernet") as report:
-        supernet_step(run.context, report)
+        supernet_step(context, report, typer.echo)

@@ -15,16 +15,18 @@ from asc_nas.space.search_space import SearchSpace
 
 
 class PathSampler(ABC):
-    """Gives the genotypes whose gradients are accumulated in one optimiser step."""
+    """Gives the genotypes whose gradients are accumulated in one optimiser step.
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
+    Parameters
+    ----------
+    passes : int or None
+        Forward and backward passes per step; None is the largest number of candidates in a block.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, passes: int | None = None) -> None:
         self.space = space
         self.seed = seed
-
-    @property
-    def passes(self) -> int:
-        """Forward and backward passes per step: the largest number of candidates in a block."""
-        return max(self.space.sizes)
+        self.passes = passes or max(space.sizes)
 
     @abstractmethod
     def step(self, number: int) -> tuple[Genotype, ...]:
@@ -39,12 +41,12 @@ class StrictFairSampler(PathSampler):
     """Every candidate of every block exactly once per step (FairNAS, arXiv 1907.01845).
 
     Each block deals its flattened candidate list from shuffled decks, independently of the other
-    blocks. A block with fewer candidates than `passes` opens its next deck within the step, so that
-    at any time its candidates' numbers of updates differ by at most one.
+    blocks. Where the number of candidates is not that of `passes`, a deck may begin within a step
+    and span steps; at any time the candidates' numbers of updates differ by at most one.
     """
 
     def step(self, number: int) -> tuple[Genotype, ...]:
-        """Return one network per pass; together they cover every candidate."""
+        """Return one network per pass; by default they cover every candidate."""
         columns = [self._deal(block, size, number) for block, size in enumerate(self.space.sizes)]
         return tuple(self.space.decode(vector) for vector in np.stack(columns, axis=1))
 

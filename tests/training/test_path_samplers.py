@@ -72,3 +72,22 @@ def test_uniform_sampling_has_as_many_passes_but_no_balance():
 def test_an_unknown_sampler_gets_the_closest_name():
     with pytest.raises(UsageError, match="Did you mean 'strict_fair'"):
         SAMPLERS["strictfair"]
+
+
+@pytest.mark.parametrize("passes", [1, 4, 6, 9])
+def test_with_a_set_number_of_passes_decks_span_steps(passes):
+    sampler = StrictFairSampler(UNEQUAL, 3, passes)
+    drawn = []
+    for number in range(25):
+        genotypes = sampler.step(number)
+        assert len(genotypes) == passes
+        drawn += genotypes
+        for block, candidates in enumerate(UNEQUAL.candidates):
+            counts = Counter(g.blocks[block] for g in drawn)
+            updates = [counts[gene] for gene in candidates]
+            assert max(updates) - min(updates) <= 1
+
+
+def test_samplers_of_the_same_number_of_passes_have_equal_budgets():
+    for name in SAMPLERS:
+        assert len(SAMPLERS[name](UNEQUAL, 0, 5).step(3)) == 5
