@@ -1,0 +1,98 @@
+"""``asc-nas rank``: whether the supernet orders networks as training each alone does."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+
+
+def rank(
+    config: ConfigArgument,
+    data: DataOption = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="rank.json of another run: rank its networks.", show_default=False),
+    ] = None,
+    standalone: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the scores of stand-alone trainings, which runs may share "
+            "[default: RUN/rank/standalone].",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Trainings side by side, on one thread each.")
+    ] = 1,
+) -> None:
+    """Compare the supernet's scores with training networks alone: Kendall's tau and a plot.
+
+    Networks over the whole range of cost (rank.networks, 32) are trained from scratch on the
+    training clips, with several seeds (rank.repeats), and scored on search-val, where the supernet
+    scores them too. The test clips are not touched. Missing earlier steps are done first; an
+    interrupted ranking goes on where it was.
+
+    Example: asc-nas rank runs/esc10 --workers 2 --set rank.epochs=60
+    """
+    from asc_nas.cli.prepare import prepare
+    from asc_nas.cli.progress import progress
+    from asc_nas.cli.run_config import open_run
+    from asc_nas.cli.tables import print_table
+    from asc_nas.pipeline.rank_step import rank_step
+    from asc_nas.pipeline.search_steps import supernet_step
+
+    run = open_run(config, data, settings, out)
+    prepare(run)
+    context = run.context
+    with progress("Supernet") as report:
+        supernet_step(context, report, typer.echo)
+    with progress("Ranking") as report:
+        document = rank_step(
+            context, like=like, standalone=standalone, workers=workers, progress=report
+        )
+    typer.echo(f"\n{_summary(document)}")
+    print_table(_table(document))
+    typer.echo(f"\n{context.paths.rank}\n{context.paths.rank.with_suffix('.png')}")
+
+
+def _summary(document: dict[str, Any]) -> str:
+    scores = [row["standalone_macro_f1"] for row in document["networks"]]
+    between = document["between_seeds"]
+    text = (
+        f"{len(scores)} networks trained alone {document['repeats']} times: macro-F1 "
+        f"{min(scores):.3f} to {max(scores):.3f} on search-val."
+    )
+    if between is not None:
+        text += (
+            f" Two seeds agree with a tau of {between['tau']:.2f} "
+            f"({between['low']:.2f} to {between['high']:.2f})."
+        )
+    return text
+
+
+_TITLES = {
+    "macro_f1": "supernet macro-F1",
+    "log_loss": "supernet log loss",
+    "macro_f1_as_trained": "supernet macro-F1, no recalibration",
+    "log_loss_as_trained": "supernet log loss, no recalibration",
+    "macs": "MACs alone",
+    "params": "parameters alone",
+}
+
+
+def _table(document: dict[str, Any]) -> Table:
+    columns = ("Predictor", "Kendall's tau", "95 % interval", "Regret")
+    table = Table(*columns, box=None, header_style="bold")
+    for row in document["agreement"]:
+        table.add_row(
+            _TITLES[row["predictor"]],
+            f"{row['tau']:.3f}",
+            f"{row['low']:.3f} to {row['high']:.3f}",
+            f"{row['regret']:.3f}",
+        )
+    return table

@@ -1,0 +1,35 @@
+"""Static plots, as PNG files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from asc_nas.files import atomic_path
+
+
+def plot_ranking(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None:
+    """Draw the supernet's macro-F1 against that of stand-alone trainings, coloured by MACs.
+
+    Parameters
+    ----------
+    rows : the networks of ``rank.json``
+    """
+    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    axes = figure.subplots()
+    scores = [row["macro_f1"] for row in rows]
+    alone = [row["standalone_macro_f1"] for row in rows]
+    spread = [
+        [mean - min(row["standalone"]) for mean, row in zip(alone, rows, strict=True)],
+        [max(row["standalone"]) - mean for mean, row in zip(alone, rows, strict=True)],
+    ]
+    axes.errorbar(scores, alone, yerr=spread, fmt="none", ecolor="0.75", elinewidth=1, zorder=1)
+    points = axes.scatter(scores, alone, c=[row["macs"] / 1e6 for row in rows], s=36, zorder=2)
+    figure.colorbar(points, label="million MACs")
+    axes.set_xlabel("macro-F1 with the supernet's weights, search-val")
+    axes.set_ylabel("macro-F1 trained alone, search-val (bar: all seeds)")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
