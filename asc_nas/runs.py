@@ -9,7 +9,7 @@ class RunPaths:
     """The files of one run.
 
     ``config.yaml``, ``data/manifest.parquet``, ``features/``, ``supernet/``, ``search/``,
-    ``retrain/ID/`` and ``models/``.
+    ``latency/``, ``rank/``, ``retrain/ID/`` and ``models/``.
     """
 
     root: Path
@@ -45,6 +45,16 @@ class RunPaths:
         return self.root / "supernet" / "log.json"
 
     @property
+    def updates(self) -> Path:
+        """How often each candidate was trained."""
+        return self.root / "supernet" / "updates.json"
+
+    @property
+    def shrinking(self) -> Path:
+        """Which candidates were turned off in supernet training, when and why."""
+        return self.root / "supernet" / "shrinking.json"
+
+    @property
     def history(self) -> Path:
         """Everything the search evaluated."""
         return self.root / "search" / "history.parquet"
@@ -53,6 +63,21 @@ class RunPaths:
     def pareto(self) -> Path:
         """The Pareto set."""
         return self.root / "search" / "pareto.json"
+
+    @property
+    def latency(self) -> Path:
+        """The latency table that the run uses."""
+        return self.root / "latency" / "latency.json"
+
+    @property
+    def rank(self) -> Path:
+        """Supernet scores against stand-alone trainings."""
+        return self.root / "rank" / "rank.json"
+
+    @property
+    def standalone(self) -> Path:
+        """The scores of stand-alone trainings, one file each."""
+        return self.root / "rank" / "standalone"
 
     def retrain(self, network: str) -> Path:
         """The folder of one retrained network."""

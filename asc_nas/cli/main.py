@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asc_nas import __version__
-from asc_nas.cli import data, export, features, run, search, supernet, train
+from asc_nas.cli import data, export, features, latency, rank, run, search, supernet, train
 from asc_nas.cli.classify import classify
 from asc_nas.cli.evaluate import evaluate
 from asc_nas.errors import AscNasError
@@ -23,10 +23,12 @@ app = typer.Typer(
 )
 
 app.add_typer(data.app, name="data")
+app.add_typer(latency.app, name="latency")
 app.command("features")(features.features)
 app.command("run")(run.run)
 app.command("supernet")(supernet.supernet)
 app.command("search")(search.search)
+app.command("rank")(rank.rank)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate)
 app.command("export")(export.export)
@@ -36,6 +38,7 @@ app.command("classify")(classify)
 SEARCH_MODULES = {
     "onnx",
     "onnxscript",
+    "matplotlib",
     "pyarrow",
     "pymoo",
     "safetensors",

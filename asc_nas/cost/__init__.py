@@ -1,1 +1,1 @@
-"""What a network costs: MACs, parameters, bytes."""
+"""What a network costs: MACs, parameters, bytes, latency."""

@@ -13,11 +13,15 @@ from asc_nas.space.netspec import NetSpec
 
 @dataclass(frozen=True)
 class Cost:
-    """What one network costs for one example of `seconds` length."""
+    """What one network costs for one example of `seconds` length.
+
+    `latency_ms` is the time of one example on the device of a latency table; None without one.
+    """
 
     macs: int
     params: int
     seconds: float
+    latency_ms: float | None = None
 
     @property
     def macs_per_second(self) -> float:

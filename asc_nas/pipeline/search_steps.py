@@ -1,13 +1,13 @@
 """Supernet training and search, from features to the Pareto set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
 
 from asc_nas.errors import AscNasError
 from asc_nas.files import fingerprint, read_json, sha256, write_json
-from asc_nas.nn.supernet import init_weights
+from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.pipeline.context import Context
 from asc_nas.randomness import derived_seed
 from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
@@ -16,6 +16,8 @@ from asc_nas.search.history import read_history, write_history
 from asc_nas.search.nsga2 import CostOf, nsga2
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.pareto import FORMAT, pareto_document, pareto_set
+from asc_nas.search.shrinking import ShrinkingSchedule
+from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 from asc_nas.training.loop import Progress
@@ -23,30 +25,85 @@ from asc_nas.training.supernet_trainer import train_supernet
 
 
 def check_feasible(context: Context) -> None:
-    """Raise UsageError if no genotype of the space meets the limits of the search."""
-    require_feasible(context.config.search_space(), context.cost, context.config.search.limits)
+    """Raise an error if no genotype of the space meets the limits, or the latency table is missing.
+
+    Raises
+    ------
+    UsageError
+        If a limit cannot be met.
+    AscNasError
+        If the config asks for a latency table that is not in the run yet.
+    """
+    if context.config.latency is not None and context.latency_table is None:
+        raise AscNasError(
+            f"{context.paths.latency}: no latency table yet; run 'asc-nas search "
+            f"{context.paths.root}', which makes it."
+        )
+    require_feasible(context.remaining_space(), context.cost, context.config.search.limits)
 
 
-def supernet_step(context: Context, progress: Progress | None = None) -> None:
-    """Train the supernet unless that is done; goes on from a saved state."""
+def supernet_step(
+    context: Context,
+    progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Train the supernet unless that is done; goes on from a saved state.
+
+    Parameters
+    ----------
+    announce : called with one line for each event that shrinks the space
+    """
     paths, config = context.paths, context.config
     if paths.supernet.exists():
         return
     examples = context.examples("train")
     supernet = context.new_supernet()
-    init_weights(supernet, torch.Generator().manual_seed(derived_seed(config.seed, "supernet")))
+    seed = config.seed if config.supernet.seed is None else config.supernet.seed
+    init_supernet(supernet, torch.Generator().manual_seed(derived_seed(seed, "supernet")))
     supernet.input_norm.set_statistics(*examples.mel_statistics())
     log = train_supernet(
         supernet,
         examples,
         config.supernet,
-        seed=config.seed,
+        seed=seed,
         state_file=paths.supernet_state,
+        space_at=shrinking_schedule(context, supernet, announce),
         progress=progress,
     )
-    write_json(paths.supernet_log, {"format": "asc-nas/log/1", "epochs": log})
+    write_json(paths.supernet_log, {"format": "asc-nas/log/1", "epochs": log.epochs})
+    write_json(paths.updates, log.updates)
     checkpoint.save(paths.supernet, supernet, {})
     paths.supernet_state.unlink(missing_ok=True)
+
+
+def shrinking_schedule(
+    context: Context, supernet: Supernet, announce: Callable[[str], None] | None = None
+) -> ShrinkingSchedule | None:
+    """Return the schedule by which the space shrinks in training, or None if it does not.
+
+    Every event is written to ``shrinking.json`` before training goes on.
+    """
+    config = context.config
+    shrinking = config.shrinking
+    if shrinking is None:
+        return None
+    check_feasible(context)
+
+    def on_event(events: Sequence[ShrinkingEvent]) -> None:
+        write_events(context.paths.shrinking, shrinking, events)
+        if announce is not None:
+            announce(str(events[-1]))
+
+    return ShrinkingSchedule(
+        supernet.space,
+        shrinking,
+        evaluator_of(context, supernet),
+        context.cost,
+        config.search.limits,
+        seed=config.seed,
+        events=read_events(context.paths.shrinking),
+        on_event=on_event,
+    )
 
 
 def search_step(context: Context, progress: Progress | None = None) -> list[Evaluation]:
@@ -71,7 +128,7 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
             progress(number, search.generations, f"best macro-F1 {best:.3f}")
 
     nsga2(
-        context.config.search_space(),
+        context.remaining_space(),
         evaluate,
         cached_cost(context),
         search,
@@ -85,13 +142,16 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
 
 
 def evaluation_scope(context: Context) -> dict[str, str]:
-    """Return what a score depends on: the supernet's hash and the id of the search-val split."""
+    """Return what an evaluation depends on: supernet, search-val split and latency table."""
     roles = [[clip.key, clip.role] for clip in context.manifest.clips]
-    return {"supernet": sha256(context.paths.supernet), "split": fingerprint(roles)}
+    scope = {"supernet": sha256(context.paths.supernet), "split": fingerprint(roles)}
+    if context.latency_table is not None:
+        scope["latency"] = sha256(context.paths.latency)
+    return scope
 
 
-def supernet_evaluator(context: Context) -> SupernetEvaluator:
-    """Return the evaluator of the trained supernet.
+def supernet_evaluator(context: Context, recalibration: bool | None = None) -> SupernetEvaluator:
+    """Return the evaluator of the trained supernet, recalibrating as the config says by default.
 
     Raises
     ------
@@ -100,8 +160,21 @@ def supernet_evaluator(context: Context) -> SupernetEvaluator:
     """
     supernet = context.new_supernet()
     checkpoint.load(context.paths.supernet, supernet)
+    return evaluator_of(context, supernet.eval(), recalibration)
+
+
+def evaluator_of(
+    context: Context, supernet: Supernet, recalibration: bool | None = None
+) -> SupernetEvaluator:
+    """Return the evaluator of `supernet` as it is whenever the evaluator is called."""
     return SupernetEvaluator(
-        supernet.eval(), context.examples("train"), context.examples("search_val"), context.cost
+        supernet,
+        context.examples("train"),
+        context.examples("search_val"),
+        context.cost,
+        recalibration=(
+            context.config.search.recalibration if recalibration is None else recalibration
+        ),
     )
 
 

@@ -48,9 +48,14 @@ def require_feasible(
         missed = limits.excess(cost_of(genotype))
         name = max(missed, key=lambda key: missed[key])
         bound = getattr(limits, name)
+        smallest = bound * (1 + missed[name])
         raise UsageError(
             f"search.limits.{name}: no genotype of this space comes below {bound:g}; the smallest "
-            f"found ({genotype}) has {bound * (1 + missed[name]):.0f}. Raise the limit, or give "
+            f"found ({genotype}) has {_text(smallest)}. Raise the limit, or give "
             "the space smaller expansions, widths or skip."
         )
     return genotype
+
+
+def _text(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

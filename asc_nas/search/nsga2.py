@@ -7,9 +7,11 @@ import numpy as np
 from pydantic import Field, PositiveInt
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.problem import Problem
+from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
 from asc_nas.config import Config
 from asc_nas.cost.counts import Cost
+from asc_nas.search.crowding import WeightedCrowding
 from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.objectives import (
     DEFAULT_OBJECTIVES,
@@ -34,10 +36,13 @@ class SearchConfig(Config):
     population, generations : int
         `generations` counts the first, random one.
     objectives : list of Objective
+        Their weights enter the crowding distance.
     limits : Limits
         Constraints, not penalties.
     mutation : float or None
         Probability that a gene is drawn anew; None is 1 / blocks.
+    recalibration : bool
+        Judge every candidate with batch-norm statistics of its own, see `SupernetEvaluator`.
     """
 
     population: int = Field(40, ge=4)
@@ -45,6 +50,7 @@ class SearchConfig(Config):
     objectives: tuple[Objective, ...] = Field(DEFAULT_OBJECTIVES, min_length=2)
     limits: Limits = Limits()
     mutation: float | None = Field(None, gt=0, le=1)
+    recalibration: bool = True
 
 
 class GenotypeProblem(Problem):
@@ -98,7 +104,7 @@ def nsga2(
     *,
     seed: int,
     on_generation: OnGeneration | None = None,
-) -> None:
+) -> list[Genotype]:
     """Run the search; what it finds is what `evaluate` was asked, generation by generation.
 
     The course depends on the seed and the evaluations alone. A search that was interrupted is
@@ -108,13 +114,20 @@ def nsga2(
     Parameters
     ----------
     on_generation : called with the generation (from 1) and its offspring's evaluations
+
+    Returns
+    -------
+    list of Genotype
+        The population that survived the last generation.
     """
     problem = GenotypeProblem(space, evaluate, cost_of, config.objectives, config.limits)
+    weights = [objective.weight for objective in config.objectives]
     algorithm = NSGA2(
         pop_size=config.population,
         sampling=FeasibleSampling(space, config.limits, cost_of),
         crossover=UniformCrossover(prob=0.9),
         mutation=ResetMutation(space, config.mutation),
+        survival=RankAndCrowding(crowding_func=WeightedCrowding(weights)),
         eliminate_duplicates=True,
     )
     algorithm.setup(problem, termination=("n_gen", config.generations), seed=seed)
@@ -125,3 +138,4 @@ def nsga2(
         generation += 1
         if on_generation is not None:
             on_generation(generation, problem.last)
+    return [space.decode(vector) for vector in algorithm.pop.get("X")]

@@ -9,7 +9,7 @@ from pydantic import PositiveFloat, PositiveInt, field_validator
 
 from asc_nas.config import Config
 from asc_nas.cost.counts import Cost
-from asc_nas.errors import closest
+from asc_nas.errors import UsageError, closest
 from asc_nas.space.genotype import Genotype
 
 
@@ -23,17 +23,28 @@ class Evaluation:
     log_loss: float
     macs: int
     params: int
+    latency_ms: float | None = None
 
     def row(self) -> dict[str, Any]:
         """Return plain values, the genotype in its text form."""
         return asdict(self) | {"genotype": str(self.genotype)}
 
 
-MEASURES = ("macro_f1", "accuracy", "log_loss", "macs", "params")
+MEASURES = ("macro_f1", "accuracy", "log_loss", "macs", "params", "latency_ms")
+
+
+def _no_latency(where: str) -> UsageError:
+    return UsageError(
+        f"{where}: latency needs a table of measured layers; add 'latency: measure' to the config "
+        "(this machine), or 'latency: FILE' with the table of another device."
+    )
 
 
 class Objective(Config):
-    """One thing to optimise: a measure of `Evaluation`, its sense and its weight."""
+    """One thing to optimise: a measure of `Evaluation`, its sense and its weight.
+
+    The weight enters the crowding distance (`asc_nas.search.crowding`), not dominance.
+    """
 
     name: str
     sense: Literal["max", "min"]
@@ -54,9 +65,17 @@ DEFAULT_OBJECTIVES = (
 
 
 def to_minimise(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> np.ndarray:
-    """Return the objective values as an array (evaluations, objectives) to be minimised."""
+    """Return the objective values as an array (evaluations, objectives) to be minimised.
+
+    Raises
+    ------
+    UsageError
+        If a latency is asked for that was not predicted.
+    """
     signs = [-1.0 if objective.sense == "max" else 1.0 for objective in objectives]
     values = [[getattr(e, objective.name) for objective in objectives] for e in evaluations]
+    if any(None in row for row in values):
+        raise _no_latency("search.objectives")
     return np.array(values, dtype=np.float64).reshape(len(values), len(objectives)) * signs
 
 
@@ -70,6 +89,7 @@ class Limits(Config):
     max_params : int
     max_param_bytes : int, parameters times `bytes_per_param` (DCASE Task 1: 128 kB)
     bytes_per_param : int, 4 for float32, 1 for int8
+    max_latency_ms : float, milliseconds per example on the device of the latency table
     """
 
     max_macs: PositiveInt | None = None
@@ -77,14 +97,24 @@ class Limits(Config):
     max_params: PositiveInt | None = None
     max_param_bytes: PositiveInt | None = None
     bytes_per_param: PositiveInt = 4
+    max_latency_ms: PositiveFloat | None = None
 
     def excess(self, cost: Cost) -> dict[str, float]:
-        """Return, per bound in force, how far the cost lies above it as a share (<= 0 is met)."""
+        """Return, per bound in force, how far the cost lies above it as a share (<= 0 is met).
+
+        Raises
+        ------
+        UsageError
+            If latency is bounded and the cost has none.
+        """
+        if self.max_latency_ms is not None and cost.latency_ms is None:
+            raise _no_latency("search.limits")
         used = {
             "max_macs": float(cost.macs),
             "max_macs_per_second": cost.macs_per_second,
             "max_params": float(cost.params),
             "max_param_bytes": float(cost.param_bytes(self.bytes_per_param)),
+            "max_latency_ms": cost.latency_ms or 0.0,
         }
         bounds = {name: getattr(self, name) for name in used}
         return {name: used[name] / bound - 1 for name, bound in bounds.items() if bound is not None}

@@ -39,7 +39,7 @@ def pareto_document(members: Sequence[Evaluation]) -> dict[str, Any]:
             "macro_f1": member.macro_f1,
             "macs": member.macs,
             "params": member.params,
-            "latency_ms": None,
+            "latency_ms": member.latency_ms,
         }
         for i, member in enumerate(members)
     ]

@@ -1,0 +1,105 @@
+"""Latency through the command line: measured here, with a kit, as objective and limit."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from tiny import asc_nas, write_config
+
+from data_prep.synthetic import Plan, generate
+
+OBJECTIVES = [
+    {"name": "macro_f1", "sense": "max", "weight": 2},
+    {"name": "latency_ms", "sense": "min", "weight": 2},
+    {"name": "params", "sense": "max"},
+]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """Give a run that measured its layers and searched with them, and its config."""
+    folder = tmp_path_factory.mktemp("latency")
+    generate(folder / "recordings", 0, Plan.tiny(), workers=1)
+    config = write_config(
+        folder / "tiny.yaml", latency="measure", search={"objectives": OBJECTIVES}
+    )
+    values = yaml.safe_load(config.read_text())
+    values["data"]["folder"] = str(folder / "recordings")
+    config.write_text(yaml.safe_dump(values))
+    done = asc_nas("search", config, "--out", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run", config, done
+
+
+def members_of(run):
+    return json.loads((run / "search" / "pareto.json").read_text())["members"]
+
+
+@pytest.mark.slow
+def test_a_search_measures_its_layers_and_follows_latency(searched):
+    run, _, done = searched
+    members = members_of(run)
+    assert all(0 < member["latency_ms"] < 100 for member in members)
+    assert f"{members[0]['latency_ms']:.3f} ms" in done.stdout
+    assert [path.name for path in (run / "latency").iterdir()] == ["latency.json"]
+    again = asc_nas("latency", "measure", run)
+    assert "there already" in again.stdout
+
+
+@pytest.mark.slow
+def test_the_table_of_a_kit_is_copied_into_the_run_and_steers_it(searched, tmp_path):
+    _, config, _ = searched
+    kit, run = tmp_path / "kit", tmp_path / "run"
+    written = asc_nas("latency", "kit", config, "--out", kit, cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    assert "measure.py" in written.stdout
+    subprocess.run([sys.executable, kit / "measure.py"], check=True, timeout=300)
+    table = json.loads((kit / "latency.json").read_text())
+    table["layers"] = {key: ms * 1000 for key, ms in table["layers"].items()}
+    table["networks"] = [entry | {"ms": entry["ms"] * 1000} for entry in table["networks"]]
+    (kit / "latency.json").write_text(json.dumps(table))
+    setting = "latency=kit/latency.json"
+    done = asc_nas("search", config, "--out", run, "--set", setting, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert min(member["latency_ms"] for member in members_of(run)) > 5
+    shutil.rmtree(kit)
+    assert asc_nas("search", run).returncode == 0  # elsewhere, and the file is gone
+
+
+@pytest.mark.slow
+def test_a_table_of_another_space_is_refused_before_any_training(searched, tmp_path):
+    measured, config, _ = searched
+    table = measured / "latency" / "latency.json"
+    done = asc_nas(
+        "search", config, "--out", tmp_path / "run",
+        "--set", f"latency={table}", "--set", "space.expansions=[1.5, 4]",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "another config" in done.stderr
+    assert "asc-nas latency kit" in done.stderr
+    assert not (tmp_path / "run" / "supernet").exists()
+
+
+@pytest.mark.slow
+def test_an_impossible_latency_limit_names_the_smallest(searched, tmp_path):
+    measured, config, _ = searched
+    table = measured / "latency" / "latency.json"
+    done = asc_nas(
+        "search", config, "--out", tmp_path / "run",
+        "--set", f"latency={table}", "--set", "search.limits.max_latency_ms=0.0001",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "max_latency_ms: no genotype of this space comes below 0.0001; the smallest" in (
+        done.stderr
+    )
+    assert "has 0." in done.stderr
+
+
+@pytest.mark.slow
+def test_check_prints_predicted_and_measured_latency(searched):
+    done = asc_nas("latency", "check", searched[0], "--networks", 3)
+    assert done.returncode == 0, done.stderr
+    assert "3 networks: Spearman" in done.stdout
