@@ -115,12 +115,12 @@ def main() -> None:
                 text = f"{len(evaluate.known)} evaluated"
                 report(done, arguments.seeds * len(WEIGHTS), text)
 
-    print(f"{'weights F1:ms:params':20s}" + "".join(f"{column:>19s}" for column in COLUMNS))
+    print(f"{'weights F1:ms:params':20s}" + "".join(f"{column:>21s}" for column in COLUMNS))
     for name, searches in rows.items():
         values = [summary(*search) for search in searches]
         mean, spread = np.mean(values, 0), np.std(values, 0, ddof=int(len(values) > 1))
         cells = (f"{m:.4g} +- {s:.2g}" for m, s in zip(mean, spread, strict=True))
-        print(f"{name:20s}" + "".join(f"{cell:>19s}" for cell in cells))
+        print(f"{name:20s}" + "".join(f"{cell:>21s}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ def crowding_distance(values: np.ndarray, weights: Sequence[float]) -> np.ndarra
     """Return the weighted crowding distance of every point of one front.
 
     The distance between a point's two neighbours along an objective, as a share of the front's
-    extent, counts as much as the objective weighs (MoGA, Chu et al., arXiv 1908.01314, section 3).
+    extent, counts as much as the objective weighs (MoGA, Chu et al., arXiv 1908.01314).
     Only the weights' ratios matter; with equal ones it is the distance of Deb et al. (2002). The
     ends of every objective are infinitely far.
 
