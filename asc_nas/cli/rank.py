@@ -69,8 +69,8 @@ def _summary(document: dict[str, Any]) -> str:
     )
     if between is not None:
         text += (
-            f" Two seeds agree with a tau of {between['tau']:.2f} "
-            f"({between['low']:.2f} to {between['high']:.2f})."
+            f" Two seeds agree with a tau of {between['macro_f1']['tau']:.2f} in macro-F1 and "
+            f"{between['log_loss']['tau']:.2f} in log loss."
         )
     return text
 
@@ -86,13 +86,12 @@ _TITLES = {
 
 
 def _table(document: dict[str, Any]) -> Table:
-    columns = ("Predictor", "Kendall's tau", "95 % interval", "Regret")
-    table = Table(*columns, box=None, header_style="bold")
+    columns = ("Predictor", "tau, macro-F1", "95 % interval", "tau, log loss", "95 % interval")
+    table = Table(*columns, "Regret", box=None, header_style="bold")
     for row in document["agreement"]:
-        table.add_row(
-            _TITLES[row["predictor"]],
-            f"{row['tau']:.3f}",
-            f"{row['low']:.3f} to {row['high']:.3f}",
-            f"{row['regret']:.3f}",
-        )
+        cells = []
+        for truth in ("macro_f1", "log_loss"):
+            found = row[truth]
+            cells += [f"{found['tau']:.3f}", f"{found['low']:.3f} to {found['high']:.3f}"]
+        table.add_row(_TITLES[row["predictor"]], *cells, f"{row['regret']:.3f}")
     return table

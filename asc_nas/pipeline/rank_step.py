@@ -21,7 +21,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.training.loop import Progress
 from asc_nas.training.retrain import evaluate, train_network
 
-FORMAT = "asc-nas/rank/1"
+FORMAT = "asc-nas/rank/2"
 STANDALONE_FORMAT = "asc-nas/standalone/1"
 
 
@@ -147,7 +147,9 @@ def rank_step(
             "log_loss": judged.log_loss,
             "macro_f1_as_trained": as_trained.macro_f1,
             "log_loss_as_trained": as_trained.log_loss,
-            "standalone": [result["macro_f1"] for result in alone],
+            "standalone": [
+                {"macro_f1": result["macro_f1"], "log_loss": result["log_loss"]} for result in alone
+            ],
             "standalone_macro_f1": float(np.mean([result["macro_f1"] for result in alone])),
             "standalone_log_loss": float(np.mean([result["log_loss"] for result in alone])),
         }
@@ -166,7 +168,7 @@ def rank_step(
         "networks": rows,
     }
     write_json(context.paths.rank, document)
-    tau = agreements[0]["tau"]
+    tau = agreements[0]["macro_f1"]["tau"]
     title = f"{context.config.name}: {len(rows)} networks, Kendall's tau {tau:.2f}"
     plot_ranking(rows, title, context.paths.rank.with_suffix(".png"))
     return document
@@ -187,9 +189,15 @@ beat, cost alone."""
 
 def _between_seeds(
     rows: Sequence[dict[str, Any]], rng: np.random.Generator
-) -> dict[str, float] | None:
+) -> dict[str, Any] | None:
     """Return how well two stand-alone trainings agree: what limits every predictor's tau."""
     if len(rows[0]["standalone"]) < 2:
         return None
-    first, second = ([row["standalone"][i] for row in rows] for i in (0, 1))
-    return asdict(agreement(first, second, rng))
+
+    def scores(seed: int, name: str) -> list[float]:
+        return [row["standalone"][seed][name] for row in rows]
+
+    return {
+        name: asdict(agreement(scores(0, name), scores(1, name), rng))
+        for name in ("macro_f1", "log_loss")
+    }

@@ -20,9 +20,10 @@ def plot_ranking(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None
     axes = figure.subplots()
     scores = [row["macro_f1"] for row in rows]
     alone = [row["standalone_macro_f1"] for row in rows]
+    seeds = [[each["macro_f1"] for each in row["standalone"]] for row in rows]
     spread = [
-        [mean - min(row["standalone"]) for mean, row in zip(alone, rows, strict=True)],
-        [max(row["standalone"]) - mean for mean, row in zip(alone, rows, strict=True)],
+        [mean - min(every) for mean, every in zip(alone, seeds, strict=True)],
+        [max(every) - mean for mean, every in zip(alone, seeds, strict=True)],
     ]
     axes.errorbar(scores, alone, yerr=spread, fmt="none", ecolor="0.75", elinewidth=1, zorder=1)
     points = axes.scatter(scores, alone, c=[row["macs"] / 1e6 for row in rows], s=36, zorder=2)

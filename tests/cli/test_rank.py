@@ -30,7 +30,7 @@ def test_it_reports_tau_of_scores_and_of_cost_alone(ranked):
     assert "4 networks trained alone 2 times" in done.stdout
     assert "MACs alone" in done.stdout
     document = json.loads((folder / "run/rank/rank.json").read_text())
-    assert document["format"] == "asc-nas/rank/1"
+    assert document["format"] == "asc-nas/rank/2"
     assert [row["predictor"] for row in document["agreement"]][:2] == ["macro_f1", "log_loss"]
     assert all(len(row["standalone"]) == 2 for row in document["networks"])
     macs = [row["macs"] for row in document["networks"]]

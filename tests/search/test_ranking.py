@@ -87,7 +87,21 @@ def test_regret_is_the_loss_of_trusting_the_top_score():
 
 
 def test_the_sign_of_a_predictor_says_which_way_is_better():
-    rows = [{"standalone_macro_f1": v, "log_loss": 1 - v, "macro_f1": v} for v in (0.2, 0.5, 0.9)]
+    rows = [
+        {"standalone_macro_f1": v, "standalone_log_loss": -v, "log_loss": 1 - v, "macro_f1": v}
+        for v in (0.2, 0.5, 0.9)
+    ]
     table = ranking_table(rows, {"macro_f1": 1, "log_loss": -1}, np.random.default_rng(0))
-    assert [row["tau"] for row in table] == [1.0, 1.0]
+    assert [row["macro_f1"]["tau"] for row in table] == [1.0, 1.0]
+    assert [row["log_loss"]["tau"] for row in table] == [1.0, 1.0]
     assert [row["regret"] for row in table] == [0.0, 0.0]
+
+
+def test_the_two_truths_are_kept_apart():
+    """The macro-F1 of stand-alone training orders these one way, its log loss the other."""
+    rows = [
+        {"standalone_macro_f1": v, "standalone_log_loss": v, "macro_f1": v} for v in (0.2, 0.5, 0.9)
+    ]
+    (row,) = ranking_table(rows, {"macro_f1": 1}, np.random.default_rng(0))
+    assert row["macro_f1"]["tau"] == 1.0
+    assert row["log_loss"]["tau"] == -1.0
