@@ -16,6 +16,7 @@ from asc_nas.search.history import read_history, write_history
 from asc_nas.search.nsga2 import CostOf, nsga2
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.pareto import FORMAT, pareto_document, pareto_set
+from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.search.shrinking import ShrinkingSchedule
 from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
 from asc_nas.space.genotype import Genotype
@@ -167,7 +168,7 @@ def evaluator_of(
     context: Context, supernet: Supernet, recalibration: bool | None = None
 ) -> SupernetEvaluator:
     """Return the evaluator of `supernet` as it is whenever the evaluator is called."""
-    return SupernetEvaluator(
+    return PrefixEvaluator(
         supernet,
         context.examples("train"),
         context.examples("search_val"),

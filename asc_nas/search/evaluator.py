@@ -12,6 +12,7 @@ from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.bn_calibration import recalibrate
 from asc_nas.training.loop import to_channels_last
+from asc_nas.training.metrics import Scores
 from asc_nas.training.retrain import evaluate
 
 
@@ -23,7 +24,9 @@ class Evaluate(Protocol):
 
 
 class SupernetEvaluator:
-    """Extract, recalibrate the batch norms on training clips, score on search-val.
+    """Extract, recalibrate the batch norms on training clips, score on search-val, one by one.
+
+    The plain version that `asc_nas.search.prefix_evaluator` must equal.
 
     Parameters
     ----------
@@ -71,7 +74,9 @@ class SupernetEvaluator:
         network = to_channels_last(self.supernet.extract(genotype))
         if self.recalibration:
             recalibrate(network, self.calibration)
-        scores = evaluate(network, self.search_val)
+        return self._evaluation(genotype, evaluate(network, self.search_val))
+
+    def _evaluation(self, genotype: Genotype, scores: Scores) -> Evaluation:
         cost = self.cost_of(genotype)
         return Evaluation(
             genotype,
