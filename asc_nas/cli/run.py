@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
 
 
 def run(
@@ -13,6 +13,7 @@ def run(
     settings: SetOption = None,
     out: OutOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an existing run.")] = False,
+    tensorboard: TensorBoardOption = False,
 ) -> None:
     """Run all steps: features, supernet, search, retraining, test, export.
 
@@ -30,10 +31,13 @@ def run(
     from asc_nas.search.pareto import choose
 
     opened = open_run(config, data, settings, out, resume=resume)
+    if tensorboard:
+        opened.context.events.use_tensorboard()
     members = find_pareto_set(opened)
     context, seed = opened.context, opened.config.seed
 
-    chosen = [str(i) for i in choose(members, opened.config.retrain.members)]
+    objectives, count = opened.config.search.objectives, opened.config.retrain.members
+    chosen = [str(i) for i in choose(members, objectives, count)]
     networks = [find_network(context, text) for text in (*chosen, *opened.config.baselines)]
     workers = opened.config.retrain.workers
     print_results(train_networks(context, networks, [seed], workers, progress))

@@ -66,10 +66,19 @@ def hypervolume(
     return float(HV(ref_point=np.ones(len(objectives)))(values))
 
 
-def choose(members: Sequence[Evaluation], count: int) -> list[int]:
-    """Return the ids of `count` members spread evenly over the front, both ends included."""
-    count = min(count, len(members))
+COSTS = ("macs", "params", "latency_ms")
+
+
+def choose(members: Sequence[Evaluation], objectives: Sequence[Objective], count: int) -> list[int]:
+    """Return the ids of `count` members spread evenly over the front, both ends included.
+
+    A cost that is maximised (MoGA's parameters: room to learn at equal latency) widens the front to
+    networks that nothing but their size speaks for; members are chosen from the front without it.
+    """
+    judged = [o for o in objectives if not (o.sense == "max" and o.name in COSTS)]
+    worthwhile = set(pareto_set(members, judged))
+    ids = [i for i, member in enumerate(members) if member in worthwhile]
+    count = min(count, len(ids))
     if count <= 1:
-        return [len(members) - 1][:count]
-    places = np.linspace(0, len(members) - 1, count)
-    return sorted({round(place) for place in places})
+        return ids[len(ids) - 1 :][:count]
+    return sorted({ids[round(place)] for place in np.linspace(0, len(ids) - 1, count)})

@@ -37,7 +37,7 @@ def count_by_hooks(network, size):
 
 
 @pytest.mark.parametrize("name", ["cp_mobile", "mobilenetv2_half"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**32))
 def test_counts_equal_those_of_the_built_network(name, seed):
     skeleton = skeleton_from(name)

@@ -45,7 +45,7 @@ NETS = {name: randomised(name) for name in ("cp_mobile", "mobilenetv2_half")}
 
 
 @pytest.mark.parametrize("name", list(NETS))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_extracted_network_has_identical_outputs(name, seed):
     net = NETS[name]
@@ -67,7 +67,7 @@ def test_extracted_weights_are_copies():
 
 
 @given(st.integers(1, 8), st.integers(1, 8))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_elastic_convolution_is_the_plain_one_with_sliced_weights(inputs, outputs):
     elastic = ElasticConv2d(ConvSpec(8, 8, (1, 3), (1, 2), 1, (0, 0)))
     nn.init.normal_(elastic.weight, generator=torch.Generator().manual_seed(0))

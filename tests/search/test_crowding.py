@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
@@ -28,7 +28,6 @@ fronts = st.integers(1, 3).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(fronts, st.floats(0.1, 10))
 def test_equal_weights_give_pymoos_crowding_distance_exactly(front, weight):
     values = np.array(front, dtype=float)

@@ -40,7 +40,7 @@ def plain_loop(posteriors, targets, names, seed, draws):
     return np.percentile(rows, (2.5, 97.5), axis=0).T
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32), st.sampled_from([(), (1,)]))
 def test_intervals_equal_a_plain_loop_over_drawn_groups(seed, absent):
     posteriors, targets, names = random_case(seed, absent=absent)

@@ -16,7 +16,7 @@ SPACE = SearchSpace.build(SpaceConfig(), SKELETON)
 UNEQUAL = SearchSpace.build(SpaceConfig(skip=True), SKELETON)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), number=st.integers(0, 10_000))
 def test_every_candidate_of_every_block_exactly_once_per_step(seed, number):
     genotypes = StrictFairSampler(SPACE, seed).step(number)
