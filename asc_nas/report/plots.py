@@ -10,6 +10,13 @@ from asc_nas.files import atomic_path
 
 
 def plot_ranking(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None:
+    """Write `ranking_figure` as PNG, atomically."""
+    figure = ranking_figure(rows, title)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+
+
+def ranking_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     """Draw the supernet's macro-F1 against that of stand-alone trainings, coloured by MACs.
 
     Parameters
@@ -32,5 +39,4 @@ def plot_ranking(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None
     axes.set_ylabel("macro-F1 trained alone, search-val (bar: all seeds)")
     axes.set_title(title)
     axes.grid(alpha=0.3)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    return figure

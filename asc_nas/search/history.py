@@ -45,12 +45,35 @@ def read_history(path: Path, belongs_to: dict[str, str]) -> list[Evaluation]:
     """
     if not path.exists():
         return []
+    rows, meta = _read(path)
+    if meta != {"format": FORMAT, **belongs_to}:
+        return []
+    return [evaluation for _, evaluation in rows]
+
+
+def read_generations(path: Path) -> list[list[Evaluation]]:
+    """Return the evaluations of each generation, whatever weights and split they belong to.
+
+    Raises
+    ------
+    AscNasError
+        If the file is not a search history.
+    """
+    generations: dict[int, list[Evaluation]] = {}
+    for number, evaluation in _read(path)[0]:
+        generations.setdefault(number, []).append(evaluation)
+    return [generations[number] for number in sorted(generations)]
+
+
+def _read(path: Path) -> tuple[list[tuple[int, Evaluation]], dict[str, str]]:
+    """Return (generation, evaluation) of every row, and what the scores depend on."""
     try:
         table = pq.read_table(path)
         meta = json.loads((table.schema.metadata or {})[b"asc_nas"])
     except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         raise AscNasError(f"{path}: not a search history; delete it to search anew.") from error
-    if meta != {"format": FORMAT, **belongs_to}:
-        return []
-    rows = table.drop_columns(["generation"]).to_pylist()
-    return [Evaluation(**row | {"genotype": Genotype.parse(row["genotype"])}) for row in rows]
+    rows = []
+    for row in table.to_pylist():
+        number, genotype = row.pop("generation"), Genotype.parse(row["genotype"])
+        rows.append((number, Evaluation(**row | {"genotype": genotype})))
+    return rows, meta

@@ -1,0 +1,48 @@
+"""Reading the files of a run for its report: what is missing or damaged is said, and no error."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from asc_nas.errors import AscNasError
+from asc_nas.files import read_json
+
+Value = TypeVar("Value")
+
+
+class ReportFiles:
+    """Reads parts of a report and remembers why a part stays empty.
+
+    Attributes
+    ----------
+    root : str
+        The run directory as the commands of the report name it.
+    missing : dict
+        Part of the report and what is missing.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.missing: dict[str, str] = {}
+
+    def json(self, part: str, path: Path, format_name: str, command: str) -> dict[str, Any] | None:
+        """Return a JSON file, or None and a note that names the `command` that makes it."""
+        if self.there(part, path, command):
+            return self.guard(part, path, lambda: read_json(path, format_name))
+        return None
+
+    def there(self, part: str, path: Path, command: str) -> bool:
+        """Return whether a file exists; if not, note the `command` that makes it."""
+        if not path.exists():
+            self.missing[part] = f"Not there yet: 'asc-nas {command}' makes it."
+        return path.exists()
+
+    def guard(self, part: str, path: Path, make: Callable[[], Value]) -> Value | None:
+        """Return what `make` makes of the file `path`, or None and a note if it is damaged."""
+        try:
+            return make()
+        except AscNasError as error:
+            self.missing[part] = f"Left out: {error}"
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            self.missing[part] = f"Left out: {path} is not as asc-nas writes it ({error!r})."
+        return None

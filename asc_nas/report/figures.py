@@ -1,0 +1,121 @@
+"""The main plots of a report for print, as PNG and PDF."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from asc_nas.files import atomic_path
+from asc_nas.report.content import RunReport
+from asc_nas.report.plots import ranking_figure
+
+# Okabe and Ito's colours, told apart with any colour vision; the page uses the same.
+BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#9a9a9a"
+SERIES = (BLUE, VERMILION, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#000000", GREY)
+
+
+def all_figures(report: RunReport) -> dict[str, Figure]:
+    """Return the figures that the report's folder gets, by file name."""
+    figures = {}
+    if report.networks:
+        figures["pareto"] = pareto_figure(report)
+    if report.curves:
+        figures["training"] = training_figure(report)
+    if report.generations:
+        figures["search"] = search_figure(report)
+    if report.ranking is not None:
+        figures["ranking"] = ranking_figure(report.ranking["networks"], "")
+    return figures
+
+
+def write_figure(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as ``path.png`` and ``path.pdf`` (fonts embedded), atomically; return both."""
+    written = []
+    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None}}
+    for kind, fields in metadata.items():
+        target = path.with_name(f"{path.name}.{kind}")
+        with rc_context({"pdf.fonttype": 42}), atomic_path(target) as temporary:
+            figure.savefig(temporary, format=kind, dpi=200, metadata=fields)
+        written.append(target)
+    return written
+
+
+def pareto_figure(report: RunReport) -> Figure:
+    """Draw macro-F1 against MACs: all that was evaluated, the Pareto set, what was trained."""
+    figure, axes = _figure("MACs of one example, million", "macro-F1")
+    candidates, members = report.candidates, report.members
+    axes.scatter(
+        [c.macs / 1e6 for c in candidates],
+        [c.macro_f1 for c in candidates],
+        s=6, c=GREY, alpha=0.5, linewidths=0, label="evaluated", rasterized=len(candidates) > 2000,
+    )  # fmt: skip
+    axes.plot(
+        [n.macs / 1e6 for n in members],
+        [n.supernet_f1 or 0.0 for n in members],
+        "o:" if report.traded("macs") else "o",
+        c=BLUE, ms=5, lw=1, label="Pareto set (supernet, search-val)",
+    )  # fmt: skip
+    groups = (
+        ("trained alone (test)", True, "D", VERMILION),
+        ("baselines (test)", False, "s", GREEN),
+    )
+    for label, is_member, marker, colour in groups:
+        rows = [n for n in report.trained if n.is_member == is_member]
+        if rows:
+            axes.errorbar(
+                [n.macs / 1e6 for n in rows],
+                [n.test("macro_f1") or 0.0 for n in rows],
+                yerr=[n.spread("macro_f1") or 0.0 for n in rows],
+                fmt=marker, c=colour, ms=6, elinewidth=1, capsize=2, label=label,
+            )  # fmt: skip
+    _legend(axes)
+    return figure
+
+
+def training_figure(report: RunReport) -> Figure:
+    """Draw the training losses of the supernet and of every trained network."""
+    figure, axes = _figure("epoch", "training loss, nats")
+    for i, (name, losses) in enumerate(report.curves.items()):
+        width = 2.0 if name == "supernet" else 1.0
+        colour = SERIES[i % len(SERIES)]
+        axes.plot(range(1, len(losses) + 1), losses, c=colour, lw=width, label=_plain(name))
+    _legend(axes)
+    return figure
+
+
+def search_figure(report: RunReport) -> Figure:
+    """Draw hypervolume and macro-F1 by generation."""
+    figure, axes = _figure("generation", "value, 0 to 1")
+    numbers = [g.number for g in report.generations]
+    lines = (
+        ("hypervolume so far", [g.hypervolume for g in report.generations], BLUE),
+        ("best macro-F1 of the generation", [g.best for g in report.generations], VERMILION),
+        ("median macro-F1", [g.median for g in report.generations], GREY),
+    )
+    for label, values, colour in lines:
+        axes.plot(numbers, values, "o-", c=colour, ms=3, lw=1.2, label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend(axes)
+    return figure
+
+
+def _figure(x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(fontsize=8, frameon=False)
+
+
+def _plain(text: str) -> str:
+    """Return text that matplotlib takes neither for mathematics nor for a hidden label."""
+    return text.replace("$", r"\$").lstrip("_")

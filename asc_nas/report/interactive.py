@@ -1,0 +1,230 @@
+"""The interactive plots, as Plotly's data and layout.
+
+Colours are names of the page's CSS variables (``var(--member)``), which its script replaces, so
+that the plots follow the page to light and dark.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from asc_nas.report.content import Candidate, Network, RunReport
+
+Plot = dict[str, Any]
+
+CANDIDATES = 4000
+"""Evaluated genotypes that are drawn at most; of more, every second, third, ... is drawn."""
+
+COSTS = {
+    "macs": ("MACs of one example, million", 1e6),
+    "params": ("Parameters, thousand", 1e3),
+    "latency_ms": ("Latency of one example, ms", 1.0),
+}
+"""What the front can be drawn against: title and unit."""
+
+
+def pareto_plot(report: RunReport) -> Plot:
+    """Return macro-F1 against cost; ``costs`` has what differs from cost to cost, per trace.
+
+    A point's ``customdata`` is the position of its network in the report, or -1.
+    """
+    positions = {network.name: i for i, network in enumerate(report.networks)}
+    members, trained = report.members, report.trained
+    found = {network.genotype for network in members}  # a point under another takes its clicks
+    drawn = every([row for row in report.candidates if row.genotype not in found], CANDIDATES)
+    of_members = [network for network in trained if network.is_member]
+    others = [network for network in trained if not network.is_member]
+    groups: list[tuple[Plot, Sequence[Candidate | Network], list[float]]] = [
+        (
+            _points("evaluated", "candidate", size=5, opacity=0.45),
+            drawn,
+            [candidate.macro_f1 for candidate in drawn],
+        ),
+        (
+            _points("Pareto set (supernet, search-val)", "member", size=11),
+            members,
+            [network.supernet_f1 or 0.0 for network in members],
+        ),
+        (
+            _points("trained alone (test)", "trained", size=12, symbol="diamond"),
+            of_members,
+            [network.test("macro_f1") or 0.0 for network in of_members],
+        ),
+        (
+            _points("baselines (test)", "baseline", size=12, symbol="square"),
+            others,
+            [network.test("macro_f1") or 0.0 for network in others],
+        ),
+    ]
+    groups = [group for group in groups if group[1]]
+    timed = [all(row.latency_ms is not None for row in rows) for _, rows, _ in groups]
+    names = [name for name in COSTS if name != "latency_ms" or all(timed)]
+    traces = []
+    for trace, rows, scores in groups:
+        trace |= {
+            "y": scores,
+            "text": [_hover(row, score) for row, score in zip(rows, scores, strict=True)],
+            "customdata": [positions[row.name] if isinstance(row, Network) else -1 for row in rows],
+        }
+        traces.append(trace)
+    costs = [
+        {
+            "name": name,
+            "title": COSTS[name][0],
+            "x": [[getattr(row, name) / COSTS[name][1] for row in rows] for _, rows, _ in groups],
+            "mode": [
+                "lines+markers" if rows is members and report.traded(name) else "markers"
+                for _, rows, _ in groups
+            ],
+        }
+        for name in names
+    ]
+    layout = _layout("", "macro-F1")  # the page's script puts the first cost in place
+    return {"data": traces, "layout": layout, "costs": costs, "first": _first(report)}
+
+
+def _first(report: RunReport) -> int:
+    """Return the position of the network that is shown first: the best trained on search-val."""
+    networks = report.networks
+    return max(
+        range(len(networks)),
+        key=lambda i: (bool(networks[i].results), networks[i].supernet_f1 or -1.0),
+    )
+
+
+def training_plot(report: RunReport) -> Plot:
+    """Return the training loss of the supernet and of every trained network by epoch."""
+    traces = []
+    for i, (name, losses) in enumerate(report.curves.items()):
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": escape(name),
+                "x": list(range(1, len(losses) + 1)),
+                "y": losses,
+                "line": {
+                    "color": f"var(--series-{i % 8})",
+                    "width": 3 if name == "supernet" else 1.5,
+                },
+            }
+        )
+    return {"data": traces, "layout": _layout("Epoch", "Training loss, nats")}
+
+
+def search_plot(report: RunReport) -> Plot:
+    """Return hypervolume and macro-F1 by generation."""
+    numbers = [generation.number for generation in report.generations]
+    lines = {
+        "hypervolume": ("hypervolume so far", "member"),
+        "best": ("best macro-F1 of the generation", "trained"),
+        "median": ("median macro-F1", "candidate"),
+    }
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": title,
+            "x": numbers,
+            "y": [getattr(generation, name) for generation in report.generations],
+            "line": {"color": f"var(--{colour})"},
+        }
+        for name, (title, colour) in lines.items()
+    ]
+    layout = _layout("Generation", "Value, 0 to 1")
+    layout["xaxis"]["dtick"] = -(-len(numbers) // 10)
+    return {"data": traces, "layout": layout}
+
+
+def ranking_plot(ranking: dict[str, Any]) -> Plot:
+    """Return the supernet's macro-F1 against that of stand-alone training (bar: all seeds)."""
+    rows = ranking["networks"]
+    alone = [row["standalone_macro_f1"] for row in rows]
+    seeds = [[each["macro_f1"] for each in row["standalone"]] for row in rows]
+    trace = _points("networks", "member", size=9) | {
+        "x": [row["macro_f1"] for row in rows],
+        "y": alone,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [max(s) - mean for s, mean in zip(seeds, alone, strict=True)],
+            "arrayminus": [mean - min(s) for s, mean in zip(seeds, alone, strict=True)],
+            "color": "var(--candidate)",
+            "thickness": 1,
+            "width": 0,
+        },
+        "text": [
+            f"<b>{escape(row['genotype'])}</b><br>{row['macs'] / 1e6:.2f} M MACs, "
+            f"{row['params']:,} parameters"
+            for row in rows
+        ],
+    }
+    x = "macro-F1 with the supernet's weights"
+    return {"data": [trace], "layout": _layout(x, "macro-F1 trained alone")}
+
+
+def every(rows: Sequence[Candidate], most: int) -> Sequence[Candidate]:
+    """Return at most `most` rows, evenly spaced."""
+    return rows[:: -(-len(rows) // most)] if rows else rows
+
+
+def _hover(row: Candidate | Network, score: float) -> str:
+    """Return what is shown over a point; Plotly reads HTML there."""
+    lines = [f"macro-F1 {score:.3f}", f"{row.macs / 1e6:.2f} M MACs, {row.params:,} parameters"]
+    if row.latency_ms is not None:
+        lines.append(f"{row.latency_ms:.3f} ms")
+    if isinstance(row, Network):
+        lines.insert(0, f"<b>{escape(row.title)}</b>")
+    genes = row.genotype.split()
+    lines += [escape(" ".join(genes[i : i + 3])) for i in range(0, len(genes), 3)]
+    return "<br>".join(lines)
+
+
+def _points(
+    name: str, colour: str, *, size: int, symbol: str = "circle", opacity: float = 1.0
+) -> Plot:  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "hovertemplate": "%{text}<extra></extra>",
+        "line": {"color": f"var(--{colour})", "width": 1, "dash": "dot"},
+        "marker": {
+            "color": f"var(--{colour})",
+            "size": size,
+            "symbol": symbol,
+            "opacity": opacity,
+            "line": {"color": "var(--surface)", "width": 1 if opacity == 1.0 else 0},
+        },
+    }
+
+
+def _layout(x: str, y: str) -> Plot:
+    axis = {
+        "gridcolor": "var(--grid)",
+        "zerolinecolor": "var(--grid)",
+        "linecolor": "var(--faint)",
+        "automargin": True,
+    }
+    return {
+        "xaxis": axis | {"title": {"text": x, "standoff": 8}},
+        "yaxis": axis | {"title": {"text": y, "standoff": 4}},
+        "font": {"color": "var(--text)", "family": "system-ui, sans-serif", "size": 13},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "hoverlabel": {
+            "bgcolor": "var(--surface)",
+            "bordercolor": "var(--faint)",
+            "font": {"color": "var(--text)"},
+            "align": "left",
+        },
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": "var(--candidate)",
+            "activecolor": "var(--accent)",
+        },
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        "margin": {"l": 48, "r": 12, "t": 12, "b": 48},
+        "hovermode": "closest",
+        "uirevision": "kept",
+    }

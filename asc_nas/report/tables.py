@@ -1,0 +1,190 @@
+"""Tables of a report, each as HTML, as CSV and as LaTeX."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asc_nas.report.content import Network, RunReport
+from asc_nas.report.markup import Markup, captioned, tag
+
+Cell = str | int | float | None
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+} | {character: "\\" + character for character in "&%$#_{}"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under column titles; a float is shown with three decimals, None as a dash."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def to_html(self, first: Sequence[Markup] | None = None) -> Markup:
+        """Return a ``<table>`` that scrolls by itself; `first` replaces the first column."""
+        head = [
+            tag("th", title, scope="col", class_="number" if numeric else None)
+            for title, numeric in zip(self.columns, self._numeric(), strict=True)
+        ]
+        body = []
+        for i, row in enumerate(self.rows):
+            cells = [
+                tag("td", show(value), class_="number" if not isinstance(value, str) else None)
+                for value in row[1:]
+            ]
+            opening = show(row[0]) if first is None else first[i]
+            body.append(tag("tr", tag("th", opening, scope="row"), *cells))
+        table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body))
+        tall = " tall" if len(self.rows) > 30 else ""
+        return captioned(self.caption, table, classes=f"scroll{tall}")
+
+    def to_csv(self) -> str:
+        """Return comma-separated values with a header; numbers in full, None empty."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+    def to_latex(self) -> str:
+        """Return a ``tabular`` with the rules of the package booktabs."""
+        lines = [
+            "% needs \\usepackage{booktabs}",
+            f"% {' '.join(self.caption.split())}",
+            f"\\begin{{tabular}}{{{''.join('r' if n else 'l' for n in self._numeric())}}}",
+            "\\toprule",
+            _latex_row(self.columns),
+            "\\midrule",
+            *(_latex_row([show(value) for value in row]) for row in self.rows),
+            "\\bottomrule",
+            "\\end{tabular}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _numeric(self) -> list[bool]:
+        """Return which columns hold numbers only."""
+        places = range(len(self.columns))
+        return [all(not isinstance(row[i], str) for row in self.rows) for i in places]
+
+
+def show(value: Cell) -> str:
+    """Return a cell's text for people."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(_latex(cell) for cell in cells) + r" \\"
+
+
+def _latex(text: str) -> str:
+    escaped = "".join(_LATEX.get(character, character) for character in text)
+    return re.sub(r"\s+", " ", escaped).replace("–", "--")
+
+
+def network_table(networks: Sequence[Network]) -> Table:
+    """Return cost and scores of networks, one row each."""
+    timed = any(network.latency_ms is not None for network in networks)
+    rows = []
+    for network in networks:
+        cost = (network.macs, network.params, *((network.latency_ms,) if timed else ()))
+        trained = (
+            network.test("accuracy"),
+            network.test("macro_f1"),
+            network.spread("macro_f1"),
+            len(network.results),
+        )
+        rows.append((network.name, *cost, network.supernet_f1, *trained, network.genotype))
+    return Table(
+        "Networks: cost of one example, macro-F1 with the supernet's weights on search-val, and "
+        "mean scores on test after training from scratch",
+        (
+            *("Network", "MACs", "Parameters", *(("Latency, ms",) if timed else ())),
+            *(
+                "Supernet macro-F1",
+                "Test accuracy",
+                "Test macro-F1",
+                "s.d. of macro-F1",
+                "Seeds",
+                "Genotype",
+            ),
+        ),
+        tuple(rows),
+    )
+
+
+def class_table(networks: Sequence[Network]) -> Table:
+    """Return the F1 of every class (rows) by trained network, mean over its seeds."""
+    labels = list(networks[0].results[0]["per_class"])
+    rows = tuple((label, *(_class_f1(network, label) for network in networks)) for label in labels)
+    columns = ("Class", *(network.title for network in networks))
+    return Table("F1 of every class on test, mean over seeds", columns, rows)
+
+
+def _class_f1(network: Network, label: str) -> float | None:
+    values = [result["per_class"].get(label) for result in network.results]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+PREDICTORS = {
+    "macro_f1": "supernet macro-F1",
+    "log_loss": "supernet log loss",
+    "macro_f1_as_trained": "supernet macro-F1, no recalibration",
+    "log_loss_as_trained": "supernet log loss, no recalibration",
+    "macs": "MACs alone",
+    "params": "parameters alone",
+}
+
+
+def ranking_table(ranking: dict[str, Any]) -> Table:
+    """Return Kendall's tau of every predictor in ``rank.json`` with its 95 % interval."""
+    rows = []
+    for row in ranking["agreement"]:
+        cells: list[Cell] = [PREDICTORS.get(row["predictor"], row["predictor"])]
+        for truth in ("macro_f1", "log_loss"):
+            cells += [row[truth][key] for key in ("tau", "low", "high")]
+        rows.append((*cells, row["regret"]))
+    columns = ["Predictor"]
+    for truth in ("macro-F1", "log loss"):
+        columns += [f"tau, {truth}", "low", "high"]
+    return Table(
+        "Kendall's tau between a predictor and stand-alone training, with 95 % intervals",
+        (*columns, "Regret"),
+        tuple(rows),
+    )
+
+
+def search_table(report: RunReport) -> Table:
+    """Return the search generation by generation."""
+    rows = tuple(
+        (str(g.number), g.evaluated, g.best, g.median, g.hypervolume) for g in report.generations
+    )
+    columns = ("Generation", "Genotypes so far", "Best macro-F1", "Median", "Hypervolume")
+    return Table("The search, generation by generation", columns, rows)
+
+
+def all_tables(report: RunReport) -> dict[str, Table]:
+    """Return the tables that the report's folder gets, by file name."""
+    tables = {}
+    if report.networks:
+        tables["networks"] = network_table(report.networks)
+    if report.trained:
+        tables["per_class"] = class_table(report.trained)
+    if report.generations:
+        tables["search"] = search_table(report)
+    if report.ranking is not None:
+        tables["ranking"] = ranking_table(report.ranking)
+    return tables

@@ -1,0 +1,161 @@
+"""A run as files alone: nothing is trained, every number is made up, some names are hostile."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from tiny import TINY
+
+from asc_nas.cli.main import main
+from asc_nas.cli.run_config import RunConfig
+from asc_nas.data.manifest import ROLES, Clip, Manifest
+from asc_nas.files import write_json
+from asc_nas.pipeline.context import Context
+from asc_nas.runs import RunPaths
+from asc_nas.search.history import write_history
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation
+from asc_nas.search.pareto import pareto_document, pareto_set
+from asc_nas.search.shrinking_log import ShrinkingEvent, Verdict, write_events
+from asc_nas.space.genotype import Genotype
+from asc_nas.training import checkpoint
+from asc_nas.training.retrain import new_network
+from data_prep.checks import check
+from data_prep.features import extract
+
+HOSTILE = "</script><script>document.title = 'attacked'</script>"
+LABELS = ("quiet & calm", HOSTILE, "50 % loud_ly")
+DOMINATED = "t3e3w1 f3e3w1"
+GENOTYPES = (
+    "t3e1.5w1 f3e1.5w1",
+    "f3e1.5w1 f3+t3e1.5w1",
+    "f3+t3e1.5w1 f3e3w1",
+    "f3+t3e3w1 f3+t3e3w1",
+)
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory):
+    """A finished run in every part: folder, context."""
+    folder = tmp_path_factory.mktemp("report")
+    values = TINY | {"shrinking": {"at": [5], "keep": 2}, "name": "whole"}
+    values["supernet"] = TINY["supernet"] | {"epochs": 8}
+    config = RunConfig.parse(values, "whole")
+    context = Context(config, RunPaths(folder / "run"))
+    context.paths.root.mkdir()
+    context.paths.config.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    _write_data(context, folder / "audio")
+    _write_search(context)
+    for name, genotype, seed in (
+        ("0", GENOTYPES[0], 0),
+        ("0", GENOTYPES[0], 1),
+        ("baseline", str(config.baselines["baseline"].genotype(2)), 0),
+    ):
+        _write_result(context, name, genotype, seed)
+    _write_ranking(context)
+    return SimpleNamespace(folder=context.paths.root, audio=folder / "audio", context=context)
+
+
+@pytest.fixture(scope="session")
+def whole_report(whole_run, tmp_path_factory):
+    """The report of that run: its folder, and the run's files before and after."""
+
+    def state():
+        return {file: file.stat().st_mtime_ns for file in whole_run.folder.rglob("*")}
+
+    folder, before = tmp_path_factory.mktemp("written"), state()
+    with pytest.raises(SystemExit) as done:
+        main(["report", str(whole_run.folder), "--out", str(folder)])
+    assert done.value.code == 0
+    return SimpleNamespace(folder=folder, run_before=before, run_after=state())
+
+
+def _write_data(context, audio):
+    audio.mkdir()
+    rng = np.random.default_rng(0)
+    clips = []
+    for number in range(18):
+        path = audio / f"{number:02}.wav"
+        soundfile.write(path, rng.uniform(-0.4, 0.4, 16000), 16000)
+        role = ROLES[number // 6]
+        clips.append(Clip(path.name, LABELS[number % 3], "4", f"<b>{number}</b>", "mic", role=role))
+    manifest = Manifest("made up", audio, LABELS, tuple(clips), "none")
+    manifest.write(context.paths.manifest)
+    extract(manifest, context.config.frontend, context.paths.features, workers=1)
+    write_json(context.paths.root / "data/check.json", check(manifest, workers=1).to_json())
+
+
+def _write_search(context):
+    paths = context.paths
+    evaluations = []
+    for number, text in enumerate((*GENOTYPES, DOMINATED)):
+        cost = context.cost(Genotype.parse(text))
+        score = 0.1 if text == DOMINATED else 0.3 + 0.1 * number
+        evaluations.append(
+            Evaluation(Genotype.parse(text), score, score, 1.5, cost.macs, cost.params)
+        )
+    write_history(paths.history, [evaluations[:2], evaluations[1:3], evaluations[3:]], {})
+    write_json(paths.pareto, pareto_document(pareto_set(evaluations, DEFAULT_OBJECTIVES)))
+    epochs = [{"epoch": epoch, "loss": 2 / epoch} for epoch in range(1, 9)]
+    write_json(paths.supernet_log, {"format": "asc-nas/log/1", "epochs": epochs})
+    verdict = Verdict(0, "t3e1.5w1", 0.5, 4, 1, protected=True, kept=True)
+    verdicts = (
+        verdict,
+        replace(verdict, candidate="t3e3w1", rank=2, protected=False, kept=False),
+        replace(verdict, block=1),
+    )
+    write_events(paths.shrinking, context.config.shrinking, [ShrinkingEvent(5, verdicts)])
+
+
+def _write_result(context, name, genotype, seed):
+    spec = context.spec(Genotype.parse(genotype))
+    cost = context.cost(Genotype.parse(genotype))
+    folder = context.paths.retrain(name if seed == 0 else f"{name}-seed{seed}")
+    result = {
+        "format": "asc-nas/result/1",
+        "network": name,
+        "genotype": genotype,
+        "accuracy": 0.75 + 0.1 * seed,
+        "macro_f1": 0.7 + 0.1 * seed,
+        "log_loss": 0.6,
+        "per_class": dict(zip(LABELS, (0.8, 0.7, 0.6), strict=True)),
+        "confusion": [[2, 0, 0], [1, 1, 0], [0, 0, 2]],
+        "labels": list(LABELS),
+        "macs": cost.macs,
+        "params": cost.params,
+        "seed": seed,
+        "data": "made up",
+        "trained_on": ["train", "search_val"],
+        "test_clips": 6,
+        "epochs": [{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 0.5}],
+    }
+    write_json(folder / "result.json", result)
+    checkpoint.save(folder / "model.safetensors", new_network(spec, seed), {})
+
+
+def _write_ranking(context):
+    found = {"tau": 0.5, "low": 0.2, "high": 0.8}
+    rows = [
+        {
+            "genotype": text,
+            "macs": 1000 * (i + 1),
+            "params": 100 * (i + 1),
+            "macro_f1": 0.3 + 0.1 * i,
+            "standalone": [{"macro_f1": 0.5 + 0.1 * i}, {"macro_f1": 0.6 + 0.1 * i}],
+            "standalone_macro_f1": 0.55 + 0.1 * i,
+        }
+        for i, text in enumerate(GENOTYPES)
+    ]
+    agreement = [{"predictor": "macro_f1", "macro_f1": found, "log_loss": found, "regret": 0.1}]
+    write_json(
+        context.paths.rank,
+        {
+            "format": "asc-nas/rank/2",
+            "repeats": 2,
+            "agreement": agreement,
+            "between_seeds": None,
+            "networks": rows,
+        },
+    )

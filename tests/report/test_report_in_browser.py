@@ -1,0 +1,173 @@
+"""The page in headless Chromium: no error, no request, a choice shows the network."""
+
+import shutil
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium here", allow_module_level=True)
+
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+
+
+@pytest.fixture(scope="module")
+def page_url(whole_report):
+    return (whole_report.folder / "report.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser, page_url):
+    """Open the page with the given options; at the end, it must have made no error or request."""
+    problems, contexts = [], []
+
+    def opened(width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request",
+            lambda r: (
+                None if r.url.startswith((page_url, "data:", "blob:")) else problems.append(r.url)
+            ),
+        )
+        page.goto(page_url)
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector("html[data-ready=yes]")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def shown(page):
+    return page.locator("#network > article:visible").evaluate_all("all => all.map(a => a.id)")
+
+
+def eventually(page, expression):
+    """Wait until an expression is true (the page's policy forbids Playwright's own waiting)."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never true: {expression}")
+
+
+def click_point(page, trace, point):
+    """Click a point of the Pareto plot, by its place on the screen."""
+    x, y = page.evaluate(
+        """([trace, point]) => {
+            const plot = document.getElementById("plot-pareto");
+            const { xaxis, yaxis } = plot._fullLayout;
+            const box = plot.getBoundingClientRect(), data = plot.data[trace];
+            return [box.x + xaxis._offset + xaxis.d2p(data.x[point]),
+                    box.y + yaxis._offset + yaxis.d2p(data.y[point])];
+        }""",
+        [trace, point],
+    )
+    page.mouse.move(x, y)
+    page.wait_for_selector("#plot-pareto .hovertext")
+    page.mouse.click(x, y)
+
+
+def test_a_click_on_a_point_shows_its_network(open_page):
+    page = open_page()
+    assert shown(page) == ["network-0"]  # the best trained one, at first
+    click_point(page, 1, 2)
+    page.wait_for_selector("#network-2", state="visible")
+    assert shown(page) == ["network-2"]
+    assert page.locator("#network-2 svg.network").is_visible()
+    assert page.locator("#network-2 h3").inner_text() == "Pareto member 2"
+
+
+def test_hovering_shows_genotype_and_cost(open_page):
+    page = open_page()
+    click_point(page, 1, 1)
+    words = page.locator("#plot-pareto .hovertext").text_content()
+    assert "f3e1.5w1 f3+t3e1.5w1" in words
+    assert "MACs" in words
+
+
+def test_the_keyboard_chooses_a_network_from_the_table(open_page):
+    page = open_page()
+    page.locator('button[data-network="4"]').focus()
+    page.keyboard.press("Enter")
+    assert shown(page) == ["network-4"]
+    assert page.evaluate("document.activeElement.textContent") == "baseline"
+    assert page.locator("#network-4 table.confusion").is_visible()
+
+
+def test_the_cost_of_the_front_can_be_changed(open_page):
+    page = open_page()
+    options = page.locator("#cost option").evaluate_all("all => all.map(o => o.value)")
+    assert options == ["macs", "params"]  # this run has no latencies
+    page.select_option("#cost", "params")
+    title = "document.getElementById('plot-pareto').layout.xaxis.title.text"
+    eventually(page, f"{title}.startsWith('Parameters')")
+    click_point(page, 1, 3)
+    page.wait_for_selector("#network-3", state="visible")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_screen_does_not_scroll_sideways(open_page, scheme):
+    page = open_page(390, color_scheme=scheme)
+    for button in page.locator("button[data-network]").all():
+        button.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_plots_follow_the_page_to_dark(open_page):
+    page = open_page(color_scheme="light")
+    colour = "document.getElementById('plot-pareto').layout.font.color"
+    before = page.evaluate(colour)
+    page.emulate_media(color_scheme="dark")
+    eventually(page, f"{colour} !== '{before}'")
+    assert page.evaluate(colour) == page.evaluate(
+        "getComputedStyle(document.documentElement).getPropertyValue('--text').trim()"
+    )
+
+
+def test_a_hostile_label_does_not_run(open_page):
+    page = open_page()
+    assert page.title() == "whole: asc-nas report"
+    assert "attacked" in page.locator("#data").inner_text()
+
+
+def test_without_scripts_every_network_is_there(open_page):
+    page = open_page(java_script_enabled=False)
+    assert page.locator("#network > article").count() == 5
+    assert page.locator("#network-3").is_visible()
+
+
+def test_a_recording_of_a_mistake_can_be_played(open_page):
+    page = open_page()
+    seconds = page.evaluate(
+        """() => new Promise((done, failed) => {
+            const audio = document.querySelector("audio");
+            audio.addEventListener("loadedmetadata", () => done(audio.duration));
+            audio.addEventListener("error", () => failed(audio.error.message));
+            audio.load();
+        })"""
+    )
+    assert seconds == pytest.approx(1.0, abs=0.05)

@@ -1,0 +1,217 @@
+"""The report of a run, without a browser: what is in the files, and what is said to be missing."""
+
+import csv
+import io
+import json
+import re
+import shutil
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+import soundfile
+
+from asc_nas.cli.main import main
+from asc_nas.data.manifest import Clip
+from asc_nas.pipeline.context import Context
+from asc_nas.pipeline.report_step import gather_report
+from asc_nas.report.clips import PEAK, SAMPLE_RATE, SECONDS, audio_ogg
+from asc_nas.report.interactive import pareto_plot
+from asc_nas.report.mistakes_view import mistakes_view
+from asc_nas.report.write import write_report
+from asc_nas.runs import RunPaths
+
+
+def report(*arguments):
+    with pytest.raises(SystemExit) as done:
+        main(["report", *map(str, arguments)])
+    return done.value.code
+
+
+def gather(whole_run, folder, **options):
+    context = Context(whole_run.context.config, RunPaths(folder))
+    return gather_report(
+        context, shown_as=str(folder), check_file=folder / "data/check.json", **options
+    )
+
+
+@pytest.fixture(scope="module")
+def written(whole_report):
+    """The folder of the whole run's report, and its page without scripts."""
+    html = (whole_report.folder / "report.html").read_text()
+    return whole_report.folder, re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)
+
+
+@pytest.fixture
+def a_copy(whole_run, tmp_path):
+    """The whole run, to be broken."""
+    return shutil.copytree(whole_run.folder, tmp_path / "run")
+
+
+def test_labels_and_names_cannot_become_markup(written, whole_run):
+    html = written[1]
+    hostile = whole_run.context.manifest.labels[1]
+    assert hostile not in html
+    assert hostile in unescape(html)
+    assert "<b>" not in html  # the group of every clip
+
+
+def test_scripts_are_those_that_the_policy_names_and_nothing_is_fetched(written):
+    html = (written[0] / "report.html").read_text()
+    policy = unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1])
+    assert "default-src 'none'" in policy
+    assert len(re.findall(r"'sha256-[^']+'", policy)) == html.count("<script>") == 2
+    assert not re.search(r'(?:src|href)="(?!data:|#)', written[1])
+
+
+def test_every_network_is_drawn_with_scores_and_commands(written, whole_run):
+    html = written[1]
+    articles = re.findall(r"<article.*?</article>", html, flags=re.DOTALL)
+    assert len(articles) == 5  # four members and a baseline
+    assert all("<svg" in article for article in articles)
+    first = unescape(articles[0])
+    assert "Confusion matrix" in first
+    assert "accuracy 0.850, macro-F1 0.800" in first  # the second seed
+    assert f"asc-nas train {whole_run.folder} 0" in first
+    assert "Not trained from scratch" in articles[1]
+
+
+def test_plots_hold_every_part(written):
+    script = re.search(r'id="plots">(.*?)</script>', written[1])[1]
+    plots = json.loads(script)
+    assert set(plots) == {"pareto", "training", "search", "ranking"}
+    names = [trace["name"] for trace in plots["pareto"]["data"]]
+    assert len(names) == 4
+    assert plots["pareto"]["data"][1]["customdata"] == [0, 1, 2, 3]
+    assert "f3e1.5w1 f3+t3e1.5w1" in plots["pareto"]["data"][1]["text"][1]
+    volumes = plots["search"]["data"][0]["y"]
+    assert volumes == sorted(volumes)
+    assert 0 < volumes[-1] < 1
+
+
+def test_the_front_is_a_line_only_along_the_one_cost_that_was_traded(whole_run):
+    found = gather(whole_run, whole_run.folder, mistakes=0)
+    modes = {cost["name"]: cost["mode"][1] for cost in pareto_plot(found)["costs"]}
+    assert modes == {"macs": "lines+markers", "params": "markers"}
+    third = replace(found, objectives=found.objectives | {"params": "min, weight 1"})
+    assert "lines+markers" not in pareto_plot(third)["costs"][0]["mode"]
+
+
+def test_mistakes_come_with_spectrogram_and_recording(written):
+    html = written[1]
+    assert re.search(r"(\d) of 6 test clips are wrong", html)
+    cards = re.findall(r"<figure><img.*?</figure>", html, flags=re.DOTALL)
+    assert cards
+    assert all(
+        "data:image/png;base64," in card and "data:audio/ogg;base64," in card for card in cards
+    )
+
+
+def test_an_embedded_recording_is_short_and_loud_enough(tmp_path):
+    quiet = 0.001 * np.sin(np.arange(8 * 48000) / 10)
+    soundfile.write(tmp_path / "long.wav", np.stack([quiet, 0 * quiet], 1), 48000)
+    wave, rate = soundfile.read(io.BytesIO(audio_ogg(tmp_path / "long.wav", Clip("long.wav", "a"))))
+    assert rate == SAMPLE_RATE
+    assert len(wave) == SECONDS * SAMPLE_RATE
+    assert abs(wave).max() == pytest.approx(PEAK, rel=0.25)
+
+
+def test_plots_and_tables_for_papers_stand_beside_the_page(written):
+    out = written[0]
+    for name in ("pareto", "training", "search", "ranking"):
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (out / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    for name in ("networks", "per_class", "search", "ranking"):
+        assert "\\bottomrule" in (out / f"{name}.tex").read_text()
+    rows = list(csv.DictReader((out / "networks.csv").open()))
+    assert [row["Network"] for row in rows] == ["0", "1", "2", "3", "baseline"]
+    assert float(rows[0]["Test macro-F1"]) == pytest.approx(0.75)
+    assert float(rows[0]["s.d. of macro-F1"]) == pytest.approx(0.1 / 2**0.5)
+
+
+def test_the_run_itself_is_not_changed(whole_report):
+    assert whole_report.run_after == whole_report.run_before
+
+
+def test_an_unfinished_run_gets_a_report_that_says_what_is_missing(a_copy, capsys):
+    for name in ("data", "features", "supernet", "search", "rank", "retrain"):
+        shutil.rmtree(a_copy / name)
+    assert report(a_copy) == 0
+    html = unescape((a_copy / "report/report.html").read_text())
+    for command in ("features", "supernet", "search", "rank"):
+        assert f"'asc-nas {command} {a_copy}' makes it" in html
+    assert [f.name for f in (a_copy / "report").iterdir()] == ["report.html"]
+    assert "pareto: Not there yet" in capsys.readouterr().err
+
+
+DAMAGED = {
+    "pareto": "search/pareto.json",
+    "search": "search/history.parquet",
+    "training": "supernet/log.json",
+    "ranking": "rank/rank.json",
+    "shrinking": "supernet/shrinking.json",
+    "check": "data/check.json",
+    "retrain/0": "retrain/0/result.json",
+    "mistakes": "retrain/baseline/model.safetensors",
+    "features": "features/index.json",
+    "data": "data/manifest.parquet",
+}
+
+
+@pytest.mark.parametrize("part", DAMAGED)
+def test_a_damaged_file_is_named_and_the_rest_is_there(whole_run, a_copy, part):
+    (a_copy / DAMAGED[part]).write_bytes(b"{}")
+    found = gather(whole_run, a_copy, network="baseline")
+    assert found.missing[part].startswith("Left out: ")
+    assert str((a_copy / DAMAGED[part]).parent) in found.missing[part]
+    others = set(found.missing) - {part}
+    assert others <= (
+        {"drawings", "features", "mistakes"} if part in ("data", "features") else set()
+    )
+
+
+def test_a_report_is_written_where_everything_is_damaged(whole_run, a_copy):
+    for name in DAMAGED.values():
+        (a_copy / name).write_bytes(b"{}")
+    write_report(gather(whole_run, a_copy), a_copy / "report")
+    assert (a_copy / "report/report.html").read_text().count("Left out: ") >= 6
+
+
+def test_a_result_of_another_network_is_left_out(whole_run, a_copy):
+    result = json.loads((a_copy / "retrain/0/result.json").read_text())
+    result["genotype"] = "t3e3w1 t3e3w1"
+    (a_copy / "retrain/0/result.json").write_text(json.dumps(result))
+    found = gather(whole_run, a_copy)
+    assert "another network" in found.missing["retrain/0"]
+    assert [r["seed"] for r in found.networks[0].results] == [1]
+
+
+def test_an_unfinished_supernet_shows_what_it_logged(whole_run, a_copy):
+    (a_copy / "supernet/log.json").unlink()
+    event = {"format": "asc-nas/event/1", "time": "", "step": "supernet", "epoch": 1}
+    lines = [json.dumps(event | {"epoch": n, "values": {"loss": 2.0 / n}}) for n in (1, 2)]
+    (a_copy / "events.jsonl").write_text("\n".join(lines) + "\n")
+    assert gather(whole_run, a_copy).curves["supernet, so far"] == [2.0, 1.0]
+
+
+def test_without_the_recordings_there_is_no_player_and_the_report_says_so(whole_run):
+    moved = whole_run.audio.rename(whole_run.audio.with_name("moved"))
+    try:
+        found = gather(whole_run, whole_run.folder)
+    finally:
+        moved.rename(whole_run.audio)
+    html = mistakes_view(found.mistakes)
+    assert "data:image/png" in html
+    assert "<audio" not in html
+    assert "No player: " in html
+
+
+def test_an_untrained_network_has_no_mistakes_to_show(whole_run, tmp_path, capsys):
+    assert report(whole_run.folder, "--out", tmp_path, "--network", "3") == 2
+    assert "trained are 0, baseline" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
+    assert report(tmp_path) == 2
+    assert "not a run directory" in capsys.readouterr().err
