@@ -95,12 +95,42 @@ def load_audio(
     if len(wave) < wanted - _SHORTFALL_SECONDS * rate or not len(wave):
         raise _cut_off(path, f"{len(wave) / rate:.2f} of {wanted / rate:.2f} s")
     if not np.isfinite(wave).all():
-        raise AudioError(f"{path}: contains NaN or infinite samples; write the recording again.")
+        raise _not_finite(path)
     if rate != sample_rate:
         wave = soxr.resample(wave, rate, sample_rate, quality="HQ")
         if not len(wave):
             raise AudioError(f"{path}: too short to be resampled to {sample_rate} Hz; remove it.")
     return np.ascontiguousarray(wave.T)
+
+
+def audio_blocks(path: Path | str, frames: int = 65_536) -> Iterator[NDArray[np.float32]]:
+    """Decode a recording block by block, at its own rate, so that its length costs no memory.
+
+    Parameters
+    ----------
+    frames : int
+        Samples per channel of a block; the last may be shorter.
+
+    Yields
+    ------
+    block : (channels, at most `frames`) float32
+        Together what `load_audio` gives at the file's own rate (of MP3, but for rounding).
+
+    Raises
+    ------
+    AudioError
+        As `load_audio`; what only decoding shows (a file that ends early, NaN) when it is reached.
+    """
+    path = Path(path)
+    with _opened(path) as audio:
+        found, announced, rate = 0, audio.frames, audio.samplerate
+        while len(block := audio.read(frames, dtype="float32", always_2d=True)):
+            found += len(block)
+            if not np.isfinite(block).all():
+                raise _not_finite(path)
+            yield np.ascontiguousarray(block.T)
+    if found < announced - _SHORTFALL_SECONDS * rate or not found:
+        raise _cut_off(path, f"{found / rate:.2f} of {announced / rate:.2f} s")
 
 
 @contextmanager
@@ -167,3 +197,7 @@ def _ends_inside_a_page(path: Path) -> bool:
 
 def _cut_off(path: Path, detail: str) -> AudioError:
     return AudioError(f"{path}: the file is cut off ({detail}); get it again or remove it.")
+
+
+def _not_finite(path: Path) -> AudioError:
+    return AudioError(f"{path}: contains NaN or infinite samples; write the recording again.")

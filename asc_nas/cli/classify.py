@@ -1,45 +1,98 @@
 """``asc-nas classify``: label recordings with an exported model."""
 
-import csv
-import io
-import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asc_nas.errors import AscNasError, UsageError
+from asc_nas.cli.classify_files import Recording, Target, check_distinct, find_recordings
+from asc_nas.cli.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of
+from asc_nas.cli.completion import complete_model
+from asc_nas.cli.text import shown
+from asc_nas.errors import UsageError
 
 if TYPE_CHECKING:
-    from asc_nas.deploy.classifier import Classifier
-
-
-class Format(StrEnum):
-    """How the answers are printed."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
+    from asc_nas.cli.classify_work import Outcome
 
 
 def classify(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES...", help="Audio files, or folders searched to the bottom."),
+        typer.Argument(
+            metavar="FILES...",
+            help="Audio files, folders searched to the bottom, patterns ('rec/**/*.wav').",
+        ),
     ],
     model: Annotated[
         str,
         typer.Option(
             help="NAME.onnx (its card NAME.json beside it), a folder that holds one model, or a "
-            "name from the folder 'models'."
+            "name that 'asc-nas models list' lists.",
+            autocompletion=complete_model,
         ),
     ] = "models",
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per file in the table.")] = 3,
-    output: Annotated[
-        Format, typer.Option("--format", help="table for people; json or csv for programs.")
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Less probable than this is 'unknown'.")
+    ] = 0.0,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds from one network window to the next [default: the model's window, no "
+            "overlap].",
+            show_default=False,
+        ),
+    ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds of a step of the timeline, over which network windows are averaged "
+            "[default: the hop].",
+            show_default=False,
+        ),
+    ] = None,
+    smooth: Annotated[
+        float, typer.Option(min=0, help="Seconds of a moving average over the timeline.")
+    ] = 0.0,
+    merge: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Join steps of one scene into segments; a scene that holds for less than so many "
+            "seconds goes to the one before. The table then shows the timeline.",
+            show_default=False,
+        ),
+    ] = None,
+    output_format: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="table for people; json, csv (a row per file), segments (CSV, a row per segment), "
+            "audacity (labels), raven (selection table).",
+        ),
     ] = Format.table,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write a result file per recording here.", show_default=False
+        ),
+    ] = None,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Write each result file beside its recording.")
+    ] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out what has its result file already.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PNG",
+            help="Draw spectrogram, posteriors and segments; of several files, into this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Recordings classified side by side.")] = 1,
 ) -> None:
     """Say which acoustic scene each recording is.
 
@@ -48,105 +101,96 @@ def classify(
     same, and the exit code is 1.
 
     Example: asc-nas classify street.wav recordings/ --model esc10
-    """
-    found = find_audio(files)
-    from asc_nas.deploy.classifier import Classifier
 
-    entries = _classify_all(found, Classifier.load(model))
-    _PRINTERS[output](entries, top)
-    if any("error" in entry for entry in entries):
+    asc-nas classify night.wav --hop 1 --smooth 5 --merge 10 --format audacity
+    """
+    target = _target(output_format, output, beside, skip_existing)
+    recordings = found = find_recordings(files)
+    if target is not None:
+        check_distinct(found, target)
+        if skip_existing:
+            recordings = [each for each in found if not target.path(each).exists()]
+    elif output_format in ONE_RECORDING and len(found) > 1:
+        raise UsageError(
+            f"{len(found)} recordings, but the format '{output_format}' is of one: write a file "
+            "for each with --output DIR or --beside."
+        )
+    plots = _plots(plot, recordings)
+
+    from asc_nas.cli.classify_work import Work, classify_all
+    from asc_nas.deploy.timeline import TimelineConfig
+
+    if merge is None and output_format in ONE_RECORDING:
+        merge = 0.0  # a label track with one label many times over is of no use
+    settings = {"hop": hop, "window": window, "smooth": smooth, "merge": merge}
+    config = TimelineConfig.parse(settings | {"min_confidence": min_confidence}, "classify")
+    work = Work(model, config, output_format, target, plots)
+    outcomes = classify_all(work, recordings, workers) if recordings else []
+    if target is not None:
+        _report_files(outcomes, target, len(found) - len(recordings))
+    elif output_format is Format.table:
+        _report_table(outcomes, top, timelines=merge is not None)
+    else:
+        sys.stdout.write(shown(text_of(output_format, outcomes)))
+        if output_format in ONE_RECORDING:
+            _report_errors(outcomes)
+    if any(outcome.answer is None for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def find_audio(files: list[Path]) -> list[Path]:
-    """Return the files, with each folder replaced by the audio files in and below it, sorted.
-
-    A path that does not exist is kept, so that it is listed with its error; hidden files in a
-    folder are not; a file that is named twice comes once.
-
-    Raises
-    ------
-    UsageError
-        If nothing is left.
-    """
-    from asc_nas.audio.io import AUDIO_SUFFIXES
-
-    found: dict[Path, None] = {}
-    for path in files:
-        inside = [path]
-        if path.is_dir():
-            below = (p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
-            inside = sorted(p for p in below if p.is_file() and not p.name.startswith("."))
-        found.update(dict.fromkeys(inside))
-    if not found:
-        folders = ", ".join(map(_shown, files))
-        known = " ".join(sorted(AUDIO_SUFFIXES))
-        raise UsageError(f"no audio files in {folders} (looked for {known}).")
-    return list(found)
+def _target(output: Format, folder: Path | None, beside: bool, skip: bool) -> Target | None:
+    """Return where result files go, or None for standard output."""
+    if folder is None and not beside:
+        if skip:
+            raise UsageError("--skip-existing needs result files: add --output DIR or --beside.")
+        return None
+    if folder is not None and beside:
+        raise UsageError("--output and --beside exclude one another; give one of them.")
+    if output is Format.table:
+        known = ", ".join(ENDINGS)
+        raise UsageError(f"the table is not written to files; add --format with one of {known}.")
+    return Target(folder, ENDINGS[output])
 
 
-def _classify_all(files: list[Path], classifier: "Classifier") -> list[dict[str, Any]]:
-    """Return one entry per file, as in the JSON output."""
-    from rich.console import Console
-    from rich.progress import track
+def _plots(plot: Path | None, recordings: list[Recording]) -> Target | None:
+    """Return where plots go; a missing matplotlib is found before the work begins."""
+    if plot is None:
+        return None
+    import asc_nas.report.timeline_plot  # noqa: F401
 
-    console = Console(stderr=True)
-    live = console.is_terminal and len(files) > 1
-    entries: list[dict[str, Any]] = []
-    for path in track(files, "Classifying", console=console, disable=not live, transient=True):
-        try:
-            entries.append(classifier.classify(path).to_json())
-        except AscNasError as error:
-            entries.append({"path": str(path), "error": str(error)})
-    return entries
-
-
-def _print_json(entries: list[dict[str, Any]], top: int) -> None:
-    # Escaped to ASCII: a file name may hold what the terminal's encoding, or UTF-8, cannot.
-    print(json.dumps(entries, indent=2))
+    if plot.suffix.lower() != ".png":
+        target = Target(plot, ".png")
+        check_distinct(recordings, target)
+        return target
+    if len(recordings) > 1:
+        raise UsageError(
+            f"{len(recordings)} recordings do not fit into the one plot {plot}; give a folder."
+        )
+    return Target(None, "", plot)
 
 
-def _print_csv(entries: list[dict[str, Any]], top: int) -> None:
-    text = io.StringIO()
-    columns = ["path", "label", "probability", "error"]
-    table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    table.writeheader()
-    table.writerows(entries)
-    sys.stdout.write(_shown(text.getvalue()))
+def _report_table(outcomes: "list[Outcome]", top: int, timelines: bool) -> None:
+    from asc_nas.cli.classify_tables import print_answers, print_summary, print_timelines
+
+    print_answers(outcomes, top)
+    if timelines:
+        print_timelines(outcomes)
+    print_summary(outcomes)
+    _report_errors(outcomes)
 
 
-def _print_table(entries: list[dict[str, Any]], top: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _report_files(outcomes: "list[Outcome]", target: Target, skipped: int) -> None:
+    from asc_nas.cli.classify_tables import print_summary
 
-    table = Table("File", "Scene", "Probability", box=None, header_style="bold")
-    if top > 1:
-        table.add_column("Next candidates", style="dim")
-    for entry in entries:
-        # As Text, since a file name may hold what rich takes for markup.
-        name = Text(_shown(entry["path"]), overflow="fold")
-        if "error" in entry:
-            table.add_row(name, Text("not classified", style="red"), "")
-            continue
-        ranked = sorted(entry["scores"].items(), key=lambda item: -item[1])
-        others = ", ".join(f"{label} {score:.1%}" for label, score in ranked[1:top])
-        cells = [
-            name,
-            Text(entry["label"], style="bold green"),
-            Text(f"{entry['probability']:.1%}"),
-        ]
-        table.add_row(*cells, *([Text(others)] if top > 1 else []))
-    Console().print(table)
-    for entry in entries:
-        if "error" in entry:
-            print(f"error: {_shown(entry['error'])}", file=sys.stderr)
+    print_summary(outcomes)
+    _report_errors(outcomes)
+    written = sum(outcome.answer is not None for outcome in outcomes)
+    place = "beside the recordings" if target.folder is None else f"in {shown(target.folder)}"
+    counts = f"{written} written {place}, {skipped} skipped, {len(outcomes) - written} failed"
+    print(f"Result files (NAME{target.ending}): {counts}.")
 
 
-def _shown(text: str | Path) -> str:
-    """Return text that can be printed, whatever bytes a file name holds."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return str(text).encode(encoding, "backslashreplace").decode(encoding)
+def _report_errors(outcomes: "list[Outcome]") -> None:
+    from asc_nas.cli.classify_tables import print_errors
 
-
-_PRINTERS = {Format.table: _print_table, Format.json: _print_json, Format.csv: _print_csv}
+    print_errors(outcomes)

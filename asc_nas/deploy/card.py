@@ -58,6 +58,9 @@ class ModelCard(Config):
     frontend : FrontEnd
         Settings of the log-mel features that the network expects. The file holds their fingerprint
         too, so that a model of an older log-mel transform is refused, not fed with other numbers.
+    temperature : float
+        What the logits are divided by before the softmax, so that probabilities are calibrated;
+        fitted on search-val, 1 where it was not (Guo et al., ICML 2017, arXiv 1706.04599).
     genotype : str
         Text form of the architecture.
     macs, params, bytes : int
@@ -65,7 +68,8 @@ class ModelCard(Config):
     sha256 : str
         Hexadecimal SHA-256 of the ONNX file.
     results : dict
-        Measures on the test clips, such as ``accuracy`` and ``macro_f1`` (0 to 1).
+        Measures on the test clips, such as ``accuracy`` and ``macro_f1`` (0 to 1), and
+        ``calibration``, of the probabilities before and after the temperature.
     data : CardData
         The recordings behind `results`.
     created_with : str
@@ -76,6 +80,7 @@ class ModelCard(Config):
     name: str
     labels: tuple[str, ...] = Field(min_length=1)
     frontend: FrontEnd
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     genotype: str
     macs: int = Field(ge=0)
     params: int = Field(ge=0)

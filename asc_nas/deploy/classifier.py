@@ -1,34 +1,26 @@
 """The classifier: a recording in, a label with probabilities out, without PyTorch."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
-import soxr
 from numpy.typing import NDArray
 
-from asc_nas.audio.io import AudioError, load_audio
-from asc_nas.audio.logmel import log_mel, windows
+from asc_nas.audio.io import AudioError, audio_blocks, audio_info
+from asc_nas.audio.logmel import log_mel
 from asc_nas.deploy.card import ModelCard
-from asc_nas.errors import AscNasError, closest
+from asc_nas.deploy.model_files import find_card
+from asc_nas.deploy.segments import Segment, answer, decide
+from asc_nas.deploy.stream import MelObserver, SceneStream
+from asc_nas.deploy.timeline import Step, TimelineConfig
+from asc_nas.errors import AscNasError
 
 INPUT, OUTPUT = "log_mel", "logits"
-MODELS = Path("models")
-_SAMPLES_PER_BATCH = 4_000_000  # bounds the memory: some 100 MB with the features of a batch
-_SUFFIXES = (".onnx", ".json")
-
-
-@dataclass(frozen=True)
-class Segment:
-    """The answer for one window; `start` and `end` in seconds."""
-
-    start: float
-    end: float
-    label: str
-    probability: float
+DEFAULT = TimelineConfig()
 
 
 @dataclass(frozen=True)
@@ -40,11 +32,17 @@ class Classification:
     path : str
         The file; empty for an array.
     label, probability
-        The most probable scene, and how probable it is (0 to 1).
+        The most probable scene, and how probable it is (0 to 1). If it is less probable than the
+        settings ask for, the label is "unknown".
     scores : dict
-        Probability of every label, in the card's order; they sum to 1.
+        Probability of every label, in the card's order; they sum to 1. The mean over the network
+        windows and channels.
     segments : tuple of Segment
-        One per window, in order.
+        The timeline, in order: one per window, or as the settings say.
+    duration : float
+        Seconds of the recording.
+    steps : tuple of Step
+        The smoothed timeline that the segments are made of.
     """
 
     path: str
@@ -52,11 +50,18 @@ class Classification:
     probability: float
     scores: dict[str, float]
     segments: tuple[Segment, ...]
+    duration: float = field(compare=False)
+    steps: tuple[Step, ...] = field(compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: path, label, probability, scores, segments."""
-        plain = asdict(self)
-        return {**plain, "segments": list(plain["segments"])}
+        return {
+            "path": self.path,
+            "label": self.label,
+            "probability": self.probability,
+            "scores": self.scores,
+            "segments": [asdict(segment) for segment in self.segments],
+        }
 
 
 class Classifier:
@@ -74,7 +79,7 @@ class Classifier:
         ----------
         model : str or Path
             ``NAME.onnx`` or ``NAME.json`` (the other stands beside it), a folder that holds one
-            model, or a name from the folder ``models``.
+            model, or a name from the folders of `model_files.model_folders`.
         threads : int
             Processor cores used for one network run.
 
@@ -84,7 +89,7 @@ class Classifier:
             If there is no such model, one of its two files is missing or not ours, or the two do
             not belong together.
         """
-        card_path = _find(model)
+        card_path = find_card(model)
         onnx_path = card_path.with_suffix(".onnx")
         for path, other in ((card_path, onnx_path), (onnx_path, card_path)):
             if not path.is_file():
@@ -104,12 +109,19 @@ class Classifier:
         return cls(card, session)
 
     def classify(
-        self, audio: str | Path | NDArray[np.floating], sample_rate: int | None = None
+        self,
+        audio: str | Path | NDArray[np.floating],
+        sample_rate: int | None = None,
+        config: TimelineConfig = DEFAULT,
+        *,
+        on_progress: Callable[[float], None] | None = None,
+        on_mel: MelObserver | None = None,
     ) -> Classification:
         """Classify one recording of any length and any number of channels.
 
-        The recording is cut into windows of the card's length without overlap. The probabilities
-        of a window are the mean over its channels, those of the recording the mean over windows.
+        The recording is cut into windows of the card's length. The probabilities of a window are
+        the mean over its channels, those of the recording the mean over windows. A file is decoded
+        in blocks: its length costs no memory.
 
         Parameters
         ----------
@@ -117,52 +129,66 @@ class Classifier:
             An audio file, or (samples,) or (channels, samples) floating point, full scale at 1.
         sample_rate : int, optional
             Hertz, of an array only; the card's rate if it is not given.
+        config : TimelineConfig
+            How windows overlap and become segments; by default one segment per window.
+        on_progress : callable, optional
+            Told the share of the recording that is done, 0 to 1.
+        on_mel : callable, optional
+            Told the start and the log-mel of every network window; see `stream.MelObserver`.
 
         Raises
         ------
         AudioError
             If the file cannot be read, or the recording is empty or not finite.
+        UsageError
+            If the hop of `config` is longer than the network's window.
         """
-        rate = self.card.frontend.sample_rate
         if isinstance(audio, np.ndarray):
-            path, wave = "", _checked(audio, sample_rate or rate, rate)
+            path, rate = "", sample_rate or self.card.frontend.sample_rate
+            wave = _checked(audio)
+            blocks: Iterable[NDArray[np.float32]] = [wave]
+            total = wave.shape[1] / rate
         else:
-            path, wave = str(audio), load_audio(Path(audio), rate)
-        posteriors, starts = self._posteriors(wave)
-        return self._answer(path, posteriors, starts / rate, wave.shape[-1] / rate)
+            path, info = str(audio), audio_info(audio)
+            rate, total = info.sample_rate, info.seconds
+            blocks = audio_blocks(audio)
+        stream = SceneStream(self, rate, config, on_mel)
+        updates = []
+        for block in blocks:
+            updates.append(stream.feed(block))
+            if on_progress is not None:
+                on_progress(min(1.0, stream.seconds / total))
+        try:
+            updates.append(stream.finish())
+        except AudioError as error:
+            raise AudioError(f"{path or 'audio array'}: {error}") from error
+        decided = decide(stream.posterior, config.min_confidence)
+        label, probability = answer(self.card.labels, stream.posterior, decided)
+        return Classification(
+            path,
+            label,
+            probability,
+            dict(zip(self.card.labels, stream.posterior.tolist(), strict=True)),
+            tuple(segment for update in updates for segment in update.segments),
+            stream.seconds,
+            tuple(step for update in updates for step in update.steps),
+        )
 
-    def _posteriors(
+    def posterior(
         self, wave: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return the probabilities of each window, (windows, classes), and its first sample."""
-        frontend = self.card.frontend
-        cut, starts = windows(wave, frontend.samples, frontend.samples)
-        step = max(1, _SAMPLES_PER_BATCH // (cut.shape[1] * cut.shape[2]))
-        posteriors = []
-        for first in range(0, len(cut), step):
-            mel = log_mel(cut[first : first + step], frontend)
-            count, channels = mel.shape[:2]
-            batch = mel.reshape(count * channels, 1, *mel.shape[2:])
-            logits = self._session.run([OUTPUT], {INPUT: batch})[0]
-            posteriors.append(softmax(logits).reshape(count, channels, -1).mean(axis=1))
-        return np.concatenate(posteriors), starts
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the log-mel (channels, mels, frames) and the posterior (classes,) of one window.
 
-    def _answer(
-        self,
-        path: str,
-        posteriors: NDArray[np.float64],
-        starts: NDArray[np.float64],
-        duration: float,
-    ) -> Classification:
-        labels, mean = self.card.labels, posteriors.mean(axis=0)
-        best = int(mean.argmax())
-        segments = []
-        for start, row in zip(starts.tolist(), posteriors, strict=True):
-            end = min(start + self.card.frontend.seconds, duration)
-            top = int(row.argmax())
-            segments.append(Segment(start, end, labels[top], float(row[top])))
-        scores = dict(zip(labels, mean.tolist(), strict=True))
-        return Classification(path, labels[best], scores[labels[best]], scores, tuple(segments))
+        Parameters
+        ----------
+        wave : (channels, samples) float32
+            At the card's rate and of its length.
+        """
+        mel = log_mel(wave, self.card.frontend)
+        # One window at a time: a batch would be little faster, and its sums, to the last bit,
+        # depend on how many windows it holds.
+        logits = self._session.run([OUTPUT], {INPUT: mel[:, None]})[0]
+        return mel, softmax(logits / self.card.temperature).mean(axis=0)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -181,8 +207,8 @@ def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _checked(audio: NDArray[np.floating], sample_rate: int, wanted: int) -> NDArray[np.float32]:
-    """Return an array given by the caller as (channels, samples) float32 at the rate `wanted`."""
+def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return an array given by the caller as (channels, samples) float32."""
     wave = np.atleast_2d(audio).astype(np.float32)
     if wave.ndim != 2 or not wave.size or wave.shape[0] > wave.shape[1]:
         raise AudioError(
@@ -192,47 +218,7 @@ def _checked(audio: NDArray[np.floating], sample_rate: int, wanted: int) -> NDAr
         raise AudioError("audio array: contains NaN or infinite samples.")
     if not np.issubdtype(audio.dtype, np.floating):
         raise AudioError(f"audio array of {audio.dtype}: expected floating point, full scale at 1.")
-    if sample_rate != wanted:
-        wave = soxr.resample(wave.T, sample_rate, wanted, quality="HQ").T
-        if not wave.size:
-            raise AudioError(f"audio array: too short to be resampled to {wanted} Hz.")
     return wave
-
-
-def _find(model: str | Path) -> Path:
-    """Return the card's path of the model that `model` names; one of its files exists."""
-    path = Path(model)
-    if len(path.parts) == 1 and path.suffix not in _SUFFIXES:
-        named = MODELS / f"{path.name}.json"
-        if named.is_file() or named.with_suffix(".onnx").is_file():
-            return named
-    if path.is_dir():
-        return _only_model_in(path)
-    if path.suffix in _SUFFIXES and path.is_file():
-        return path.with_suffix(".json")
-    if path.exists():
-        raise AscNasError(f"{path}: not a model; give NAME.onnx, or its card NAME.json.")
-    known = _models_in(MODELS)
-    if known:
-        hint = closest(path.name.removesuffix(path.suffix), known)
-        raise AscNasError(f"no model '{model}'.{hint} In {MODELS}/: {', '.join(known)}.")
-    raise AscNasError(
-        f"no model '{model}': there is no folder '{MODELS}' with models here; give the path of a "
-        ".onnx file with its card beside it."
-    )
-
-
-def _models_in(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.onnx"))
-
-
-def _only_model_in(folder: Path) -> Path:
-    names = _models_in(folder)
-    if not names:
-        raise AscNasError(f"{folder}: holds no model (NAME.onnx and its card NAME.json).")
-    if len(names) > 1:
-        raise AscNasError(f"{folder}: holds several models, name one: {', '.join(names)}.")
-    return folder / f"{names[0]}.json"
 
 
 def _check_fit(session: onnxruntime.InferenceSession, card: ModelCard, path: Path) -> None:

@@ -38,6 +38,7 @@ def export_model(
     params: int,
     results: Mapping[str, Any],
     data: CardData,
+    temperature: float = 1.0,
 ) -> ModelCard:
     """Write ``folder/NAME.onnx`` and its card ``folder/NAME.json``; return the card.
 
@@ -50,7 +51,7 @@ def export_model(
         (n, mels, frames) float32 log-mel in dB: the clips the two networks are compared on.
     folder : Path
         Made if it is missing.
-    name, labels, frontend, genotype, macs, params, results, data
+    name, labels, frontend, genotype, macs, params, results, data, temperature
         As in `ModelCard`; `bytes` and `sha256` are filled in here.
 
     Raises
@@ -64,6 +65,7 @@ def export_model(
         "name": name,
         "labels": labels,
         "frontend": frontend,
+        "temperature": temperature,
         "genotype": genotype,
         "macs": macs,
         "params": params,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from asc_nas.data.dataset import Examples
 from asc_nas.data.manifest import ROLES
@@ -13,6 +14,7 @@ from asc_nas.deploy.card import CardData
 from asc_nas.deploy.export import export_model
 from asc_nas.errors import AscNasError, UsageError, closest
 from asc_nas.files import fingerprint, read_json, write_json
+from asc_nas.pipeline.calibrate import calibrate, load_twin
 from asc_nas.pipeline.context import Context
 from asc_nas.pipeline.search_steps import read_pareto
 from asc_nas.space.genotype import Genotype
@@ -78,7 +80,13 @@ def retrain_step(
     roles = ("train", "search_val") if config.use_search_val else ("train",)
     spec = context.spec(network.genotype)
     trained, log = train_network(
-        spec, context.examples(*roles), config, seed=seed, state_file=state_file, progress=progress
+        spec,
+        context.examples(*roles),
+        config,
+        seed=seed,
+        state_file=state_file,
+        on_epoch=context.events.counter("retrain", "epoch", folder.name),
+        progress=progress,
     )
     checkpoint.save(folder / "model.safetensors", trained, {"genotype": str(network.genotype)})
     scores = asdict(evaluate(trained, context.examples("test")))
@@ -100,6 +108,8 @@ def retrain_step(
         "seed": seed,
         "epochs": log,
     }
+    tested = {name: scores[name] for name in ("accuracy", "macro_f1", "log_loss")}
+    context.events.write("test", tested, folder.name)
     write_json(result_file, result)
     state_file.unlink(missing_ok=True)
     return result
@@ -129,8 +139,13 @@ def export_step(
     result = read_json(folder / "result.json", FORMAT)
     module = new_network(context.spec(network.genotype), seed)
     checkpoint.load(folder / "model.safetensors", module)
+    held_out: torch.nn.Module | None = module
+    if "search_val" in result["trained_on"]:
+        held_out = load_twin(context, network.genotype, seed, folder)
+    temperature, calibration = calibrate(context, module.eval(), held_out)
+    scores = {key: result[key] for key in ("accuracy", "macro_f1", "log_loss", "per_class")}
     card = export_model(
-        module.eval(),
+        module,
         _example(context.examples("test")),
         context.paths.models,
         name=name or f"{context.config.name}-{folder.name}",
@@ -139,7 +154,8 @@ def export_step(
         genotype=str(network.genotype),
         macs=result["macs"],
         params=result["params"],
-        results={key: result[key] for key in ("accuracy", "macro_f1", "log_loss", "per_class")},
+        results=scores | {"calibration": calibration},
+        temperature=temperature,
         data=_card_data(context, result["trained_on"]),
     )
     return context.paths.models / f"{card.name}.onnx"

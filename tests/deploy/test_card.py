@@ -39,6 +39,13 @@ def test_a_card_reads_back_as_it_was_written(tmp_path):
     assert card.labels == ("street", "café", "park")
 
 
+def test_a_card_from_before_calibration_reads_as_uncalibrated(tmp_path):
+    assert ModelCard.read(written(tmp_path, temperature=None)).temperature == 1
+    assert ModelCard.read(written(tmp_path, temperature=0.7)).temperature == 0.7
+    with pytest.raises(AscNasError, match="'temperature'"):
+        ModelCard.read(written(tmp_path, temperature=0))
+
+
 def test_the_file_has_the_documented_keys(tmp_path):
     values = json.loads(written(tmp_path).read_text())
     documented = [

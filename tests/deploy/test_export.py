@@ -89,6 +89,12 @@ def test_the_card_describes_the_file(exported):
     assert (card.name, card.labels, card.frontend) == ("tiny", CARD["labels"], FRONTEND)
 
 
+def test_the_temperature_is_in_the_card_and_not_in_the_network(exported, clips, tmp_path):
+    card = export_model(TinyNet(), clips, tmp_path, **CARD, temperature=0.7)
+    assert card.temperature == ModelCard.read(tmp_path / "tiny.json").temperature == 0.7
+    assert (tmp_path / "tiny.onnx").read_bytes() == exported.read_bytes()
+
+
 def test_the_folder_holds_the_two_files_only(exported):
     assert sorted(p.name for p in exported.parent.iterdir()) == ["tiny.json", "tiny.onnx"]
 

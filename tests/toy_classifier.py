@@ -1,0 +1,77 @@
+"""A classifier without a trained network: each label is loud in its own mel bands."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from asc_nas.audio.logmel import FrontEnd
+from asc_nas.deploy.card import CardData, ModelCard
+from asc_nas.deploy.classifier import Classifier, open_session
+
+RATE = 8000
+FRONTEND = FrontEnd(
+    sample_rate=RATE, n_mels=12, win_length=256, hop_length=128, n_fft=256, seconds=0.5
+)
+LABELS = ("low", "middle", "high")
+CENTRES = {"low": 200.0, "middle": 900.0, "high": 2600.0}
+
+
+def toy_model() -> bytes:
+    """Return a network that averages the mel bands of each label."""
+    bands = np.repeat(np.eye(len(LABELS)), FRONTEND.n_mels // len(LABELS), axis=0) / 40
+    constants = [
+        numpy_helper.from_array(bands.astype(np.float32), "bands"),
+        numpy_helper.from_array(np.array([3]), "time"),
+        numpy_helper.from_array(np.array([1]), "channel"),
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["log_mel", "time"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "bands"], ["sums"]),
+        helper.make_node("Squeeze", ["sums", "channel"], ["logits"]),
+    ]
+    size = ["batch", 1, FRONTEND.n_mels, FRONTEND.frames]
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)]
+        for name, shape in (("log_mel", size), ("logits", ["batch", len(LABELS)]))
+    ]
+    graph = helper.make_graph(nodes, "toy", *ends, constants)
+    opset = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+
+
+def toy_card(temperature: float = 1.0) -> ModelCard:
+    model = toy_model()
+    return ModelCard(
+        name="toy",
+        labels=LABELS,
+        frontend=FRONTEND,
+        temperature=temperature,
+        genotype="skip",
+        macs=0,
+        params=0,
+        bytes=len(model),
+        sha256=hashlib.sha256(model).hexdigest(),
+        results={},
+        data=CardData(name="made up"),
+    )
+
+
+def toy_classifier(temperature: float = 1.0) -> Classifier:
+    return Classifier(toy_card(temperature), open_session(toy_model(), 1))
+
+
+def write_toy_model(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "toy.onnx").write_bytes(toy_model())
+    toy_card().write(folder / "toy.json")
+    return folder / "toy.onnx"
+
+
+def tones(*labels: str, seconds: float = 0.5, channels: int = 1, rate: int = RATE) -> np.ndarray:
+    """Return (channels, samples) float32: the tone of each label for so many seconds, and noise."""
+    rng = np.random.default_rng(0)
+    time = np.arange(round(seconds * rate)) / rate
+    wave = np.concatenate([np.sin(2 * np.pi * CENTRES[label] * time) for label in labels])
+    return (0.1 * wave + rng.normal(0, 0.01, (channels, len(wave)))).astype(np.float32)
