@@ -3,6 +3,7 @@
 Each settings class stands beside the code that uses it; `Config` is only their common base.
 """
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -79,7 +80,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If the file is missing, is not YAML, or is not a mapping.
     """
     if not path.is_file():
-        raise UsageError(f"{path}: no such config file.")
+        raise UsageError(f"{path}: no such config file.{_closest_config(path)}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -87,6 +88,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UsageError(f"{path}: a config file is a mapping of keys to values.")
     return values
+
+
+def _closest_config(path: Path) -> str:
+    """Return a hint at a config of a similar name beside `path` or in ``configs/``."""
+    folders = (Path("configs"), path.parent)
+    configs = {found.stem: found for folder in folders for found in sorted(folder.glob("*.yaml"))}
+    near = difflib.get_close_matches(path.stem, configs, n=1, cutoff=0.6)
+    return f" Did you mean '{configs[near[0]]}'?" if near else ""
 
 
 def apply_overrides(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:

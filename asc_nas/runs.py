@@ -8,8 +8,9 @@ from pathlib import Path
 class RunPaths:
     """The files of one run.
 
-    ``config.yaml``, ``data/manifest.parquet``, ``features/``, ``supernet/``, ``search/``,
-    ``latency/``, ``rank/``, ``retrain/ID/`` and ``models/``.
+    ``config.yaml``, ``events.jsonl``, ``tensorboard/``, ``data/manifest.parquet``,
+    ``features/``, ``supernet/``, ``search/``, ``latency/``, ``rank/``, ``retrain/ID/`` and
+    ``models/``.
     """
 
     root: Path
@@ -18,6 +19,16 @@ class RunPaths:
     def config(self) -> Path:
         """The settings the run was made with."""
         return self.root / "config.yaml"
+
+    @property
+    def events(self) -> Path:
+        """Everything that is logged, one JSON object per line."""
+        return self.root / "events.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The same for TensorBoard, if that is wanted."""
+        return self.root / "tensorboard"
 
     @property
     def manifest(self) -> Path:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from asc_nas.cli.check import check
+from asc_nas.cli.completion import complete_dataset
 from asc_nas.cli.download import download
 
 app = typer.Typer(no_args_is_help=True, help="List datasets, and make manifests of recordings.")
@@ -18,7 +19,10 @@ app.command("download")(download)
 
 @app.command("list")
 def list_datasets() -> None:
-    """List the datasets that can be read, and the size of those that can be downloaded."""
+    """List the datasets that can be read, and the size of those that can be downloaded.
+
+    Example: asc-nas data list
+    """
     from data_prep.datasets import READERS
 
     console = Console()
@@ -43,7 +47,12 @@ def list_datasets() -> None:
 
 @app.command("prepare")
 def prepare(
-    name: Annotated[str, typer.Argument(help="Dataset name, see 'asc-nas data list'.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Dataset name, see 'asc-nas data list'.", autocompletion=complete_dataset
+        ),
+    ],
     folder: Annotated[Path, typer.Argument(help="Where the recordings lie.")],
     out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("manifest.parquet"),
 ) -> None:

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from asc_nas.cli.completion import complete_dataset
+
 if TYPE_CHECKING:
     from data_prep.download import Progress as Report
 
@@ -28,7 +30,12 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 def download(
-    name: Annotated[str, typer.Argument(help="Dataset name, see 'asc-nas data list'.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Dataset name, see 'asc-nas data list'.", autocompletion=complete_dataset
+        ),
+    ],
     to: Annotated[
         Path | None, typer.Option(help="The dataset's folder.  [default: NAME]", show_default=False)
     ] = None,

@@ -15,6 +15,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in supernet.epochs=20."),
 ]
+TensorBoardOption = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Write RUN/tensorboard, for 'tensorboard --logdir RUN/tensorboard'."
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="Run directory [default: runs/NAME].", show_default=False),

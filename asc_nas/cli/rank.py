@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
 
 
 def rank(
@@ -29,6 +29,7 @@ def rank(
     workers: Annotated[
         int, typer.Option(min=1, help="Trainings side by side, on one thread each.")
     ] = 1,
+    tensorboard: TensorBoardOption = False,
 ) -> None:
     """Compare the supernet's scores with training networks alone: Kendall's tau and a plot.
 
@@ -47,6 +48,8 @@ def rank(
     from asc_nas.pipeline.search_steps import supernet_step
 
     run = open_run(config, data, settings, out)
+    if tensorboard:
+        run.context.events.use_tensorboard()
     prepare(run)
     context = run.context
     with progress("Supernet") as report:

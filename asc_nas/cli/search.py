@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
 
 if TYPE_CHECKING:
     from asc_nas.cli.run_config import OpenRun
@@ -16,6 +16,7 @@ def search(
     data: DataOption = None,
     settings: SetOption = None,
     out: OutOption = None,
+    tensorboard: TensorBoardOption = False,
 ) -> None:
     """Search the supernet for the Pareto set (earlier steps are done first if they are missing).
 
@@ -23,7 +24,10 @@ def search(
     """
     from asc_nas.cli.run_config import open_run
 
-    find_pareto_set(open_run(config, data, settings, out))
+    run = open_run(config, data, settings, out)
+    if tensorboard:
+        run.context.events.use_tensorboard()
+    find_pareto_set(run)
 
 
 def find_pareto_set(run: "OpenRun") -> "list[Evaluation]":

@@ -2,7 +2,7 @@
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
 
 
 def supernet(
@@ -10,6 +10,7 @@ def supernet(
     data: DataOption = None,
     settings: SetOption = None,
     out: OutOption = None,
+    tensorboard: TensorBoardOption = False,
 ) -> None:
     """Train the supernet (features are made first if they are missing).
 
@@ -22,6 +23,8 @@ def supernet(
     from asc_nas.pipeline.search_steps import supernet_step
 
     run = open_run(config, data, settings, out)
+    if tensorboard:
+        run.context.events.use_tensorboard()
     prepare(run)
     context = run.context
     get_latency(context)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
 
 
 def train(
@@ -29,6 +29,7 @@ def train(
             min=1, help="Trainings side by side, on one thread each [default: retrain.workers]."
         ),
     ] = None,
+    tensorboard: TensorBoardOption = False,
 ) -> None:
     """Train networks from scratch; each is tested once, with the last epoch's weights.
 
@@ -46,6 +47,8 @@ def train(
     from asc_nas.pipeline.parallel_training import train_networks
 
     run = open_run(config, data, settings, out)
+    if tensorboard:
+        run.context.events.use_tensorboard()
     prepare(run)
     context = run.context
     results = train_networks(

@@ -8,6 +8,7 @@ from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.dataset import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Manifest
+from asc_nas.event_log import EventLog
 from asc_nas.nn.supernet import Supernet
 from asc_nas.pipeline.config import PipelineConfig
 from asc_nas.runs import RunPaths
@@ -23,6 +24,11 @@ class Context:
 
     config: PipelineConfig
     paths: RunPaths
+
+    @cached_property
+    def events(self) -> EventLog:
+        """What the run logs."""
+        return EventLog(self.paths.events, self.paths.tensorboard)
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -51,6 +51,7 @@ def train_standalone(job: StandaloneJob) -> dict[str, Any]:
         job.config.rank,
         seed=job.seed,
         state_file=state_file,
+        on_epoch=context.events.counter("rank", "epoch", job.file.stem),
     )
     scores = evaluate(network, context.examples("search_val"))
     result = {

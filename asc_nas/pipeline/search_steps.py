@@ -1,5 +1,6 @@
 """Supernet training and search, from features to the Pareto set."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -69,6 +70,7 @@ def supernet_step(
         seed=seed,
         state_file=paths.supernet_state,
         space_at=shrinking_schedule(context, supernet, announce),
+        on_epoch=context.events.counter("supernet", "epoch"),
         progress=progress,
     )
     write_json(paths.supernet_log, {"format": "asc-nas/log/1", "epochs": log.epochs})
@@ -90,7 +92,10 @@ def shrinking_schedule(
         return None
     check_feasible(context)
 
+    log = context.events.counter("shrinking", "epoch")
+
     def on_event(events: Sequence[ShrinkingEvent]) -> None:
+        log(events[-1].epoch, {"candidates": sum(events[-1].sizes(after=True))})
         write_events(context.paths.shrinking, shrinking, events)
         if announce is not None:
             announce(str(events[-1]))
@@ -119,9 +124,11 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
     evaluate = CachedEvaluator(supernet_evaluator(context), read_history(paths.history, belongs_to))
     generations: list[list[Evaluation]] = []
     known = len(evaluate.known)
+    log = context.events.counter("search", "generation")
 
     def on_generation(number: int, evaluations: list[Evaluation]) -> None:
         generations.append(evaluations)
+        log(number, search_values(generations))
         if len(evaluate.known) > known or number == search.generations:
             write_history(paths.history, generations, belongs_to)
         best = max(e.macro_f1 for e in evaluate.known.values())
@@ -140,6 +147,12 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
     members = pareto_set(evaluated, search.objectives)
     write_json(paths.pareto, pareto_document(members))
     return members
+
+
+def search_values(generations: Sequence[Sequence[Evaluation]]) -> dict[str, float]:
+    """Return what the search logs after so many generations."""
+    scores = {e.genotype: e.macro_f1 for evaluations in generations for e in evaluations}
+    return {"evaluated": len(scores), "best_macro_f1": max(scores.values(), default=math.nan)}
 
 
 def evaluation_scope(context: Context) -> dict[str, str]:

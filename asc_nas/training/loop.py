@@ -19,6 +19,7 @@ from asc_nas.training.weight_average import moving_average
 
 Pass = Callable[[Tensor], Tensor]
 Progress = Callable[[int, int, str], None]
+OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 class TrainConfig(Config):
@@ -60,6 +61,7 @@ def fit(
     state_file: Path,
     distillation: float = 0.0,
     before_epoch: Callable[[int], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Train `module` in place to the last epoch and return one log entry per epoch.
@@ -77,6 +79,8 @@ def fit(
         Share of the targets that is the output of a step's first pass, which learns from the labels
         alone and teaches the others (in-place distillation, Yu and Huang, arXiv 1903.05134).
     before_epoch : called with the number of epochs done, before each epoch that is trained here
+    on_epoch : called with (epochs done, values to log) after each epoch that is trained here
+        Before the state is saved: after a kill an epoch may come twice, but none is left out.
     progress : called with (epochs done, epochs, text)
     """
     to_channels_last(module)
@@ -113,6 +117,9 @@ def fit(
             if average is not None:
                 average.update_parameters(module)
         log.append({"epoch": epoch + 1, "loss": sum(losses) / len(losses)})
+        if on_epoch is not None:
+            rate = optimizer.param_groups[0]["lr"]
+            on_epoch(epoch + 1, {"loss": log[-1]["loss"], "learning_rate": rate})
         if (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs:
             checkpoint.save(state_file, module, {"log": log}, optimizer, average)
         if progress is not None:

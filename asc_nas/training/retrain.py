@@ -10,7 +10,7 @@ from asc_nas.nn.subnet import SubNet
 from asc_nas.nn.supernet import init_weights
 from asc_nas.randomness import derived_seed
 from asc_nas.space.netspec import NetSpec
-from asc_nas.training.loop import Progress, TrainConfig, fit, posteriors
+from asc_nas.training.loop import OnEpoch, Progress, TrainConfig, fit, posteriors
 from asc_nas.training.metrics import Scores, score
 
 
@@ -21,6 +21,7 @@ def train_network(
     *,
     seed: int,
     state_file: Path,
+    on_epoch: OnEpoch | None = None,
     progress: Progress | None = None,
 ) -> tuple[SubNet, list[dict[str, Any]]]:
     """Build the network of `spec`, train it from scratch and return it with its log."""
@@ -34,6 +35,7 @@ def train_network(
         seed=seed,
         name="retrain",
         state_file=state_file,
+        on_epoch=on_epoch,
         progress=progress,
     )
     return network, log

@@ -12,7 +12,7 @@ from asc_nas.nn.supernet import Supernet
 from asc_nas.randomness import derived_seed
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.broadening import broadened
-from asc_nas.training.loop import Progress, TrainConfig, fit, steps_per_epoch
+from asc_nas.training.loop import OnEpoch, Progress, TrainConfig, fit, steps_per_epoch
 from asc_nas.training.path_samplers import SAMPLERS, PathSampler
 from asc_nas.training.path_schedule import PathSchedule, SpaceAt, updates_document
 
@@ -69,6 +69,7 @@ def train_supernet(
     seed: int,
     state_file: Path,
     space_at: SpaceAt | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: Progress | None = None,
 ) -> SupernetLog:
     """Train the shared weights in place.
@@ -107,6 +108,7 @@ def train_supernet(
         state_file=state_file,
         distillation=config.distillation,
         before_epoch=schedule.begin,
+        on_epoch=on_epoch,
         progress=progress,
     )
     schedule.catch_up(config.epochs)

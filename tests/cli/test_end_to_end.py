@@ -15,6 +15,7 @@ from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import fit_length, log_mel
 from asc_nas.cli.run_config import open_run
 from asc_nas.data.manifest import Manifest
+from asc_nas.event_log import read_events
 from asc_nas.nn.supernet import SubNet
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
@@ -175,3 +176,10 @@ def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(record
         "models/tiny-best.onnx",
     ):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+    logged = [
+        [(event.key, event.values) for event in read_events(run / "events.jsonl")]
+        for run in (killed, whole)
+    ]
+    assert logged[0] == logged[1]
+    lines = (killed / "events.jsonl").read_bytes().splitlines()
+    assert len(logged[0]) <= len(lines) <= len(logged[0]) + 2  # at most one torn per kill

@@ -1,0 +1,108 @@
+"""Settings that suit the amount and the kind of recordings."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+
+from asc_nas.errors import UsageError
+
+HIGHEST_RATE = 32000
+LONGEST, SHORTEST = 10.0, 0.25
+"""Seconds of one example, unless the user says otherwise."""
+RARE = 0.05
+"""Share of files below which a sample rate does not count."""
+HOPS_PER_SECOND = 50
+SUPERNET_STEPS, RETRAIN_STEPS = 900, 2400
+"""Optimiser steps that ESC-10 needs, whose settings these are (configs/esc10.yaml)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a starter config sets by the data.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of one example.
+    sample_rate : int
+        Hertz that the network hears.
+    n_mels, hop_length, win_length : int
+        Log-mel: windows of two hops.
+    time_mask : int
+        Frames that SpecAugment may hide.
+    batch_size, supernet_epochs, retrain_epochs, warmup_epochs : int
+    """
+
+    seconds: float
+    sample_rate: int
+    n_mels: int
+    hop_length: int
+    win_length: int
+    time_mask: int
+    batch_size: int
+    supernet_epochs: int
+    retrain_epochs: int
+    warmup_epochs: int
+
+
+def choose_settings(
+    examples: int, rates: Counter[int], seconds: float, sample_rate: int | None = None
+) -> Settings:
+    """Return settings for `examples` training examples (clips times channels).
+
+    Parameters
+    ----------
+    rates : number of files by hertz
+    seconds : length of one example, see `example_seconds`
+    sample_rate : hertz, where the user chose it
+
+    Raises
+    ------
+    UsageError
+        If the chosen rate is not positive.
+    """
+    if sample_rate is not None and sample_rate <= 0:
+        raise UsageError(f"a sample rate of {sample_rate} Hz: it must be positive, such as 16000.")
+    rate = sample_rate or common_rate(rates)
+    hop = max(1, rate // HOPS_PER_SECOND // (2 if seconds < 1 else 1))
+    batch = next(size for limit, size in _BATCHES if examples < limit)
+    steps = max(1, examples // batch)
+    supernet = _within(round(SUPERNET_STEPS / steps), 15, 100)
+    return Settings(
+        seconds=seconds,
+        sample_rate=rate,
+        n_mels=40 if rate <= 16000 else 64,
+        hop_length=hop,
+        win_length=2 * hop,
+        time_mask=_within(int(seconds * rate / hop) // 8, 1, 24),
+        batch_size=batch,
+        supernet_epochs=supernet,
+        retrain_epochs=_within(round(RETRAIN_STEPS / steps), 30, 200),
+        warmup_epochs=3 if supernet > 30 else 1,
+    )
+
+
+_BATCHES = ((32, 4), (128, 16), (4000, 32), (12000, 64), (float("inf"), 128))
+"""Batch size for fewer than so many training examples."""
+
+
+def common_rate(rates: Counter[int]) -> int:
+    """Return the lowest rate that is not rare, at most 32 kHz.
+
+    With the highest one, empty upper bands would tell devices apart, and classes that go with them.
+    """
+    files = sum(rates.values())
+    return min(HIGHEST_RATE, *(rate for rate, n in rates.items() if n >= RARE * files))
+
+
+def example_seconds(lengths: Sequence[float]) -> float:
+    """Return the length of one example: that of the median clip, at most 10 s."""
+    middle = sorted(lengths)[len(lengths) // 2]
+    if middle >= 2:
+        return min(LONGEST, float(floor(middle + 0.05)))  # 4.98 s count as 5
+    return max(SHORTEST, floor(middle * 20 + 0.5) / 20)
+
+
+def _within(value: int, least: int, most: int) -> int:
+    return min(most, max(least, value))

@@ -1,0 +1,135 @@
+"""The files that a search on own recordings starts from: a list of clips and a commented config."""
+
+import csv
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from io import StringIO
+from math import floor
+from pathlib import Path
+from typing import Any
+
+from asc_nas.data.manifest import Clip, Manifest
+from data_prep.own_data.look import Look
+from data_prep.own_data.settings import Settings
+
+COLUMNS = ("path", "label", "group", "fold", "device", "start", "duration")
+
+
+def cut_long(found: Look, seconds: float) -> Manifest:
+    """Return the clips, with recordings of 1.5 examples and more cut into parts of one example.
+
+    Training hears only the first `seconds` of a clip. All parts of a recording are in its group. A
+    last part is kept if it is at least half full.
+    """
+    clips: list[Clip] = []
+    for clip in found.manifest.clips:
+        info = found.infos.get(clip.path)
+        end = info.seconds if info else 0.0
+        if clip.duration:
+            end = min(end, clip.start + clip.duration)
+        parts = floor((end - clip.start) / seconds + 0.5)
+        if parts < 2:
+            clips.append(clip)
+            continue
+        starts = (round(clip.start + i * seconds, 6) for i in range(parts))
+        clips += [replace(clip, start=start, duration=seconds) for start in starts]
+    return found.manifest.with_clips(clips)
+
+
+def as_listed(manifest: Manifest, table: Path) -> Manifest:
+    """Return the manifest as it is read from the CSV file `table`: paths relative to its folder."""
+    folder = table.resolve().parent
+    paths = (
+        os.path.relpath(manifest.audio_path(clip).absolute(), folder) for clip in manifest.clips
+    )
+    clips = [
+        replace(clip, path=Path(path).as_posix())
+        for clip, path in zip(manifest.clips, paths, strict=True)
+    ]
+    return replace(manifest, name=table.stem, root=folder, clips=tuple(clips))
+
+
+def clip_table(manifest: Manifest) -> str:
+    """Return the clips as the text of a CSV file, as the dataset ``csv`` reads it."""
+    text = StringIO()
+    rows = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    rows.writeheader()
+    for clip in manifest.clips:
+        rows.writerow({name: getattr(clip, name) for name in COLUMNS})
+    return text.getvalue()
+
+
+def starter_config(
+    name: str,
+    data: Mapping[str, Any],
+    settings: Settings,
+    *,
+    skeleton: str,
+    limits: Mapping[str, Any],
+    latency: str | None = None,
+    heading: str = "",
+) -> str:
+    """Return a config as commented YAML.
+
+    Parameters
+    ----------
+    data : the settings of the group ``data``
+    skeleton : name of one
+    limits : the settings of ``search.limits``
+    heading : lines of comment for the top, without their ``#``
+    """
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in heading.splitlines())
+    masks = f"{{time_mask: {settings.time_mask}}}"
+    frames = 1 + round(settings.seconds * settings.sample_rate) // settings.hop_length
+    bounds = f"{{{', '.join(f'{key}: {_flow(value)}' for key, value in limits.items())}}}"
+    table = "" if latency is None else f"latency: {_flow(latency)}\n"
+    return f"""{comment}name: {_flow(name)}
+seed: 0
+data:
+{_lines(data)}frontend:                # {settings.n_mels} mel bands x {frames} frames
+  sample_rate: {settings.sample_rate}
+  n_mels: {settings.n_mels}
+  hop_length: {settings.hop_length}
+  win_length: {settings.win_length}
+  n_fft: {settings.win_length}
+  seconds: {settings.seconds:g}             # what the network hears at once
+skeleton: {skeleton}
+space:                   # every block may use time and frequency kernels, or sum two of them
+  kernels: [[t3, t5, f3, f5]]
+  max_paths: 2
+  expansions: [1.5, 2.5]
+  skip: true
+{table}supernet:
+  epochs: {settings.supernet_epochs}
+  batch_size: {settings.batch_size}
+  learning_rate: 2.0e-2
+  warmup_epochs: {settings.warmup_epochs}
+  sampler: strict_fair   # each candidate of a block equally often
+  passes: 12             # networks per optimiser step
+  augment: {masks}
+search:
+  population: 40
+  generations: 15
+  limits: {bounds}   # max_macs, max_macs_per_second, max_params, max_param_bytes
+retrain:
+  members: 4             # networks of the Pareto set that are trained from scratch and tested
+  epochs: {settings.retrain_epochs}
+  batch_size: {settings.batch_size}
+  learning_rate: 3.0e-3
+  warmup_epochs: {settings.warmup_epochs}
+  augment: {masks}
+baselines:               # hand-made networks, trained like the searched ones
+  baseline: {{kernels: [t5, f5], expansion: 2}}
+  square: {{kernels: [s3], expansion: 2}}
+"""
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    return "".join(f"  {key}: {_flow(value)}\n" for key, value in values.items())
+
+
+def _flow(value: Any) -> str:
+    """Return a value on one line: JSON is YAML, and its quotes keep a name like ``on`` a text."""
+    return json.dumps(value, ensure_ascii=False)

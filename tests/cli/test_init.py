@@ -1,0 +1,145 @@
+"""Own recordings: look, write a config, run it, classify."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from tiny import TINY, asc_nas
+
+RATE = 8000
+CHEAP = [
+    f"--set={key}={value}"
+    for key, value in {
+        "skeleton": yaml.safe_dump(TINY["skeleton"], default_flow_style=True).strip(),
+        "frontend.n_mels": 16,
+        "supernet.epochs": 2,
+        "supernet.passes": 2,
+        "supernet.warmup_epochs": 0,
+        "search.population": 4,
+        "search.generations": 2,
+        "retrain.epochs": 2,
+        "retrain.members": 1,
+        "baselines": "{}",
+        "data.workers": 1,
+    }.items()
+]
+
+
+def tone(frequency, seconds=1.0, seed=0):
+    time = np.arange(int(seconds * RATE)) / RATE
+    noise = np.random.default_rng(seed).normal(0, 0.05, len(time))
+    return 0.3 * np.sin(2 * np.pi * frequency * time) + noise
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Two classes, six sites each, two recordings per site."""
+    folder = tmp_path / "my recordings"
+    for label, frequency in (("hum", 200), ("whistle", 2000)):
+        for site in range(6):
+            for take in range(2):
+                path = folder / label / f"site{site}_{take}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, tone(frequency, seed=10 * site + take), RATE)
+    return folder
+
+
+@pytest.mark.slow
+def test_init_run_classify(recordings, tmp_path):
+    done = asc_nas("init", recordings, "--max-macs", "3M", "--max-kb", 64, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "asc-nas run my_recordings.yaml" in done.stdout
+    ran = asc_nas("run", "my_recordings.yaml", *CHEAP, "--tensorboard", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    run = tmp_path / "runs" / "my_recordings"
+    model = run / "models" / "my_recordings-best.onnx"
+    done = asc_nas("classify", recordings / "hum", "--model", model, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)[0]["scores"]) == {"hum", "whistle"}
+    assert json.loads(model.with_suffix(".json").read_text())["macs"] <= 3e6
+
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    steps = [(e["step"], e.get("epoch", e.get("generation"))) for e in events]
+    assert steps == [
+        *(("supernet", 1), ("supernet", 2), ("search", 1), ("search", 2)),
+        *(("retrain", 1), ("retrain", 2), ("test", None)),
+    ]
+    assert len(list((run / "tensorboard").rglob("events.out.*"))) == 4
+    again = asc_nas("run", "runs/my_recordings", "--resume", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert len((run / "events.jsonl").read_text().splitlines()) == len(events)
+
+
+def test_the_list_has_the_sites_as_groups_and_the_config_the_limits(recordings, tmp_path):
+    done = asc_nas(
+        "init", recordings, "--max-kb", 60, "--bytes-per-param", 1, "--no-check", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    config = yaml.safe_load((tmp_path / "my_recordings.yaml").read_text())
+    assert config["search"]["limits"] == {"max_param_bytes": 60000, "bytes_per_param": 1}
+    assert config["skeleton"] == "cp_mobile"
+    with (tmp_path / "my_recordings.clips.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["group"] for row in rows} == {f"site{n}" for n in range(6)}
+    assert "guessed from file names" in done.stdout
+    assert "fewer than 20 clips" in done.stdout
+
+
+def test_a_tight_limit_takes_a_smaller_skeleton_and_an_impossible_one_is_told(recordings, tmp_path):
+    common = ("init", recordings, "--no-check", "--out", tmp_path / "c.yaml", "--max-kb")
+    done = asc_nas(*common, 15)
+    assert done.returncode == 0, done.stderr
+    assert "skeleton cp_mobile_tiny" in done.stdout
+    (tmp_path / "c.yaml").unlink()
+    (tmp_path / "c.clips.csv").unlink()
+    done = asc_nas(*common, 1)
+    assert done.returncode == 2
+    assert "max_param_bytes" in done.stderr
+    assert "smallest" in done.stderr
+    assert not (tmp_path / "c.yaml").exists()
+    assert not (tmp_path / "c.clips.csv").exists()
+
+
+def test_bad_recordings_are_told_and_left_out(recordings, tmp_path):
+    (recordings / "hum" / "site0_0.wav").write_text("no audio")
+    soundfile.write(recordings / "hum" / "site1_0.wav", np.zeros(RATE), RATE)
+    done = asc_nas("init", recordings, "--out", tmp_path / "c.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "not readable as audio" in done.stdout
+    assert "is silent" in done.stdout
+    config = yaml.safe_load((tmp_path / "c.yaml").read_text())
+    left_out = (tmp_path / "c.exclude.txt").read_text().splitlines()
+    assert [key.rpartition("/")[2] for key in left_out if key[0] != "#"] == [
+        *("site0_0.wav", "site1_0.wav"),
+    ]
+    assert config["data"]["exclude"] == str(tmp_path / "c.exclude.txt")
+
+
+def test_what_a_user_may_have_edited_is_not_overwritten(recordings, tmp_path):
+    (tmp_path / "c.yaml").write_text("mine")
+    done = asc_nas("init", recordings, "--out", tmp_path / "c.yaml")
+    assert done.returncode == 2
+    assert "--force" in done.stderr
+    assert (tmp_path / "c.yaml").read_text() == "mine"
+
+
+def test_too_few_recordings_are_one_clear_error(tmp_path):
+    for label in ("hum", "whistle"):
+        (tmp_path / "r" / label).mkdir(parents=True)
+        for number in range(2):
+            soundfile.write(tmp_path / "r" / label / f"{number}.wav", tone(300, seed=number), RATE)
+    done = asc_nas("init", tmp_path / "r", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "hum" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "r.yaml").exists()
+
+
+@pytest.mark.parametrize("text", ["abc", "-3", "0", "inf", "M"])
+def test_a_limit_that_is_no_number_is_refused(tmp_path, text):
+    done = asc_nas("init", tmp_path, f"--max-macs={text}")
+    assert done.returncode == 2
+    assert "not a positive number" in done.stderr
