@@ -6,9 +6,13 @@ from typing import Annotated
 import typer
 
 from asc_nas import __version__
-from asc_nas.cli import data, export, features, latency, rank, run, search, supernet, train
+from asc_nas.cli import data, export, features, latency, models, rank, run, search, supernet, train
 from asc_nas.cli.classify import classify
+from asc_nas.cli.doctor import doctor
 from asc_nas.cli.evaluate import evaluate
+from asc_nas.cli.init import init
+from asc_nas.cli.listen import listen
+from asc_nas.cli.report import report
 from asc_nas.errors import AscNasError
 
 app = typer.Typer(
@@ -24,6 +28,8 @@ app = typer.Typer(
 
 app.add_typer(data.app, name="data")
 app.add_typer(latency.app, name="latency")
+app.add_typer(models.app, name="models")
+app.command("init")(init)
 app.command("features")(features.features)
 app.command("run")(run.run)
 app.command("supernet")(supernet.supernet)
@@ -32,18 +38,23 @@ app.command("rank")(rank.rank)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate)
 app.command("export")(export.export)
+app.command("report")(report)
 app.command("classify")(classify)
+app.command("listen")(listen)
+app.command("doctor")(doctor)
 
 # Modules of the [search] extra, without which only `classify` works.
 SEARCH_MODULES = {
     "onnx",
     "onnxscript",
     "matplotlib",
+    "plotly",
     "pyarrow",
     "pymoo",
     "safetensors",
     "scipy",
     "sklearn",
+    "tensorboard",
     "torch",
 }
 
