@@ -10,7 +10,7 @@ import typer
 BASE = ("numpy", "soundfile", "soxr", "onnxruntime", "typer", "rich", "pydantic", "pyyaml")
 SEARCH = (
     *("torch", "pymoo", "scikit-learn", "pyarrow", "safetensors", "onnx", "onnxscript"),
-    *("matplotlib", "tensorboard"),
+    *("matplotlib", "plotly", "tensorboard"),
 )
 """Distributions of the base install and of the [search] extra."""
 ROUND_TRIPS = (

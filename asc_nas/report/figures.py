@@ -70,7 +70,7 @@ def pareto_figure(report: RunReport) -> Figure:
                 yerr=[n.spread("macro_f1") or 0.0 for n in rows],
                 fmt=marker, c=colour, ms=6, elinewidth=1, capsize=2, label=label,
             )  # fmt: skip
-    _legend(axes)
+    _legend(figure, axes)
     return figure
 
 
@@ -81,7 +81,7 @@ def training_figure(report: RunReport) -> Figure:
         width = 2.0 if name == "supernet" else 1.0
         colour = SERIES[i % len(SERIES)]
         axes.plot(range(1, len(losses) + 1), losses, c=colour, lw=width, label=_plain(name))
-    _legend(axes)
+    _legend(figure, axes)
     return figure
 
 
@@ -97,7 +97,7 @@ def search_figure(report: RunReport) -> Figure:
     for label, values, colour in lines:
         axes.plot(numbers, values, "o-", c=colour, ms=3, lw=1.2, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(axes)
+    _legend(figure, axes)
     return figure
 
 
@@ -112,8 +112,10 @@ def _figure(x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(axes: Axes) -> None:
-    axes.legend(fontsize=8, frameon=False)
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Name the series below the plot, where they cover nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
 
 
 def _plain(text: str) -> str:
