@@ -101,7 +101,7 @@ def test_the_workers_end_with_an_interrupted_or_killed_parent(number, tmp_path):
     wait_for(lambda: len(list(marks.glob("*"))) == 2 and all(map(read, marks.glob("*"))))
     workers = [int(read(mark)) for mark in marks.glob("*")]
     parent.send_signal(number)
-    parent.wait(10)
+    parent.wait(60)
     wait_for(lambda: not any(map(is_alive, workers)))
     assert len(list(marks.glob("*"))) == 2  # and the third job was not begun
 
