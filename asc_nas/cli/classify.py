@@ -8,7 +8,13 @@ import typer
 
 from asc_nas.cli.classify_files import Recording, Target, check_distinct, find_recordings
 from asc_nas.cli.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of
-from asc_nas.cli.completion import complete_model
+from asc_nas.cli.options import (
+    HopOption,
+    MinConfidenceOption,
+    ModelOption,
+    SmoothOption,
+    WindowOption,
+)
 from asc_nas.cli.text import shown
 from asc_nas.errors import UsageError
 
@@ -24,37 +30,12 @@ def classify(
             help="Audio files, folders searched to the bottom, patterns ('rec/**/*.wav').",
         ),
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            help="NAME.onnx (its card NAME.json beside it), a folder that holds one model, or a "
-            "name that 'asc-nas models list' lists.",
-            autocompletion=complete_model,
-        ),
-    ] = "models",
+    model: ModelOption = "models",
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per file in the table.")] = 3,
-    min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Less probable than this is 'unknown'.")
-    ] = 0.0,
-    hop: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds from one network window to the next [default: the model's window, no "
-            "overlap].",
-            show_default=False,
-        ),
-    ] = None,
-    window: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds of a step of the timeline, over which network windows are averaged "
-            "[default: the hop].",
-            show_default=False,
-        ),
-    ] = None,
-    smooth: Annotated[
-        float, typer.Option(min=0, help="Seconds of a moving average over the timeline.")
-    ] = 0.0,
+    min_confidence: MinConfidenceOption = 0.0,
+    hop: HopOption = None,
+    window: WindowOption = None,
+    smooth: SmoothOption = 0.0,
     merge: Annotated[
         float | None,
         typer.Option(

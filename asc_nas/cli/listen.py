@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from asc_nas.cli.completion import complete_model
 from asc_nas.cli.interrupt import Stop
+from asc_nas.cli.options import (
+    HopOption,
+    MinConfidenceOption,
+    ModelOption,
+    SmoothOption,
+    WindowOption,
+)
 from asc_nas.errors import AscNasError, UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +37,7 @@ def listen(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="NAME.onnx (its card NAME.json beside it), a folder that holds one model, or a "
-            "name that 'asc-nas models list' lists.",
-            autocompletion=complete_model,
-        ),
-    ] = "models",
+    model: ModelOption = "models",
     device: Annotated[
         str | None,
         typer.Option(
@@ -69,28 +68,10 @@ def listen(
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per line.")] = 3,
-    min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Less probable than this is 'unknown'.")
-    ] = 0.0,
-    hop: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds from one network window to the next, and so from line to line "
-            "[default: the model's window, no overlap].",
-            show_default=False,
-        ),
-    ] = None,
-    window: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds of a step of the timeline, over which network windows are averaged "
-            "[default: the hop].",
-            show_default=False,
-        ),
-    ] = None,
-    smooth: Annotated[
-        float, typer.Option(min=0, help="Seconds of a moving average over the timeline.")
-    ] = 0.0,
+    min_confidence: MinConfidenceOption = 0.0,
+    hop: HopOption = None,
+    window: WindowOption = None,
+    smooth: SmoothOption = 0.0,
     merge: Annotated[
         float | None,
         typer.Option(

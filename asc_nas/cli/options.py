@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from asc_nas.cli.completion import complete_model
+
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A config file, or the directory of a run.")
 ]
@@ -24,4 +26,34 @@ TensorBoardOption = Annotated[
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="Run directory [default: runs/NAME].", show_default=False),
+]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        help="NAME.onnx (its card NAME.json beside it), a folder that holds one model, or a "
+        "name that 'asc-nas models list' lists.",
+        autocompletion=complete_model,
+    ),
+]
+MinConfidenceOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Less probable than this is 'unknown'.")
+]
+HopOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds from one network window to the next [default: the model's window, no "
+        "overlap].",
+        show_default=False,
+    ),
+]
+WindowOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds of a step of the timeline, over which network windows are averaged "
+        "[default: the hop].",
+        show_default=False,
+    ),
+]
+SmoothOption = Annotated[
+    float, typer.Option(min=0, help="Seconds of a moving average over the timeline.")
 ]
