@@ -172,7 +172,10 @@ class EventLog:
 
 
 def _append(path: Path, line: str) -> None:
-    """Append a line in one piece, so that lines of several processes do not mix."""
+    """Append a line in one piece, so that lines of several processes do not mix.
+
+    Where another process is in the middle of its line, an empty one may come in between.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as handle:
         size = handle.seek(0, os.SEEK_END)
