@@ -25,6 +25,11 @@ from typing import Any
 
 from asc_nas.errors import AscNasError
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT = "asc-nas/event/1"
 Values = Mapping[str, float | None]
 Key = tuple[str, str, str, int]
@@ -172,12 +177,11 @@ class EventLog:
 
 
 def _append(path: Path, line: str) -> None:
-    """Append a line in one piece, so that lines of several processes do not mix.
-
-    Where another process is in the middle of its line, an empty one may come in between.
-    """
+    """Append a line in one piece, so that lines of several processes do not mix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as handle:
+        if fcntl is not None:  # let go of when the file is closed
+            fcntl.flock(handle, fcntl.LOCK_EX)
         size = handle.seek(0, os.SEEK_END)
         if size:
             handle.seek(size - 1)

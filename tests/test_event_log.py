@@ -81,6 +81,7 @@ def test_lines_of_several_writers_do_not_mix(run):
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, "abcd"))
+    assert len(rows_of(run)) == 200
     events = read_events(run / "events.jsonl")
     assert len(events) == 200
     assert all(event.values == {"loss": float(event.number)} for event in events)
