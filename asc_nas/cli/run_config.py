@@ -10,6 +10,7 @@ from pydantic import Field
 from asc_nas.config import apply_overrides, read_yaml
 from asc_nas.errors import AscNasError, UsageError
 from asc_nas.files import write_text
+from asc_nas.machine import keep_freed_memory
 from asc_nas.pipeline.config import PipelineConfig
 from asc_nas.pipeline.context import Context
 from asc_nas.runs import RunPaths
@@ -81,6 +82,7 @@ def open_run(
     AscNasError
         If the run exists and `resume` is false.
     """
+    keep_freed_memory()  # whatever opens a run trains or judges networks
     is_run = config.is_dir()
     source = config / "config.yaml" if is_run else config
     if is_run and not source.is_file():

@@ -1,9 +1,12 @@
 """The stand-alone network: plain torch layers built from a `NetSpec`."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asc_nas.nn.depthwise import depthwise_conv2d
 from asc_nas.nn.elastic import BN_EPSILON, BN_MOMENTUM
 from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec
 
@@ -76,9 +79,12 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, in, frequency, time) to (n, out, frequency / stride, time / stride)."""
-        hidden = x if self.expand is None else F.relu(self.expand(x))
-        paths = [conv(hidden) for conv in self.depthwise]
-        hidden = F.relu(self.depthwise_norm(sum_paths(paths)))
+        hidden = x if self.expand is None else F.relu(self.expand(x), inplace=True)
+        paths = [
+            depthwise_conv2d(hidden, cast(Tensor, conv.weight), spec)
+            for conv, spec in zip(self.depthwise, self.spec.depthwise, strict=True)
+        ]
+        hidden = F.relu(self.depthwise_norm(sum_paths(paths)), inplace=True)
         return join_shortcut(x, self.project(hidden), self.spec)
 
 
@@ -104,7 +110,7 @@ def join_shortcut(x: Tensor, out: Tensor, spec: BlockSpec) -> Tensor:
         elif missing < 0:
             x = x[:, : spec.out_channels]
         out = out + x
-    return F.relu(out) if spec.activation_after_sum else out
+    return F.relu(out, inplace=True) if spec.activation_after_sum else out
 
 
 class SubNet(nn.Module):
@@ -131,7 +137,7 @@ class SubNet(nn.Module):
         """Map x (n, 1, mels, frames) in dB to logits (n, classes)."""
         x = self.input_norm(x)
         for conv in self.stem:
-            x = F.relu(conv(x))
+            x = F.relu(conv(x), inplace=True)
         for block in self.blocks.values():
             x = block(x)
         return pool_and_classify(self.head(x), self.classifier)
@@ -141,4 +147,4 @@ def pool_and_classify(x: Tensor, classifier: nn.Module | None) -> Tensor:
     """Pool the head's output over frequency and time and, if there is one, apply the classifier."""
     if classifier is None:
         return x.mean((2, 3))
-    return classifier(F.relu(x).mean((2, 3)))
+    return classifier(F.relu(x, inplace=True).mean((2, 3)))

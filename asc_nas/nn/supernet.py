@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asc_nas.nn.depthwise import depthwise_conv2d
 from asc_nas.nn.elastic import ElasticBatchNorm2d, ElasticConv2d
 from asc_nas.nn.subnet import (
     ConvNorm,
@@ -88,9 +89,12 @@ class ElasticInvertedResidual(nn.Module):
             hidden = x
         else:
             assert self.expand is not None
-            hidden = F.relu(self.expand(x, spec.expand))
-        paths = [self.kernel(conv)(hidden, conv) for conv in spec.depthwise]
-        hidden = F.relu(self.depthwise_norm(spec)(sum_paths(paths)))
+            hidden = F.relu(self.expand(x, spec.expand), inplace=True)
+        paths = [
+            depthwise_conv2d(hidden, self.kernel(conv).sliced(conv), conv)
+            for conv in spec.depthwise
+        ]
+        hidden = F.relu(self.depthwise_norm(spec)(sum_paths(paths)), inplace=True)
         return join_shortcut(x, self.project(hidden, spec.project), spec)
 
     @torch.no_grad()
@@ -162,7 +166,7 @@ class Supernet(nn.Module):
         spec = self.spec(genotype)
         x = self.input_norm(x)
         for conv in self.stem:
-            x = F.relu(conv(x))
+            x = F.relu(conv(x), inplace=True)
         for i, block in enumerate(spec.blocks):
             if block is not None:
                 x = self.blocks[str(i)](x, block)

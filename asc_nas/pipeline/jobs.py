@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, TypeVar
 
 from asc_nas.errors import AscNasError
+from asc_nas.machine import keep_freed_memory
 
 if TYPE_CHECKING:  # PyTorch must not be imported here: workers set their threads before that
     from asc_nas.training.loop import Progress
@@ -128,6 +129,7 @@ def _one_thread() -> Iterator[None]:
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_freed_memory()
     import torch
 
     torch.set_num_threads(1)

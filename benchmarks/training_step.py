@@ -1,0 +1,173 @@
+"""One training step of a stand-alone network, against the same network written plainly.
+
+python benchmarks/training_step.py [CONFIG] [--network baseline] [--threads 1] [--rounds 5]
+
+A step is forward, backward and AdamW on a batch of the config's size; data loading and augmentation
+are not in it (`data_loading.py`). The peer is the network written with torch.nn layers, in PyTorch's
+default memory layout, with its default AdamW and allocator. Between the two, one lever after the
+other. Every figure is the median over processes that take turns, each the median of 15 steps.
+GMAC/s counts three passes of the convolutions (forward, both gradients); the peak is that of a
+2048 x 2048 float32 matrix product in the same process.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from asc_nas.cli.run_config import RunConfig
+from asc_nas.config import read_yaml
+from asc_nas.cost.counts import count
+from asc_nas.machine import keep_freed_memory
+from asc_nas.nn import subnet
+from asc_nas.space.netspec import resolve
+from asc_nas.training.loop import TrainConfig, make_optimizer, to_channels_last
+from asc_nas.training.retrain import new_network
+
+CLASSES = 10
+VARIANTS = {
+    "torch.nn, default": set(),
+    "+ channels last": {"channels last"},
+    "+ fused AdamW": {"channels last", "fused"},
+    "+ own gradient, ReLU in place": {"channels last", "fused", "own"},
+    "+ freed memory kept (asc-nas)": {"channels last", "fused", "own", "keep"},
+}
+
+
+def conv_norm(spec):
+    conv = nn.Conv2d(
+        spec.in_channels,
+        spec.out_channels,
+        spec.kernel,
+        spec.stride,
+        spec.padding,
+        groups=spec.groups,
+        bias=False,
+    )
+    return nn.Sequential(conv, nn.BatchNorm2d(spec.out_channels))
+
+
+class PlainBlock(nn.Module):
+    """Inverted residual with one kernel, as anyone would write it."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self.spec = spec
+        layers = [conv_norm(spec.expand), nn.ReLU()] if spec.expand else []
+        layers += [conv_norm(spec.depthwise[0]), nn.ReLU(), conv_norm(spec.project)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        out = self.layers(x)
+        if self.spec.shortcut:
+            if self.spec.stride != (1, 1):
+                x = F.avg_pool2d(x, self.spec.stride, ceil_mode=True, count_include_pad=False)
+            missing = self.spec.out_channels - self.spec.in_channels
+            out = out + (F.pad(x, (0, 0, 0, 0, 0, missing)) if missing else x)
+        return F.relu(out) if self.spec.activation_after_sum else out
+
+
+class Plain(nn.Module):
+    """The whole network."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self.norm = subnet.InputNorm(spec.input_size[0])
+        self.stem = nn.Sequential(*(nn.Sequential(conv_norm(c), nn.ReLU()) for c in spec.stem))
+        self.blocks = nn.Sequential(*(PlainBlock(b) for b in spec.blocks if b is not None))
+        self.head = conv_norm(spec.head)
+
+    def forward(self, x):
+        return self.head(self.blocks(self.stem(self.norm(x)))).mean((2, 3))
+
+
+def median_of(function, count=15):
+    for _ in range(4):
+        function()
+    seconds = []
+    for _ in range(count):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def measure(config, network, variant, threads):
+    """Print the seconds of a step and the peak in MAC/s: what a worker process does."""
+    torch.set_num_threads(threads)
+    levers = VARIANTS[variant]
+    if "keep" in levers:
+        keep_freed_memory()
+    spec = spec_of(config, network)
+    module = new_network(spec, 0) if "own" in levers else Plain(spec)
+    size = config.retrain.batch_size
+    x = torch.randn(size, 1, *spec.input_size, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(size) % CLASSES
+    if "channels last" in levers:
+        to_channels_last(module)
+        x = x.contiguous(memory_format=torch.channels_last)
+    if "fused" in levers:
+        optimizer = make_optimizer(module, TrainConfig())
+    else:
+        optimizer = torch.optim.AdamW(module.parameters())
+
+    def step():
+        optimizer.zero_grad()
+        F.cross_entropy(module(x), targets, label_smoothing=0.1).backward()
+        optimizer.step()
+
+    seconds = median_of(step)
+    a = torch.randn(2048, 2048)
+    print(seconds, 2048**3 / median_of(lambda: a @ a, 5))
+
+
+def spec_of(config, network):
+    blocks = len(config.skeleton.block_plans)
+    genotype = config.baselines[network].genotype(blocks)
+    size = (config.frontend.n_mels, config.frontend.frames)
+    return resolve(genotype, config.skeleton, size, CLASSES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/nasc.yaml"))
+    parser.add_argument("--network", default="baseline")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    config = RunConfig.parse(read_yaml(arguments.config), str(arguments.config))
+    if arguments.variant:
+        measure(config, arguments.network, arguments.variant, arguments.threads)
+        return
+
+    seconds = {variant: [] for variant in VARIANTS}
+    peaks = []
+    for _ in range(arguments.rounds):
+        for variant, measured in seconds.items():
+            command = [sys.executable, __file__, *sys.argv[1:], "--variant", variant]
+            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            step, peak = map(float, words.split())
+            measured.append(step)
+            peaks.append(peak)
+    macs = count(spec_of(config, arguments.network), 1.0).macs * config.retrain.batch_size * 3
+    peak = statistics.median(peaks)
+    peer = statistics.median(seconds["torch.nn, default"])
+    print(f"{'':<32}{'ms':>8}{'ratio':>8}{'GMAC/s':>8}{'of peak':>9}")
+    for variant, measured in seconds.items():
+        step = statistics.median(measured)
+        print(
+            f"{variant:<32}{step * 1e3:>8.1f}{peer / step:>8.2f}{macs / step / 1e9:>8.1f}"
+            f"{macs / step / peak:>9.0%}"
+        )
+    print(f"{arguments.threads} thread(s); peak {peak / 1e9:.1f} GMAC/s")
+
+
+if __name__ == "__main__":
+    main()
