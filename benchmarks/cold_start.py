@@ -1,44 +1,41 @@
 """Seconds of ``asc-nas classify`` on one file, started cold, against importing what it needs.
 
-python benchmarks/cold_start.py MODEL FILE [--repeats 7]
+python benchmarks/cold_start.py MODEL FILE [--repeats 11]
 """
 
 import argparse
 import statistics
 import subprocess
 import sys
-import time
 
-
-def seconds(command: list[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+import timing
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("file")
-    parser.add_argument("--repeats", type=int, default=7)
+    timing.add_options(parser, repeats=11)
     arguments = parser.parse_args()
-    python = sys.executable
+    timing.restart_with_threads(1)
+    classify = ["-m", "asc_nas.cli.main", "classify", arguments.file, "--model", arguments.model]
     commands = {
-        "asc-nas classify": [
-            *(python, "-m", "asc_nas.cli.main", "classify"),
-            *(arguments.file, "--model", arguments.model),
-        ],
-        "import numpy, onnxruntime": [python, "-c", "import numpy, onnxruntime"],
+        "asc-nas classify": classify,
+        "import numpy, onnxruntime": ["-c", "import numpy, onnxruntime"],
+        "python": ["-c", ""],
     }
-    times: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(arguments.repeats):
-        for name, command in commands.items():
-            times[name].append(seconds(command))
-    for name, values in times.items():
-        print(
-            f"{name:28s} median {statistics.median(values):.2f} s "
-            f"({min(values):.2f} to {max(values):.2f}, {len(values)} runs)"
+
+    def start(command):
+        return lambda: subprocess.run(
+            [sys.executable, *command], check=True, stdout=subprocess.DEVNULL
         )
+
+    peers = {name: start(command) for name, command in commands.items()}
+    times = timing.by_turns(peers, arguments.repeats, arguments.clock)
+    ours, imports, _ = commands
+    timing.print_times(times, imports, threads=1)
+    more = statistics.median(a - b for a, b in zip(times[ours], times[imports], strict=True))
+    timing.print_aims([("seconds more than the imports", more, "at most 0.4")])
 
 
 if __name__ == "__main__":

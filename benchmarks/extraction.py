@@ -1,28 +1,48 @@
-"""Feature extraction: clips per second with one and with two workers, and memory while it runs.
+"""Feature extraction: clips per second by number of workers, memory while it runs, and peers.
 
-python benchmarks/extraction.py ESC10_FOLDER [--clips 2000] [--workers 1 2] [--repeats 3]
+python benchmarks/extraction.py ESC10_FOLDER [--clips 2000] [--workers 1 2] [--repeats 3] [--wav]
 
 The recordings are listed again and again with another start until there are as many clips as asked
 for, so that every clip is decoded, resampled and transformed like a new one. "steady" leaves out
 the start of the processes: it is the speed from the first tenth of the clips to the last. Memory is
-the resident set of this process and its workers together, in MB.
+the resident set of this process and its workers together, in MB. All take turns; the peers are
+
+- librosa: a plain loop with librosa's load, melspectrogram and power_to_db, one thread, nothing
+  written, in a process that has started and compiled before;
+- limit: decoding, resampling and a bare STFT, in as many workers as ours, nothing written.
+
+"per processor second" counts the seconds of all processes: the figure to look at while the machine
+does other work. With --wav the recordings are written again as WAV first: decoding Vorbis, which
+no front end can help, is most of the work.
 """
 
 import argparse
+import multiprocessing
 import os
 import statistics
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+import soundfile
+import timing
+
+from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import PRESETS
-from asc_nas.data.manifest import Manifest
+from asc_nas.audio.mel_bands import hann_window
+from asc_nas.data.manifest import Clip, Manifest
+from data_prep import parallel
 from data_prep.datasets import read_dataset
 from data_prep.features import extract
 
+FRONTEND = PRESETS["esc10"]
+FRAMES_AT_ONCE = 32
 SECONDS_BETWEEN_STARTS = 0.05
 SAMPLE_SECONDS = 0.1
 
@@ -30,8 +50,9 @@ SAMPLE_SECONDS = 0.1
 @dataclass
 class Measured:
     seconds: float
-    steady: float
-    memory: list[tuple[int, float]]
+    processor: float
+    steady: float = float("nan")
+    memory: list[tuple[int, float]] = field(default_factory=list)
     """Clips done, and MB resident at that moment."""
 
 
@@ -62,6 +83,21 @@ def resident_megabytes() -> float:
     return total * page / 1e6
 
 
+def as_wav(manifest: Manifest, folder: Path) -> Manifest:
+    clips = []
+    for number, clip in enumerate(manifest.clips):
+        samples, rate = soundfile.read(manifest.audio_path(clip))
+        soundfile.write(folder / f"{number}.wav", samples, rate)
+        clips.append(replace(clip, path=str(folder / f"{number}.wav")))
+    return manifest.with_clips(clips)
+
+
+def timed(run: Callable[[], object]) -> Measured:
+    start, processor = time.perf_counter(), timing.processor_seconds()
+    run()
+    return Measured(time.perf_counter() - start, timing.processor_seconds() - processor)
+
+
 def measure(manifest: Manifest, workers: int) -> Measured:
     marks: list[tuple[int, float]] = []
     memory: list[tuple[int, float]] = []
@@ -74,21 +110,97 @@ def measure(manifest: Manifest, workers: int) -> Measured:
     watcher = threading.Thread(target=watch)
     with tempfile.TemporaryDirectory() as folder:
         watcher.start()
-        start = time.perf_counter()
         try:
-            extract(
-                manifest,
-                PRESETS["esc10"],
-                Path(folder) / "features",
-                workers=workers,
-                progress=lambda done, total: marks.append((done, time.perf_counter())),
+            measured = timed(
+                lambda: extract(
+                    manifest,
+                    FRONTEND,
+                    Path(folder) / "features",
+                    workers=workers,
+                    progress=lambda done, total: marks.append((done, time.perf_counter())),
+                )
             )
         finally:
-            seconds = time.perf_counter() - start
             over.set()
             watcher.join()
     first, last = marks[len(marks) // 10], marks[-1]
-    return Measured(seconds, (last[0] - first[0]) / (last[1] - first[1]), memory)
+    steady = (last[0] - first[0]) / (last[1] - first[1])
+    return replace(measured, steady=steady, memory=memory)
+
+
+def librosa_loop(manifest: Manifest) -> None:
+    import librosa
+
+    for clip in manifest.clips:
+        wave, _ = librosa.load(
+            manifest.audio_path(clip), sr=FRONTEND.sample_rate, mono=False, offset=clip.start
+        )
+        mel = librosa.feature.melspectrogram(
+            y=np.atleast_2d(wave)[:, : FRONTEND.samples],
+            sr=FRONTEND.sample_rate,
+            n_fft=FRONTEND.n_fft,
+            hop_length=FRONTEND.hop_length,
+            n_mels=FRONTEND.n_mels,
+            pad_mode="constant",
+        )
+        librosa.power_to_db(mel, ref=1, top_db=None).astype(np.float16)
+
+
+def timed_librosa_loop(manifest: Manifest) -> Measured:
+    librosa_loop(manifest.with_clips(manifest.clips[:2]))  # it compiles at the first call
+    return timed(lambda: librosa_loop(manifest))
+
+
+def in_a_process(function: Callable[[Manifest], Measured], manifest: Manifest) -> Measured:
+    """Call `function` in a new process: what it loads must not count as our memory."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, (manifest,))
+
+
+def decode_and_transform(task: tuple[Path, Clip]) -> None:
+    path, clip = task
+    window = hann_window(FRONTEND.win_length, FRONTEND.n_fft)
+    for signal in load_audio(path, FRONTEND.sample_rate, clip.start):
+        padded = np.pad(signal[: FRONTEND.samples], FRONTEND.n_fft // 2)
+        frames = np.lib.stride_tricks.sliding_window_view(padded, FRONTEND.n_fft)
+        frames = frames[:: FRONTEND.hop_length]
+        for first in range(0, len(frames), FRAMES_AT_ONCE):
+            np.fft.rfft(frames[first : first + FRAMES_AT_ONCE] * window)
+
+
+def limit(manifest: Manifest, workers: int) -> None:
+    tasks = [(manifest.audio_path(clip).absolute(), clip) for clip in manifest.clips]
+    for _, result in parallel.each(decode_and_transform, tasks, workers):
+        if result is not None:
+            raise SystemExit(result.reason)
+
+
+def print_speeds(runs: dict[str, list[Measured]], clips: int) -> None:
+    base = next(iter(runs.values()))
+    print(
+        f"{'':18s} {'clips/s':>8s} {'(min to max)':>18s} {'steady':>8s} {'gain':>6s} "
+        f"{'per processor second':>21s}"
+    )
+    for name, measured in runs.items():
+        rates = [clips / run.seconds for run in measured]
+        gain = statistics.median(a.seconds / b.seconds for a, b in zip(base, measured, strict=True))
+        steady = statistics.median(run.steady for run in measured)
+        processor = statistics.median(clips / run.processor for run in measured)
+        print(
+            f"{name:18s} {statistics.median(rates):8.1f} "
+            f"{f'({min(rates):.1f} to {max(rates):.1f})':>18s} {steady:8.1f} {gain:6.2f} "
+            f"{processor:21.1f}"
+        )
+
+
+def print_memory(runs: dict[str, list[Measured]], clips: int) -> None:
+    print("\nresident MB (median, largest) while these tenths of the clips were done")
+    for name, measured in runs.items():
+        tenths: list[list[float]] = [[] for _ in range(10)]
+        for done, megabytes in (sample for run in measured for sample in run.memory):
+            tenths[min(9, 10 * done // clips)].append(megabytes)
+        shown = (f"{statistics.median(t):.0f},{max(t):.0f}" if t else "-" for t in tenths)
+        print(f"{name:18s} {'  '.join(shown)}")
 
 
 def main() -> None:
@@ -97,31 +209,37 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=2000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--wav", action="store_true", help="write the recordings as WAV first")
     arguments = parser.parse_args()
-    manifest = repeated(read_dataset("esc10", arguments.folder), arguments.clips)
-    runs: dict[int, list[Measured]] = {workers: [] for workers in arguments.workers}
-    for _ in range(arguments.repeats):
-        for workers, measured in runs.items():
-            measured.append(measure(manifest, workers))
+    timing.restart_with_threads(1)
+    manifest = read_dataset("esc10", arguments.folder)
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.wav:
+            manifest = as_wav(manifest, Path(folder))
+        manifest = repeated(manifest, arguments.clips)
+        most = max(arguments.workers)
+        ours = {f"{n} worker(s)": partial(measure, manifest, n) for n in arguments.workers}
+        commands = {
+            **ours,
+            "librosa": lambda: in_a_process(timed_librosa_loop, manifest),
+            f"limit, {most} worker(s)": lambda: timed(lambda: limit(manifest, most)),
+        }
+        runs: dict[str, list[Measured]] = {name: [] for name in commands}
+        for _ in range(arguments.repeats):
+            for name, run in commands.items():
+                runs[name].append(run())
 
     print(f"{len(manifest.clips)} clips of {manifest.name}, median of {arguments.repeats} runs")
-    print("workers  clips/s  (min to max)     steady  gain  steady gain")
-    base: tuple[float, float] | None = None
-    for workers, measured in runs.items():
-        rates = [len(manifest.clips) / run.seconds for run in measured]
-        rate, steady = statistics.median(rates), statistics.median(run.steady for run in measured)
-        base = base or (rate, steady)
-        print(
-            f"{workers:7d}  {rate:7.1f}  ({min(rates):.1f} to {max(rates):.1f})  {steady:7.1f}  "
-            f"{rate / base[0]:4.2f}  {steady / base[1]:11.2f}"
-        )
-    print("\nresident MB (median, largest) while these tenths of the clips were done")
-    for workers, measured in runs.items():
-        tenths: list[list[float]] = [[] for _ in range(10)]
-        for done, megabytes in (sample for run in measured for sample in run.memory):
-            tenths[min(9, 10 * done // len(manifest.clips))].append(megabytes)
-        shown = (f"{statistics.median(t):.0f},{max(t):.0f}" if t else "-" for t in tenths)
-        print(f"{workers:7d}  {'  '.join(shown)}")
+    print_speeds(runs, len(manifest.clips))
+    print_memory({name: runs[name] for name in ours}, len(manifest.clips))
+    seconds = {name: [run.seconds for run in measured] for name, measured in runs.items()}
+    best, bound = f"{most} worker(s)", f"limit, {most} worker(s)"
+    timing.print_aims(
+        [
+            (f"librosa / {best}", timing.ratio(seconds, "librosa", best), "at least 5"),
+            (f"{bound} / {best}", timing.ratio(seconds, bound, best), "at least 0.8"),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -114,7 +114,8 @@ def audio_blocks(path: Path | str, frames: int = 65_536) -> Iterator[NDArray[np.
     Yields
     ------
     block : (channels, at most `frames`) float32
-        Together what `load_audio` gives at the file's own rate (of MP3, but for rounding).
+        Together what `load_audio` gives at the file's own rate (of MP3, but for rounding). A view
+        of samples that lie as in the file, channel by channel, which is what the resampler takes.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def audio_blocks(path: Path | str, frames: int = 65_536) -> Iterator[NDArray[np.
             found += len(block)
             if not np.isfinite(block).all():
                 raise _not_finite(path)
-            yield np.ascontiguousarray(block.T)
+            yield block.T
     if found < announced - _SHORTFALL_SECONDS * rate or not found:
         raise _cut_off(path, f"{found / rate:.2f} of {announced / rate:.2f} s")
 

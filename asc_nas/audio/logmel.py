@@ -21,8 +21,9 @@ ALGORITHM = 1
 """Version of the transform; raise it when the same settings give other numbers."""
 FLOOR = 1e-10
 """Smallest mel power: silence is -100 dB."""
-FRAMES_AT_ONCE = 512
-"""Frames transformed together, so that an hour of audio needs little memory."""
+BLOCK_SAMPLES = 40_960
+"""Samples, in overlapping frames, transformed together: few enough for the processor's cache, and
+for an hour of audio to need little memory."""
 
 
 class FrontEnd(Config):
@@ -132,10 +133,30 @@ def log_mel(wave: NDArray[np.float32], settings: FrontEnd) -> NDArray[np.float32
         Decibels, ``10 log10(max(mel power, 1e-10))``; frames = 1 + samples // hop.
     """
     wave = np.asarray(wave)
-    frames = 1 + wave.shape[-1] // settings.hop_length
-    mel = np.empty((*wave.shape[:-1], settings.n_mels, frames), np.float32)
+    half = settings.n_fft // 2
+    padded = np.zeros((*wave.shape[:-1], wave.shape[-1] + 2 * half), np.float32)
+    padded[..., half : half + wave.shape[-1]] = wave
+    return log_mel_of_frames(padded, settings)
+
+
+def log_mel_of_frames(wave: NDArray[np.float32], settings: FrontEnd) -> NDArray[np.float32]:
+    """Return the log-mel of every frame that lies inside each signal: nothing is padded.
+
+    Parameters
+    ----------
+    wave : (..., samples) float32
+        At least `n_fft` samples each.
+
+    Returns
+    -------
+    mel : (..., mels, frames) float32
+        As `log_mel`; frames = 1 + (samples - n_fft) // hop.
+    """
+    framed = np.lib.stride_tricks.sliding_window_view(wave, settings.n_fft, axis=-1)
+    framed = framed[..., :: settings.hop_length, :]
+    mel = np.empty((*wave.shape[:-1], settings.n_mels, framed.shape[-2]), np.float32)
     for signal in np.ndindex(wave.shape[:-1]):
-        _log_mel_of_signal(wave[signal], settings, mel[signal])
+        _transform(framed[signal], settings, mel[signal])
     return mel
 
 
@@ -186,23 +207,28 @@ def windows(
     return cut.transpose(1, 0, 2), np.arange(later + 1, dtype=np.int64) * hop
 
 
-def _log_mel_of_signal(
-    wave: NDArray[np.float32], settings: FrontEnd, mel: NDArray[np.float32]
-) -> None:
-    """Write the log-mel of `wave` (samples,) into `mel` (mels, frames)."""
+def _transform(framed: NDArray[np.float32], settings: FrontEnd, mel: NDArray[np.float32]) -> None:
+    """Write the log-mel of `framed` (frames, n_fft) into `mel` (mels, frames)."""
     window = hann_window(settings.win_length, settings.n_fft)
-    bins, weights, starts = mel_bands(
+    groups = mel_bands(
         settings.sample_rate, settings.n_fft, settings.n_mels, settings.fmin, settings.highest
     )
-    padded = np.pad(wave, settings.n_fft // 2)
-    framed = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)
-    framed = framed[:: settings.hop_length]
-    for first in range(0, len(framed), FRAMES_AT_ONCE):
+    at_once = max(1, min(len(framed), BLOCK_SAMPLES // settings.n_fft))
+    windowed = np.empty((at_once, settings.n_fft))
+    spectrum = np.empty((at_once, 1 + settings.n_fft // 2), np.complex128)
+    power = np.empty((at_once, 2 + settings.n_fft), np.float32)
+    for first in range(0, len(framed), at_once):
+        block = framed[first : first + at_once]
+        n = len(block)
         # The float64 window makes the transform float64: in float32 a loud low band would blur a
         # band that is 80 dB below it by more than the promised 1e-3 dB.
-        spectrum = np.fft.rfft(framed[first : first + FRAMES_AT_ONCE] * window)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        # Not a matrix product: BLAS would use all cores for so little, and its sums, down to the
-        # last bit, would depend on how many there are.
-        mel_power = np.add.reduceat(power.T[bins] * weights, starts, axis=0)
-        mel[:, first : first + FRAMES_AT_ONCE] = 10 * np.log10(np.maximum(mel_power, FLOOR))
+        windowed[:n] = block
+        windowed[:n] *= window
+        np.fft.rfft(windowed[:n], out=spectrum[:n])
+        power[:n] = spectrum[:n].view(np.float64)  # real and imaginary parts, in turns
+        np.square(power[:n], out=power[:n])
+        for bands, parts, weights in groups:
+            np.matmul(weights, power[:n, parts].T, out=mel[bands, first : first + n])
+    np.maximum(mel, FLOOR, out=mel)
+    np.log10(mel, out=mel)
+    mel *= 10

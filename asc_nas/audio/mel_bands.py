@@ -8,6 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+BANDS_AT_ONCE = 8
+"""Bands of a group: more need fewer products, fewer hold fewer zeros."""
+
 _LINEAR_STEP, _BREAK_HERTZ, _BREAK_MEL, _LOG_STEP = 200 / 3, 1000.0, 15.0, np.log(6.4) / 27
 
 
@@ -40,27 +43,28 @@ def filter_bank(
 @lru_cache(maxsize=16)
 def mel_bands(
     sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """Return the filter bank without its zeros, for `numpy.add.reduceat`.
+) -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
+    """Return the filter bank in groups of neighbouring bands, without most of its zeros.
+
+    A product with one group is so small that BLAS computes it on one core, and so its sums do not
+    depend, down to the last bit, on how many cores there are.
 
     Returns
     -------
-    bins : (n,) int64
-        Bins of the spectrum that each filter uses, one filter after the other.
-    weights : (n, 1) float32
-        What each of them counts.
-    starts : (mels,) int64
-        Where in `bins` each filter begins.
+    groups : tuple of (bands, parts, weights)
+        The bands of the group, the numbers of the spectrum that it uses, and the weight of each
+        in each band, (bands, parts) float32. Parts are the squared real and imaginary parts of
+        each bin, in turns, and so every weight is there twice.
     """
     bank = filter_bank(sample_rate, n_fft, n_mels, fmin, fmax)
-    spans = []
-    for filter_weights in bank:
-        used = np.flatnonzero(filter_weights)  # none where a band is narrower than a bin
-        spans.append(np.arange(used[0], used[-1] + 1) if len(used) else np.array([0]))
-    lengths = np.array([len(span) for span in spans])
-    bins = np.concatenate(spans)
-    weights = bank[np.repeat(np.arange(n_mels), lengths), bins][:, None]
-    return bins, weights, np.cumsum(lengths) - lengths
+    groups = []
+    for first in range(0, n_mels, BANDS_AT_ONCE):
+        bands = slice(first, first + BANDS_AT_ONCE)
+        used = np.flatnonzero(bank[bands].any(axis=0))  # none if all are narrower than a bin
+        low, high = (used[0], used[-1] + 1) if len(used) else (0, 1)
+        weights = np.repeat(bank[bands, low:high], 2, axis=1)
+        groups.append((bands, slice(2 * low, 2 * high), weights))
+    return tuple(groups)
 
 
 def _hertz_to_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError, audio_blocks, audio_info
-from asc_nas.audio.logmel import log_mel
 from asc_nas.deploy.card import ModelCard
 from asc_nas.deploy.model_files import find_card
 from asc_nas.deploy.segments import Segment, answer, decide
@@ -174,21 +173,18 @@ class Classifier:
             tuple(step for update in updates for step in update.steps),
         )
 
-    def posterior(
-        self, wave: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return the log-mel (channels, mels, frames) and the posterior (classes,) of one window.
+    def posterior(self, mel: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the posterior (classes,) of one window, the mean over its channels.
 
         Parameters
         ----------
-        wave : (channels, samples) float32
-            At the card's rate and of its length.
+        mel : (channels, mels, frames) float32
+            Its log-mel, by the card's front end.
         """
-        mel = log_mel(wave, self.card.frontend)
-        # One window at a time: a batch would be little faster, and its sums, to the last bit,
-        # depend on how many windows it holds.
+        # One window at a time: a batch is no faster, and its sums, to the last bit, depend on how
+        # many windows it holds.
         logits = self._session.run([OUTPUT], {INPUT: mel[:, None]})[0]
-        return mel, softmax(logits / self.card.temperature).mean(axis=0)
+        return softmax(logits / self.card.temperature).mean(axis=0)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

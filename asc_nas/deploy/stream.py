@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError
 from asc_nas.audio.logmel import fit_length
+from asc_nas.audio.window_mel import WindowMel
 from asc_nas.deploy.segments import Segment, Segmenter
 from asc_nas.deploy.timeline import MovingAverage, Step, TimelineConfig, WindowAverage
 from asc_nas.errors import UsageError
@@ -73,6 +74,7 @@ class SceneStream:
         hop, step, half = _in_samples(config, frontend.samples, self._rate)
         self._resampler = Resampler(sample_rate, self._rate)
         self._windower = Windower(frontend.samples, hop)
+        self._mel = WindowMel(frontend)
         self._average = WindowAverage(hop, step, self._rate)
         self._smooth = MovingAverage(half)
         self._segmenter = Segmenter(classifier.card.labels, config)
@@ -90,7 +92,10 @@ class SceneStream:
         return self._windower.samples_fed / self._rate
 
     def feed(self, wave: NDArray[np.float32]) -> Update:
-        """Add samples (channels, n) float32, always of as many channels; return what is final."""
+        """Add samples (channels, n) float32, always of as many channels; return what is final.
+
+        The array is kept until its window is full: it must not be changed afterwards.
+        """
         return self._classify(self._windower.push(self._resampler.push(wave)))
 
     def finish(self) -> Update:
@@ -116,7 +121,8 @@ class SceneStream:
         steps: list[Step] = []
         heard: list[Step] = []
         for window in windows:
-            mel, posterior = self._classifier.posterior(window.wave)
+            mel = self._mel(window.wave, window.start)
+            posterior = self._classifier.posterior(mel)
             if self._on_mel is not None:
                 self._on_mel(window.start / self._rate, mel)
             self._windows += 1
@@ -175,32 +181,36 @@ class Windower:
 
     def __init__(self, samples: int, hop: int) -> None:
         self._samples, self._hop = samples, hop
-        self._held: NDArray[np.float32] | None = None
+        self._chunks: list[NDArray[np.float32]] = []  # joined only when there is a window in them
+        self._held = 0
         self._number = 0  # of the next window, which begins with the first held sample
         self.samples_fed = 0
 
     def push(self, wave: NDArray[np.float32]) -> Iterator[Window]:
         """Add samples (channels, n); yield the windows that are full. To be exhausted."""
         self.samples_fed += wave.shape[1]
-        held = wave if self._held is None else np.concatenate([self._held, wave], axis=1)
-        first = 0
+        self._held += wave.shape[1]
+        self._chunks.append(wave)
+        if self._held < self._samples:
+            return
+        held, first = np.concatenate(self._chunks, axis=1), 0
         while held.shape[1] - first >= self._samples:
             start = self._number * self._hop
             yield Window(held[:, first : first + self._samples], start, start + self._samples)
             self._number += 1
             first += self._hop
-        self._held = held[:, first:].copy()
+        self._chunks, self._held = [held[:, first:].copy()], held.shape[1] - first
 
     def finish(self) -> Iterator[Window]:
         """Yield the last window, padded: if it has half a hop of new audio, or is the only one."""
-        held = self._held
-        if held is None or not held.shape[1]:
+        if not self._held:
             return
+        held = np.concatenate(self._chunks, axis=1)
         new = held.shape[1] - (self._samples - self._hop)
         if self._number == 0 or 2 * new >= self._hop:
             start = self._number * self._hop
             yield Window(fit_length(held, self._samples), start, start + held.shape[1])
-        self._held = None
+        self._chunks, self._held = [], 0
 
 
 def _in_samples(config: TimelineConfig, samples: int, rate: int) -> tuple[int, int, int]:

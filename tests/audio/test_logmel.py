@@ -1,9 +1,14 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import PRESETS, FrontEnd, fit_length, frontend_from, log_mel, windows
+from asc_nas.audio.mel_bands import filter_bank, hann_window
 from asc_nas.errors import UsageError
 
 TOLERANCE_DB = 1e-3
@@ -48,6 +53,48 @@ def test_a_band_far_below_a_loud_one_keeps_the_promised_precision():
     time = np.arange(settings.samples) / settings.sample_rate
     wave = (np.sin(2 * np.pi * 100 * time) + 1e-5 * noise(settings.samples)[0]).astype(np.float32)
     assert np.abs(log_mel(wave, settings) - librosa_log_mel(wave, settings)).max() < TOLERANCE_DB
+
+
+def plain_log_mel(wave, settings):
+    """Return the log-mel of one signal as its definition says, in float64."""
+    half, hop = settings.n_fft // 2, settings.hop_length
+    padded = np.pad(wave.astype(np.float64), half)
+    frames = [padded[i : i + settings.n_fft] for i in range(0, len(wave) + 1, hop)]
+    window = hann_window(settings.win_length, settings.n_fft)
+    bank = filter_bank(
+        settings.sample_rate, settings.n_fft, settings.n_mels, settings.fmin, settings.highest
+    )
+    mel = bank @ np.abs(np.fft.rfft(frames * window)).T ** 2
+    return 10 * np.log10(np.maximum(mel, 1e-10))
+
+
+@pytest.mark.parametrize(
+    "settings", [*PRESETS.values(), SHORT_WINDOW, MORE_BANDS_THAN_BINS], ids=lambda s: s.fingerprint
+)
+@pytest.mark.parametrize("length", [1, 200, 70_001])
+def test_log_mel_in_blocks_and_groups_of_bands_is_the_plain_one(settings, length):
+    wave = noise(length)[0]
+    wave[length // 4 : length // 3] = 0
+    assert np.abs(log_mel(wave, settings) - plain_log_mel(wave, settings)).max() < 1e-4
+
+
+def test_log_mel_is_to_the_last_bit_the_same_with_any_number_of_threads():
+    command = (
+        "import hashlib, numpy as np\n"
+        "from asc_nas.audio.logmel import PRESETS, log_mel\n"
+        "wave = np.random.default_rng(0).normal(0, 0.1, (2, 320_000)).astype(np.float32)\n"
+        "for settings in PRESETS.values():\n"
+        "    print(hashlib.sha256(log_mel(wave, settings).tobytes()).hexdigest())\n"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", command],
+            env={**os.environ, "OMP_NUM_THREADS": str(n), "OPENBLAS_NUM_THREADS": str(n)},
+            check=True, capture_output=True, text=True,
+        ).stdout
+        for n in (1, 2)
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("suffix", ["ogg", "wav", "flac", "mp3"])
