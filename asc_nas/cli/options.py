@@ -17,6 +17,15 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in supernet.epochs=20."),
 ]
+LimitsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Limits that have a name: dcase-task1 (parameters as int8) or dcase-task1-fp16; "
+        "they replace those of the config.",
+        show_default=False,
+    ),
+]
 TensorBoardOption = Annotated[
     bool,
     typer.Option(
@@ -57,3 +66,8 @@ WindowOption = Annotated[
 SmoothOption = Annotated[
     float, typer.Option(min=0, help="Seconds of a moving average over the timeline.")
 ]
+
+
+def with_limits(settings: list[str] | None, limits: str | None) -> list[str]:
+    """Return the settings of ``--set`` with named limits before them."""
+    return [*([] if limits is None else [f"search.limits={limits}"]), *(settings or [])]

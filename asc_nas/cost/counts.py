@@ -4,11 +4,37 @@ MACs (multiply-accumulates) are those of the convolutions and the linear layer f
 PyTorch profilers count them; batch norm, pooling and sums are left out, since inference folds or
 fuses them. Parameters are the learned numbers of the network as built: weights and the two affine
 parameters per channel of every batch norm.
+
+NeSsi, the calculator of DCASE Task 1 (https://github.com/AlbertoAncilotto/NeSsi), counts PyTorch
+networks with torchinfo: the same parameters, and a MAC more for every parameter of a batch norm and
+every bias of a linear layer. `Cost.nessi_macs` is that count, of the network as built: torchinfo
+counts the bias of a convolution at every output position, so that a network with folded batch norms
+would get a larger one.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from asc_nas.space.netspec import NetSpec
+from asc_nas.space.netspec import ConvSpec, NetSpec
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer costs for one example.
+
+    Attributes
+    ----------
+    name : str
+        Place and role, as in ``blocks.3.expand``; the summed kernels of a block are one layer.
+    macs, params : int
+    affine : int
+        Those of the parameters that belong to a batch norm or are the bias of the linear layer.
+    """
+
+    name: str
+    macs: int
+    params: int
+    affine: int
 
 
 @dataclass(frozen=True)
@@ -16,17 +42,24 @@ class Cost:
     """What one network costs for one example of `seconds` length.
 
     `latency_ms` is the time of one example on the device of a latency table; None without one.
+    `affine` are those of the parameters that belong to batch norms or are a linear layer's bias.
     """
 
     macs: int
     params: int
     seconds: float
     latency_ms: float | None = None
+    affine: int = 0
 
     @property
     def macs_per_second(self) -> float:
         """MACs per second of audio, the unit of the DCASE Task 1 limit."""
         return self.macs / self.seconds
+
+    @property
+    def nessi_macs(self) -> int:
+        """MACs as NeSsi counts them: one more for each affine parameter."""
+        return self.macs + self.affine
 
     def param_bytes(self, bytes_per_param: int = 4) -> int:
         """Bytes of the parameters in a numeric type of `bytes_per_param` bytes."""
@@ -35,19 +68,44 @@ class Cost:
 
 def count(spec: NetSpec, seconds: float) -> Cost:
     """Return the cost of `spec` for one example of `seconds` of audio."""
+    layers = layer_costs(spec)
+    return Cost(
+        macs=sum(layer.macs for layer in layers),
+        params=sum(layer.params for layer in layers),
+        seconds=seconds,
+        affine=sum(layer.affine for layer in layers),
+    )
+
+
+def layer_costs(spec: NetSpec) -> tuple[LayerCost, ...]:
+    """Return the cost of every layer of `spec` for one example, in order."""
+    return tuple(_layer_costs(spec))
+
+
+def _layer_costs(spec: NetSpec) -> Iterator[LayerCost]:
+    for i, conv in enumerate(spec.stem):
+        yield _with_norm(f"stem.{i}", conv)
+    for i, block in enumerate(spec.blocks):
+        if block is None:
+            continue
+        if block.expand is not None:
+            yield _with_norm(f"blocks.{i}.expand", block.expand)
+        yield _with_norm(f"blocks.{i}.depthwise", *block.depthwise)
+        yield _with_norm(f"blocks.{i}.project", block.project)
+    yield _with_norm("head", spec.head)
+    if spec.classifier is not None:
+        outputs = spec.classifier.out_features
+        weights = spec.classifier.in_features * outputs
+        yield LayerCost("classifier", weights, weights + outputs, outputs)
+
+
+def _with_norm(name: str, *convs: ConvSpec) -> LayerCost:
+    """Return the cost of convolutions whose sum goes through one batch norm."""
     macs = params = 0
-    for _, conv in spec.convolutions():
+    for conv in convs:
         weights = conv.in_channels // conv.groups * conv.out_channels
         weights *= conv.kernel[0] * conv.kernel[1]
         macs += weights * conv.out_size[0] * conv.out_size[1]
         params += weights
-    norms = [conv.out_channels for conv in (*spec.stem, spec.head)]
-    for block in filter(None, spec.blocks):
-        # One norm after the expansion, one after the sum of kernels, one after the projection.
-        norms += [block.hidden_channels] * (2 if block.expand else 1) + [block.out_channels]
-    params += 2 * sum(norms)
-    if spec.classifier is not None:
-        weights = spec.classifier.in_features * spec.classifier.out_features
-        macs += weights
-        params += weights + spec.classifier.out_features
-    return Cost(macs, params, seconds)
+    affine = 2 * convs[0].out_channels
+    return LayerCost(name, macs, params + affine, affine)

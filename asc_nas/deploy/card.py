@@ -44,6 +44,50 @@ class CardData(Config):
     test_clips: int = Field(default=0, ge=0)
 
 
+class Quantization(Config):
+    """How an int8 network came from its float one, and how the two compare.
+
+    Attributes
+    ----------
+    calibrated_on : str
+        Role of the clips on which the ranges of the activations were found.
+    calibration_clips : int
+        Examples of it that were used.
+    percentile : float
+        Share of an activation's values, in %, that its range covers.
+    scale_bytes : int
+        Bytes of the scales and zero points, which come on top of the card's ``param_bytes``.
+    float_bytes, float_param_bytes : int
+        Of the float file.
+    float_results : dict
+        The float network's measures on the same test clips.
+    agreement : float
+        Share of the test clips for which both decide alike, 0 to 1.
+    agreement_per_class : dict
+        The same for the clips of each label; labels without test clips are left out.
+    latency_ms, float_latency_ms : float
+        Of one clip on one thread, timed in turns.
+    speed_up : float
+        Latency of the float network divided by that of the int8 one.
+    measured_with : str
+        Processor and version of onnxruntime.
+    """
+
+    calibrated_on: str
+    calibration_clips: int = Field(gt=0)
+    percentile: float = Field(gt=0, le=100)
+    scale_bytes: int = Field(ge=0)
+    float_bytes: int = Field(gt=0)
+    float_param_bytes: int = Field(ge=0)
+    float_results: dict[str, Any]
+    agreement: float = Field(ge=0, le=1)
+    agreement_per_class: dict[str, float]
+    latency_ms: float = Field(gt=0)
+    float_latency_ms: float = Field(gt=0)
+    speed_up: float = Field(gt=0)
+    measured_with: str
+
+
 class ModelCard(Config):
     """Everything that a reader of ``NAME.onnx`` needs to know, stored as ``NAME.json``.
 
@@ -67,6 +111,12 @@ class ModelCard(Config):
         Multiply-accumulates for one clip, parameters, and size of the ONNX file.
     sha256 : str
         Hexadecimal SHA-256 of the ONNX file.
+    numeric_type : "float32" or "int8"
+        Of the weights and activations in the file; input and output are float32 in both.
+    param_bytes : int or None
+        Bytes of the weights and biases as they are stored; None where nothing was counted.
+    quantization : Quantization or None
+        Of an int8 network.
     results : dict
         Measures on the test clips, such as ``accuracy`` and ``macro_f1`` (0 to 1), and
         ``calibration``, of the probabilities before and after the temperature.
@@ -86,6 +136,9 @@ class ModelCard(Config):
     params: int = Field(ge=0)
     bytes: int = Field(gt=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    numeric_type: Literal["float32", "int8"] = "float32"
+    param_bytes: int | None = Field(default=None, ge=0)
+    quantization: Quantization | None = None
     results: dict[str, Any]
     data: CardData
     created_with: str = f"asc-nas {__version__}"

@@ -140,7 +140,7 @@ def _to_onnx(network: nn.Module, shape: tuple[int, int], name: str) -> onnx.Mode
     # Traced with two clips, as a batch of one would be taken for a constant.
     trace_input = torch.zeros(2, 1, *shape)
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 network,
                 (trace_input,),
@@ -204,7 +204,7 @@ def _largest_difference(model: bytes, clips: np.ndarray, expected: np.ndarray, n
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hold back what the exporter prints, logs and warns of: none of it is for the user."""
     disabled = logging.root.manager.disable
     logging.disable(logging.ERROR)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import PositiveFloat, PositiveInt, field_validator
+from pydantic import PositiveFloat, PositiveInt, field_validator, model_validator
 
 from asc_nas.config import Config
 from asc_nas.cost.counts import Cost
@@ -79,8 +79,20 @@ def to_minimise(evaluations: Sequence[Evaluation], objectives: Sequence[Objectiv
     return np.array(values, dtype=np.float64).reshape(len(values), len(objectives)) * signs
 
 
+_DCASE_TASK1 = {
+    "max_macs_per_second": 30e6,
+    "max_param_bytes": 128_000,
+    "count_as": "nessi",
+}
+LIMIT_PRESETS: dict[str, dict[str, Any]] = {
+    "dcase-task1": _DCASE_TASK1 | {"bytes_per_param": 1},
+    "dcase-task1-fp16": _DCASE_TASK1 | {"bytes_per_param": 2},
+}
+"""Limits that have a name: DCASE Task 1, for parameters handed in as int8 or as float16."""
+
+
 class Limits(Config):
-    """Upper bounds on cost; None is no bound.
+    """Upper bounds on cost, or the name of a preset in their place; None is no bound.
 
     Attributes
     ----------
@@ -88,8 +100,10 @@ class Limits(Config):
     max_macs_per_second : float, MACs per second of audio (DCASE Task 1: 30e6)
     max_params : int
     max_param_bytes : int, parameters times `bytes_per_param` (DCASE Task 1: 128 kB)
-    bytes_per_param : int, 4 for float32, 1 for int8
+    bytes_per_param : int, 4 for float32, 2 for float16, 1 for int8
     max_latency_ms : float, milliseconds per example on the device of the latency table
+    count_as : how MACs are counted: ``layers``, or ``nessi`` as the challenge does
+        (`asc_nas.cost.counts`)
     """
 
     max_macs: PositiveInt | None = None
@@ -98,6 +112,17 @@ class Limits(Config):
     max_param_bytes: PositiveInt | None = None
     bytes_per_param: PositiveInt = 4
     max_latency_ms: PositiveFloat | None = None
+    count_as: Literal["layers", "nessi"] = "layers"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_preset(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in LIMIT_PRESETS:
+            known = tuple(LIMIT_PRESETS)
+            raise ValueError(f"no such limits.{closest(value, known)} Known: {', '.join(known)}")
+        return LIMIT_PRESETS[value]
 
     def excess(self, cost: Cost) -> dict[str, float]:
         """Return, per bound in force, how far the cost lies above it as a share (<= 0 is met).
@@ -109,9 +134,10 @@ class Limits(Config):
         """
         if self.max_latency_ms is not None and cost.latency_ms is None:
             raise _no_latency("search.limits")
+        macs = cost.nessi_macs if self.count_as == "nessi" else cost.macs
         used = {
-            "max_macs": float(cost.macs),
-            "max_macs_per_second": cost.macs_per_second,
+            "max_macs": float(macs),
+            "max_macs_per_second": macs / cost.seconds,
             "max_params": float(cost.params),
             "max_param_bytes": float(cost.param_bytes(self.bytes_per_param)),
             "max_latency_ms": cost.latency_ms or 0.0,
