@@ -104,7 +104,7 @@ def _parsed(line: bytes) -> Event | None:
         unit = next((unit for unit in ("epoch", "generation") if unit in row), "")
         number = row[unit] if unit else 0
         network = row.get("network", "")
-        return Event(row["step"], row["values"], network, unit, number, row["time"])
+        return Event(row["step"], dict(row["values"]), network, unit, number, row["time"])
     except (ValueError, KeyError, TypeError):
         return None
 

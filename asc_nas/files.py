@@ -59,6 +59,27 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
     return value
 
 
+@contextmanager
+def as_written(path: Path, remedy: str) -> Iterator[None]:
+    """Say in a sentence that the content of `path` is damaged, if using it fails.
+
+    Parameters
+    ----------
+    remedy : str
+        The end of the sentence: what to do.
+
+    Raises
+    ------
+    AscNasError
+        Instead of what a missing key or a value of a wrong type raises.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise AscNasError(f"{path}: not as asc-nas writes it ({what}); {remedy}.") from error
+
+
 def sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as handle:

@@ -8,9 +8,9 @@ from pathlib import Path
 class RunPaths:
     """The files of one run.
 
-    ``config.yaml``, ``events.jsonl``, ``tensorboard/``, ``data/manifest.parquet``,
-    ``features/``, ``supernet/``, ``search/``, ``latency/``, ``rank/``, ``retrain/ID/`` and
-    ``models/``.
+    ``config.yaml``, ``budget.json``, ``events.jsonl``, ``tensorboard/``, ``data/manifest.parquet``,
+    ``data/check.json``, ``features/``, ``supernet/``, ``search/``, ``latency/``, ``rank/``,
+    ``retrain/ID/`` and ``models/``.
     """
 
     root: Path
@@ -19,6 +19,11 @@ class RunPaths:
     def config(self) -> Path:
         """The settings the run was made with."""
         return self.root / "config.yaml"
+
+    @property
+    def budget(self) -> Path:
+        """The sizes that fill the time a user has, see `pipeline.budget`."""
+        return self.root / "budget.json"
 
     @property
     def events(self) -> Path:
@@ -34,6 +39,11 @@ class RunPaths:
     def manifest(self) -> Path:
         """The clips with their roles."""
         return self.root / "data" / "manifest.parquet"
+
+    @property
+    def check(self) -> Path:
+        """What is wrong with the recordings."""
+        return self.root / "data" / "check.json"
 
     @property
     def features(self) -> Path:

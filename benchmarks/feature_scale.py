@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from asc_nas.cli.run_config import open_run
 from asc_nas.nn.subnet import join_shortcut, sum_paths
-from asc_nas.pipeline.search_steps import supernet_evaluator
+from asc_nas.pipeline.evaluation import supernet_evaluator
 from asc_nas.randomness import stream
 
 

@@ -22,7 +22,8 @@ import numpy as np
 from asc_nas.cli.progress import progress
 from asc_nas.cli.run_config import open_run
 from asc_nas.cost.latency import LatencyTable
-from asc_nas.pipeline.search_steps import evaluation_scope, supernet_evaluator
+from asc_nas.pipeline.evaluation import supernet_evaluator
+from asc_nas.pipeline.search_steps import evaluation_scope
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.nsga2 import nsga2

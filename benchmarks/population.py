@@ -1,11 +1,12 @@
-"""Judging a population: shared beginnings once, against one candidate after another.
+"""Judging a population: shared beginnings once, side by side, against one after another.
 
-python benchmarks/population.py RUN [--size 50] [--generations 10] [--threads 1]
+python benchmarks/population.py RUN [--size 50] [--generations 10] [--workers 2]
 
 The run has a trained supernet (`asc-nas supernet`). A search is made; the genotypes that each of
-its generations judged for the first time are then judged again by both evaluators, in turns,
-recalibration included. Their scores must be equal, or the benchmark stops. Layers: blocks computed
-by the one as a share of the other.
+its generations judged for the first time are then judged again, in turns, recalibration included:
+one candidate after another on one thread (the peer), with shared beginnings computed once, and so
+in several processes. Scores must be equal, or the benchmark stops. Layers: blocks computed by the
+second as a share of the first.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from pathlib import Path
 import torch
 
 from asc_nas.cli.run_config import open_run
-from asc_nas.pipeline.search_steps import cached_cost, supernet_evaluator
+from asc_nas.pipeline.evaluation import population_evaluator, supernet_evaluator
+from asc_nas.pipeline.search_steps import cached_cost
 from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
 from asc_nas.search.nsga2 import nsga2
 
@@ -39,9 +41,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--size", type=int, default=50)
     parser.add_argument("--generations", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(1)
 
     context = open_run(arguments.run).context
     together = supernet_evaluator(context)
@@ -65,24 +67,29 @@ def main() -> None:
         context.remaining_space(), CachedEvaluator(recorded), cached_cost(context), search, seed=0
     )
 
-    print(f"{'generation':>10}{'new':>6}{'plain s':>10}{'shared s':>10}{'ratio':>8}{'layers':>8}")
-    ratios, sums = [], [0.0, 0.0]
-    for number, genotypes in enumerate(generations, start=1):
-        seconds_plain, expected = timed(plain, genotypes)
-        seconds, scores = timed(together, genotypes)
-        if scores != expected:
-            raise SystemExit(f"generation {number}: the scores differ.")
-        alone, shared = blocks(genotypes)
-        ratios.append(seconds_plain / seconds)
-        sums = [sums[0] + seconds_plain, sums[1] + seconds]
-        print(
-            f"{number:>10}{len(genotypes):>6}{seconds_plain:>10.2f}{seconds:>10.2f}"
-            f"{ratios[-1]:>8.2f}{shared / alone:>8.2f}"
-        )
-    print(
-        f"all: {sums[0]:.1f} s and {sums[1]:.1f} s, ratio {sums[0] / sums[1]:.2f}; median of the "
-        f"generations {statistics.median(ratios):.2f}; {arguments.threads} thread(s)"
-    )
+    with population_evaluator(context, arguments.workers) as side_by_side:
+        side_by_side(generations[0])  # the processes are up
+        names = ("plain s", "shared s", "processes s")
+        print(f"{'generation':>10}{'new':>6}{'layers':>8}" + "".join(f"{n:>13}" for n in names))
+        rows = []
+        for number, genotypes in enumerate(generations, start=1):
+            seconds, expected = timed(plain, genotypes)
+            row = [seconds]
+            for evaluate in (together, side_by_side):
+                seconds, scores = timed(evaluate, genotypes)
+                row.append(seconds)
+                if scores != expected:
+                    raise SystemExit(f"generation {number}: the scores differ.")
+            alone, shared = blocks(genotypes)
+            rows.append(row)
+            print(
+                f"{number:>10}{len(genotypes):>6}{shared / alone:>8.2f}"
+                + "".join(f"{seconds:>13.2f}" for seconds in row)
+            )
+    for name, place in (("shared beginnings", 1), (f"{arguments.workers} processes", 2)):
+        ratios = [row[0] / row[place] for row in rows]
+        total = sum(row[0] for row in rows) / sum(row[place] for row in rows)
+        print(f"{name}: ratio {total:.2f}, median of generations {statistics.median(ratios):.2f}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import numpy as np
 
 from asc_nas.cli.progress import progress
 from asc_nas.cli.run_config import open_run
-from asc_nas.pipeline.search_steps import cached_cost, supernet_evaluator
+from asc_nas.pipeline.evaluation import supernet_evaluator
+from asc_nas.pipeline.search_steps import cached_cost
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.nsga2 import nsga2
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES

@@ -3,8 +3,8 @@
 python benchmarks/training_step.py [CONFIG] [--network baseline] [--threads 1] [--rounds 5]
 
 A step is forward, backward and AdamW on a batch of the config's size; data loading and augmentation
-are not in it (`data_loading.py`). The peer is the network written with torch.nn layers, in PyTorch's
-default memory layout, with its default AdamW and allocator. Between the two, one lever after the
+are not in it (`data_loading.py`). The peer is the network written with torch.nn layers, in the
+default memory layout, with the default AdamW and allocator. Between the two, one lever after the
 other. Every figure is the median over processes that take turns, each the median of 15 steps.
 GMAC/s counts three passes of the convolutions (forward, both gradients); the peak is that of a
 2048 x 2048 float32 matrix product in the same process.

@@ -76,6 +76,8 @@ def examine() -> Iterator[Fact]:
     for name in SEARCH:
         yield _package("search", name, "pip install 'asc-nas[search]'", fails=False)
     yield from _torch()
+    yield _package("listen", "sounddevice", "pip install 'asc-nas[listen]'", fails=False)
+    yield from _microphone()
     yield from _audio()
     yield from _machine()
     yield from _models()
@@ -100,6 +102,27 @@ def _torch() -> Iterator[Fact]:
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(gpus))
     yield Fact("search", "GPU", names or "none that PyTorch can use")
     yield Fact("search", "PyTorch threads", str(torch.get_num_threads()))
+
+
+def _microphone() -> Iterator[Fact]:
+    from importlib.util import find_spec
+
+    from asc_nas.errors import AscNasError
+
+    if find_spec("sounddevice") is None:  # said already, as a missing package
+        return
+    try:
+        from asc_nas.deploy.microphone import input_devices
+    except (ImportError, OSError):  # of the base, and said already
+        return
+    try:
+        devices = input_devices()
+    except AscNasError as error:
+        yield Fact("listen", "microphone", "not usable", str(error))
+        return
+    default = next((device for device in devices if device.is_default), None)
+    found = f"none of {len(devices)} is the default" if devices else "none"
+    yield Fact("listen", "microphone", f"{default.name} (default)" if default else found)
 
 
 def _audio() -> Iterator[Fact]:

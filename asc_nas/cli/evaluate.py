@@ -146,6 +146,7 @@ def _clips_to_score(
 
     from asc_nas.cli.progress import progress
     from asc_nas.data.manifest import Manifest
+    from asc_nas.run_lock import taking_turns
     from data_prep.features import extract
 
     if manifest_file is None:
@@ -158,7 +159,8 @@ def _clips_to_score(
         )
     manifest = manifest.with_clips([replace(clip, role=role) for clip in manifest.clips])
     folder = run.paths.root / "evaluate" / manifest_file.stem
-    with progress("Features") as report:
+    turns = taking_turns(folder, lambda text: typer.echo(text, err=True))
+    with turns, progress("Features") as report:
         store = extract(
             manifest,
             run.config.frontend,
@@ -174,8 +176,8 @@ def _posteriors(
     run: "OpenRun", text: str, seed: int | None, examples: "Examples"
 ) -> "tuple[dict[str, Any], NDArray[Any]]":
     """Return what a trained network is, and its posteriors (clips, classes)."""
-    from asc_nas.files import read_json
-    from asc_nas.pipeline.network_steps import FORMAT, find_network, network_folder
+    from asc_nas.pipeline.network_steps import find_network, network_folder
+    from asc_nas.pipeline.results import read_result
     from asc_nas.training import checkpoint
     from asc_nas.training.loop import posteriors
     from asc_nas.training.retrain import new_network
@@ -189,7 +191,7 @@ def _posteriors(
             f"{folder}: not trained yet; run 'asc-nas train {run.paths.root} {network.name}"
             f"{'' if seed is None else f' --seed {seed}'}'."
         )
-    result = read_json(folder / "result.json", FORMAT)
+    result = read_result(folder)
     if result["genotype"] != str(network.genotype):
         raise AscNasError(f"{folder}: holds another network ({result['genotype']}).")
     module = new_network(context.spec(network.genotype), used_seed)

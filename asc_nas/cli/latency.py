@@ -1,5 +1,7 @@
 """``asc-nas latency``: tables of measured layers, and how well they predict networks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,8 +35,8 @@ def kit(
     """
     from asc_nas.pipeline.latency_step import latency_kit
 
-    context = _open(config, data, settings)
-    latency_kit(context, folder)
+    with _context(config, data, settings, shared=True) as context:
+        latency_kit(context, folder)
     typer.echo((folder / "README.txt").read_text(encoding="utf-8"), nl=False)
 
 
@@ -53,15 +55,15 @@ def measure(
     from asc_nas.cost.latency import LatencyTable
     from asc_nas.pipeline.latency_step import measure_latency
 
-    context = _open(config, data, settings, out)
-    path = context.paths.latency
-    if path.exists():
-        typer.echo(f"{path} is there already; delete it to measure again.")
-        return
-    with progress("Latency") as report:
-        measure_latency(context, report)
-    measured = LatencyTable.read(path).measured
-    typer.echo(f"{len(measured.layers)} layers on {measured.device.name} -> {path}")
+    with _context(config, data, settings, out) as context:
+        path = context.paths.latency
+        if path.exists():
+            typer.echo(f"{path} is there already; delete it to measure again.")
+            return
+        with progress("Latency") as report:
+            measure_latency(context, report)
+        measured = LatencyTable.read(path).measured
+        typer.echo(f"{len(measured.layers)} layers on {measured.device.name} -> {path}")
 
 
 @app.command("check")
@@ -84,17 +86,17 @@ def check(
     from asc_nas.deploy.latency_measure import describe_device
     from asc_nas.pipeline.latency_check import check_latency
 
-    context = _open(config, data, settings, out)
-    opened = LatencyTable.read(table or context.paths.latency)
-    device, here = opened.measured.device, describe_device()
-    if device.machine != here["machine"] or device.cores != here["cores"]:
-        typer.echo(
-            f"note: the table was measured on {device.name}; this machine is {here['name']}.",
-            err=True,
-        )
-    with progress("Check") as report:
-        checked = check_latency(context, opened, networks, report)
-    _print(checked)
+    with _context(config, data, settings, out, shared=True) as context:
+        opened = LatencyTable.read(table or context.paths.latency)
+        device, here = opened.measured.device, describe_device()
+        if device.machine != here["machine"] or device.cores != here["cores"]:
+            typer.echo(
+                f"note: the table was measured on {device.name}; this machine is {here['name']}.",
+                err=True,
+            )
+        with progress("Check") as report:
+            checked = check_latency(context, opened, networks, report)
+        _print(checked)
 
 
 def get_latency(context: "Context") -> None:
@@ -107,17 +109,23 @@ def get_latency(context: "Context") -> None:
             latency_step(context, report)
 
 
-def _open(
-    config: Path, data: Path | None, settings: list[str] | None, out: Path | None = None
-) -> "Context":
+@contextmanager
+def _context(
+    config: Path,
+    data: Path | None,
+    settings: list[str] | None,
+    out: Path | None = None,
+    *,
+    shared: bool = False,
+) -> "Iterator[Context]":
     """Open the run; its manifest, which tells the number of labels, is made if it is missing."""
     from asc_nas.cli.prepare import prepare
-    from asc_nas.cli.run_config import open_run
+    from asc_nas.cli.run_config import lock_run
 
-    run = open_run(config, data, settings, out)
-    if not run.paths.manifest.exists():
-        prepare(run)
-    return run.context
+    with lock_run(config, data, settings, out, shared=shared) as run:
+        if not run.paths.manifest.exists():
+            prepare(run)
+        yield run.context
 
 
 def _print(checked: "list[CheckedNetwork]") -> None:

@@ -149,7 +149,7 @@ def _described(card: "ModelCard", path: Path) -> list[tuple[str, str]]:
             f"{front.frames} frames",
         ),
         ("cost", f"{card.macs:,} MACs per window, {card.params:,} parameters"),
-        ("size", f"{card.bytes:,} bytes"),
+        ("size", f"{card.bytes:,} bytes, {card.numeric_type}"),
         ("tested", ", ".join(f"{k} {v:.3f}" for k, v in numbers.items()) or "no results"),
     ]
     per_class = card.results.get("per_class")

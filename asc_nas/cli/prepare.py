@@ -8,30 +8,50 @@ from asc_nas.cli.progress import progress
 from asc_nas.cli.run_config import OpenRun
 from asc_nas.data.manifest import Manifest
 from asc_nas.errors import UsageError
-from data_prep.checks import without
+from asc_nas.files import write_json
+from asc_nas.run_lock import taking_turns
+from data_prep.checks import Report, without
+from data_prep.checks import check as check_recordings
 from data_prep.datasets import read_dataset
 from data_prep.features import extract
 from data_prep.splits import assign_roles
 
+MOST_DECODED = 5000
+"""Clips up to which a run looks into every recording; of more, only at labels and groups."""
 
-def prepare(run: OpenRun) -> None:
-    """Write the manifest with its roles and extract the features, as far as that is not done."""
+
+def prepare(run: OpenRun, *, check: bool = False) -> None:
+    """Write the manifest with its roles and extract the features, as far as that is not done.
+
+    With `check` the recordings are checked afterwards, when all that cannot be read is known.
+    """
+    with taking_turns(run.paths.manifest.parent, lambda text: typer.echo(text, err=True)):
+        manifest = _manifest(run)
+        _extract(run, manifest)
+        if check:
+            _check(run, manifest)
+
+
+def _manifest(run: OpenRun) -> Manifest:
+    """Return the run's clips with their roles."""
     config, paths = run.config, run.paths
     if paths.manifest.exists():
-        manifest = Manifest.read(paths.manifest)
-    else:
-        if config.data.folder is None:
-            raise UsageError(
-                "no recordings given: add --data FOLDER (or data.folder to the config)."
-            )
-        manifest = read_dataset(config.data.dataset, Path(config.data.folder))
-        if config.data.exclude is not None:
-            everything = len(manifest.clips)
-            manifest = without(manifest, Path(config.data.exclude))
-            left_out = everything - len(manifest.clips)
-            typer.echo(f"{left_out} of {everything} clips left out ({config.data.exclude})")
-        manifest = assign_roles(manifest, config.data, config.seed)
-        manifest.write(paths.manifest)
+        return Manifest.read(paths.manifest)
+    if config.data.folder is None:
+        raise UsageError("no recordings given: add --data FOLDER (or data.folder to the config).")
+    manifest = read_dataset(config.data.dataset, Path(config.data.folder))
+    if config.data.exclude is not None:
+        everything = len(manifest.clips)
+        manifest = without(manifest, Path(config.data.exclude))
+        left_out = everything - len(manifest.clips)
+        typer.echo(f"{left_out} of {everything} clips left out ({config.data.exclude})")
+    manifest = assign_roles(manifest, config.data, config.seed)
+    manifest.write(paths.manifest)
+    return manifest
+
+
+def _extract(run: OpenRun, manifest: Manifest) -> None:
+    config, paths = run.config, run.paths
     with progress("Features") as report:
         store = extract(
             manifest,
@@ -47,3 +67,34 @@ def prepare(run: OpenRun) -> None:
             "them in index.json.",
             err=True,
         )
+
+
+def _check(run: OpenRun, manifest: Manifest) -> None:
+    """Write what is wrong with the recordings for the report, and say it in a line."""
+    target = run.paths.check
+    if target.exists() or not manifest.root.is_dir():  # done, or the recordings are not at hand
+        return
+    decode = len(manifest.clips) <= MOST_DECODED
+    with progress("Check") as report:
+        found = check_recordings(
+            manifest,
+            workers=run.config.data.workers,
+            decode=decode,
+            progress=lambda done, total: report(done, total, "clips"),
+        )
+    write_json(target, found.to_json())
+    by_hand = f"asc-nas data check {run.paths.manifest} --json {target}"
+    if found.findings:
+        typer.echo(f"Check: {_summary(found)}; '{by_hand}' shows them.", err=True)
+    if not decode:
+        typer.echo(
+            f"Check: labels and groups only, of so many clips; '{by_hand}' listens to all "
+            f"{len(manifest.clips):,}.",
+            err=True,
+        )
+
+
+def _summary(report: Report) -> str:
+    checks = (f"{name} {len(report.of(name))}" for name in report.checks if report.of(name))
+    errors, warnings = report.count("error"), report.count("warning")
+    return f"{errors} errors, {warnings} warnings ({', '.join(checks)})"

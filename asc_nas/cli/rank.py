@@ -42,25 +42,25 @@ def rank(
     """
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
-    from asc_nas.cli.run_config import open_run
+    from asc_nas.cli.run_config import lock_run
     from asc_nas.cli.tables import print_table
     from asc_nas.pipeline.rank_step import rank_step
     from asc_nas.pipeline.search_steps import supernet_step
 
-    run = open_run(config, data, settings, out)
-    if tensorboard:
-        run.context.events.use_tensorboard()
-    prepare(run)
-    context = run.context
-    with progress("Supernet") as report:
-        supernet_step(context, report, typer.echo)
-    with progress("Ranking") as report:
-        document = rank_step(
-            context, like=like, standalone=standalone, workers=workers, progress=report
-        )
-    typer.echo(f"\n{_summary(document)}")
-    print_table(_table(document))
-    typer.echo(f"\n{context.paths.rank}\n{context.paths.rank.with_suffix('.png')}")
+    with lock_run(config, data, settings, out) as run:
+        if tensorboard:
+            run.context.events.use_tensorboard()
+        prepare(run)
+        context = run.context
+        with progress("Supernet") as report:
+            supernet_step(context, report, typer.echo)
+        with progress("Ranking") as report:
+            document = rank_step(
+                context, like=like, standalone=standalone, workers=workers, progress=report
+            )
+        typer.echo(f"\n{_summary(document)}")
+        print_table(_table(document))
+        typer.echo(f"\n{context.paths.rank}\n{context.paths.rank.with_suffix('.png')}")
 
 
 def _summary(document: dict[str, Any]) -> str:

@@ -56,7 +56,7 @@ def report(
     content = gather_report(
         Context(config, paths),
         shown_as=str(run),
-        check_file=check or run / "data" / "check.json",
+        check_file=check or paths.check,
         mistakes=mistakes,
         network=network,
     )

@@ -1,10 +1,22 @@
 """``asc-nas run``: every step from recordings to exported models."""
 
-from typing import Annotated
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
+from asc_nas.cli.options import (
+    ConfigArgument,
+    DataOption,
+    LimitsOption,
+    OutOption,
+    SetOption,
+    TensorBoardOption,
+    with_limits,
+)
+
+if TYPE_CHECKING:
+    from asc_nas.cli.run_config import OpenRun
 
 
 def run(
@@ -12,44 +24,80 @@ def run(
     data: DataOption = None,
     settings: SetOption = None,
     out: OutOption = None,
+    limits: LimitsOption = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Size epochs and generations to this much time, as in 30m or 1h30m.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an existing run.")] = False,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Run all steps: features, supernet, search, retraining, test, export.
 
     Every step writes into the run directory. A killed run goes on with --resume and finds what an
-    uninterrupted one finds.
+    uninterrupted one finds. The probabilities of the best model (NAME-best) are calibrated, which
+    takes one more training; --set retrain.calibrate=false leaves that out.
 
     Example: asc-nas run configs/esc10.yaml --data ESC-10 --out runs/esc10
     """
+    from asc_nas.cli.run_config import lock_run
+
+    start = time.monotonic()
+    changes = [*with_limits(settings, limits), *([] if budget is None else [f"budget={budget}"])]
+    with lock_run(config, data, changes, out, resume=resume) as opened:
+        if tensorboard:
+            opened.context.events.use_tensorboard()
+        _run(_sized(opened, start))
+
+
+def _sized(opened: "OpenRun", start: float) -> "OpenRun":
+    """Size the run to its budget, unless that is done or it has none."""
+    from asc_nas.cli.latency import get_latency
+    from asc_nas.cli.prepare import prepare
+    from asc_nas.pipeline.budget import budget_step, parse_duration
+
+    budget = opened.config.budget
+    if budget is None or opened.paths.budget.exists():
+        return opened
+    prepare(opened, check=True)
+    get_latency(opened.context)
+    settings = budget_step(opened.context, parse_duration(budget) + start - time.monotonic())
+    sizes = ", ".join(f"{key} {value}" for key, value in settings.items())
+    typer.echo(f"Budget {budget}: {sizes} ({opened.paths.budget}).")
+    return opened.within_budget()
+
+
+def _run(opened: "OpenRun") -> None:
+    from asc_nas.cli.export import train_twins
     from asc_nas.cli.progress import progress
-    from asc_nas.cli.run_config import open_run
     from asc_nas.cli.search import find_pareto_set
     from asc_nas.cli.tables import print_results
     from asc_nas.pipeline.network_steps import export_step, find_network
     from asc_nas.pipeline.parallel_training import train_networks
     from asc_nas.search.pareto import choose
 
-    opened = open_run(config, data, settings, out, resume=resume)
-    if tensorboard:
-        opened.context.events.use_tensorboard()
-    members = find_pareto_set(opened)
+    members = find_pareto_set(opened, check=True)
     context, seed = opened.context, opened.config.seed
 
     objectives, count = opened.config.search.objectives, opened.config.retrain.members
-    chosen = [str(i) for i in choose(members, objectives, count)]
-    networks = [find_network(context, text) for text in (*chosen, *opened.config.baselines)]
+    chosen = choose(members, objectives, count)
+    networks = [find_network(context, text) for text in map(str, chosen)]
+    baselines = [find_network(context, text) for text in opened.config.baselines]
     workers = opened.config.retrain.workers
-    print_results(train_networks(context, networks, [seed], workers, progress))
+    print_results(train_networks(context, [*networks, *baselines], [seed], workers, progress))
 
-    for network in networks[: len(chosen)]:
-        export_step(context, network, seed)
     # The best is chosen by search-val, before the test: the member with the highest macro-F1 there.
-    best_id = max((int(i) for i in chosen), key=lambda i: members[i].macro_f1)
-    best = export_step(
-        context, find_network(context, str(best_id)), seed, name=f"{opened.config.name}-best"
-    )
+    best = max(range(len(chosen)), key=lambda place: members[chosen[place]].macro_f1)
+    if opened.config.retrain.calibrate:
+        train_twins(context, [networks[best]], seed)
+    for network in networks:
+        export_step(context, network, seed)
+    model = export_step(context, networks[best], seed, name=f"{opened.config.name}-best")
     typer.echo(
         f"\nModels: {context.paths.models}\nClassify a recording with: "
-        f"asc-nas classify FILE --model {best}"
+        f"asc-nas classify FILE --model {model}"
     )

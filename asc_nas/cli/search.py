@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
+from asc_nas.cli.options import (
+    ConfigArgument,
+    DataOption,
+    LimitsOption,
+    OutOption,
+    SetOption,
+    TensorBoardOption,
+    with_limits,
+)
 
 if TYPE_CHECKING:
     from asc_nas.cli.run_config import OpenRun
@@ -16,29 +24,33 @@ def search(
     data: DataOption = None,
     settings: SetOption = None,
     out: OutOption = None,
+    limits: LimitsOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Search the supernet for the Pareto set (earlier steps are done first if they are missing).
 
     Example: asc-nas search runs/esc10
     """
-    from asc_nas.cli.run_config import open_run
+    from asc_nas.cli.run_config import lock_run
 
-    run = open_run(config, data, settings, out)
-    if tensorboard:
-        run.context.events.use_tensorboard()
-    find_pareto_set(run)
+    with lock_run(config, data, with_limits(settings, limits), out) as run:
+        if tensorboard:
+            run.context.events.use_tensorboard()
+        find_pareto_set(run)
 
 
-def find_pareto_set(run: "OpenRun") -> "list[Evaluation]":
-    """Do every step up to the Pareto set, as far as it is not done; print the set and return it."""
+def find_pareto_set(run: "OpenRun", *, check: bool = False) -> "list[Evaluation]":
+    """Do every step up to the Pareto set, as far as it is not done; print the set and return it.
+
+    With `check` the recordings are checked too.
+    """
     from asc_nas.cli.latency import get_latency
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
     from asc_nas.cli.tables import print_pareto
     from asc_nas.pipeline.search_steps import check_feasible, search_step, supernet_step
 
-    prepare(run)
+    prepare(run, check=check)
     context = run.context
     get_latency(context)
     check_feasible(context)

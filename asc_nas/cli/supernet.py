@@ -19,14 +19,14 @@ def supernet(
     from asc_nas.cli.latency import get_latency
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
-    from asc_nas.cli.run_config import open_run
+    from asc_nas.cli.run_config import lock_run
     from asc_nas.pipeline.search_steps import supernet_step
 
-    run = open_run(config, data, settings, out)
-    if tensorboard:
-        run.context.events.use_tensorboard()
-    prepare(run)
-    context = run.context
-    get_latency(context)
-    with progress("Supernet") as report:
-        supernet_step(context, report, typer.echo)
+    with lock_run(config, data, settings, out) as run:
+        if tensorboard:
+            run.context.events.use_tensorboard()
+        prepare(run)
+        context = run.context
+        get_latency(context)
+        with progress("Supernet") as report:
+            supernet_step(context, report, typer.echo)

@@ -33,7 +33,8 @@ def train(
 ) -> None:
     """Train networks from scratch; each is tested once, with the last epoch's weights.
 
-    Trained ones are not trained again, so that a command that was stopped goes on.
+    Trained ones are not trained again, so that a command that was stopped goes on. Two calls may
+    train different networks of a run at the same time.
 
     Example: asc-nas train runs/esc10 baseline square 3 "t5e2w1 f5e2w1 t5e2w1 f5e2w1 skip f3e3w1"
 
@@ -41,21 +42,21 @@ def train(
     """
     from asc_nas.cli.prepare import prepare
     from asc_nas.cli.progress import progress
-    from asc_nas.cli.run_config import open_run
+    from asc_nas.cli.run_config import lock_run
     from asc_nas.cli.tables import print_results
     from asc_nas.pipeline.network_steps import find_network
     from asc_nas.pipeline.parallel_training import train_networks
 
-    run = open_run(config, data, settings, out)
-    if tensorboard:
-        run.context.events.use_tensorboard()
-    prepare(run)
-    context = run.context
-    results = train_networks(
-        context,
-        [find_network(context, text) for text in networks],
-        seed or [run.config.seed],
-        run.config.retrain.workers if workers is None else workers,
-        progress,
-    )
-    print_results(results)
+    with lock_run(config, data, settings, out, shared=True) as run:
+        if tensorboard:
+            run.context.events.use_tensorboard()
+        prepare(run)
+        context = run.context
+        results = train_networks(
+            context,
+            [find_network(context, text) for text in networks],
+            seed or [run.config.seed],
+            run.config.retrain.workers if workers is None else workers,
+            progress,
+        )
+        print_results(results)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asc_nas.space.netspec import ConvSpec
@@ -20,6 +20,26 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, spec: ConvSpec) -> Tensor:
     if torch.is_grad_enabled() and weight.requires_grad and _long_in_time(spec):
         return _AlongTime.apply(x, weight, spec.stride, spec.padding)
     return F.conv2d(x, weight, None, spec.stride, spec.padding, groups=spec.groups)
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """The plain layer of `spec`, computed by `depthwise_conv2d`."""
+
+    def __init__(self, spec: ConvSpec) -> None:
+        super().__init__(
+            spec.in_channels,
+            spec.out_channels,
+            spec.kernel,
+            spec.stride,
+            spec.padding,
+            groups=spec.groups,
+            bias=False,
+        )
+        self.spec = spec
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, frequency, time) to (n, channels, frequency, time)."""
+        return depthwise_conv2d(x, self.weight, self.spec)
 
 
 def _long_in_time(spec: ConvSpec) -> bool:

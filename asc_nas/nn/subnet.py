@@ -1,12 +1,10 @@
 """The stand-alone network: plain torch layers built from a `NetSpec`."""
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asc_nas.nn.depthwise import depthwise_conv2d
+from asc_nas.nn.depthwise import DepthwiseConv2d
 from asc_nas.nn.elastic import BN_EPSILON, BN_MOMENTUM
 from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec
 
@@ -72,7 +70,7 @@ class InvertedResidual(nn.Module):
     def __init__(self, spec: BlockSpec) -> None:
         super().__init__()
         self.expand = ConvNorm(spec.expand) if spec.expand else None
-        self.depthwise = nn.ModuleList(conv_layer(conv) for conv in spec.depthwise)
+        self.depthwise = nn.ModuleList(DepthwiseConv2d(conv) for conv in spec.depthwise)
         self.depthwise_norm = norm_layer(spec.hidden_channels)
         self.project = ConvNorm(spec.project)
         self.spec = spec
@@ -80,10 +78,7 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, in, frequency, time) to (n, out, frequency / stride, time / stride)."""
         hidden = x if self.expand is None else F.relu(self.expand(x), inplace=True)
-        paths = [
-            depthwise_conv2d(hidden, cast(Tensor, conv.weight), spec)
-            for conv, spec in zip(self.depthwise, self.spec.depthwise, strict=True)
-        ]
+        paths = [conv(hidden) for conv in self.depthwise]
         hidden = F.relu(self.depthwise_norm(sum_paths(paths)), inplace=True)
         return join_shortcut(x, self.project(hidden), self.spec)
 

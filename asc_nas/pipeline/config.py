@@ -50,11 +50,15 @@ class RetrainConfig(TrainConfig):
         Train on train and search-val together: nothing is chosen on search-val any more.
     workers : int
         Trainings side by side, on one thread each; with 1 they follow one another on all threads.
+    calibrate : bool
+        Fit the temperature of the best member's probabilities. With `use_search_val` this takes one
+        more training, of a twin that search-val is kept from.
     """
 
     members: PositiveInt = 4
     use_search_val: bool = True
     workers: PositiveInt = 1
+    calibrate: bool = True
 
 
 class RankConfig(TrainConfig):

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asc_nas.errors import AscNasError
 from asc_nas.machine import keep_freed_memory
@@ -89,26 +89,40 @@ def _here(function: Callable[[Job], Result], jobs: Sequence[Job]) -> "_Outcomes[
 def _side_by_side(
     function: Callable[[Job], Result], jobs: Sequence[Job], workers: int
 ) -> "_Outcomes[Result]":
-    """Run jobs in a pool; if the caller stops early (Ctrl-C), the running ones are ended."""
+    with one_thread_processes(min(workers, max(1, len(jobs)))) as pool:
+        numbers = {submit(pool, function, job): number for number, job in enumerate(jobs)}
+        for future in as_completed(numbers):
+            yield numbers[future], future.result
+
+
+@contextlib.contextmanager
+def one_thread_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of processes of one thread each, to be used with `submit`.
+
+    If the caller stops early (Ctrl-C), running ones are ended.
+    """
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        min(workers, max(1, len(jobs))),
+        workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
     )
     try:
-        with _one_thread():  # processes start while jobs are submitted
-            numbers: dict[Future[Result], int] = {
-                pool.submit(function, job): number for number, job in enumerate(jobs)
-            }
-        for future in as_completed(numbers):
-            yield numbers[future], future.result
+        yield pool
     except BaseException:
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def submit(
+    pool: ProcessPoolExecutor, function: Callable[..., Result], *arguments: Any
+) -> Future[Result]:
+    """Let a process of `pool` call ``function(*arguments)``; it may be started by that."""
+    with _one_thread():
+        return pool.submit(function, *arguments)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Retraining, test and export of chosen networks."""
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,16 @@ from asc_nas.data.manifest import ROLES
 from asc_nas.deploy.card import CardData
 from asc_nas.deploy.export import export_model
 from asc_nas.errors import AscNasError, UsageError, closest
-from asc_nas.files import fingerprint, read_json, write_json
+from asc_nas.files import fingerprint, write_json
 from asc_nas.pipeline.calibrate import calibrate, load_twin
 from asc_nas.pipeline.context import Context
+from asc_nas.pipeline.results import FORMAT, read_result
 from asc_nas.pipeline.search_steps import read_pareto
+from asc_nas.run_lock import locked
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 from asc_nas.training.loop import Progress
 from asc_nas.training.retrain import evaluate, new_network, train_network
-
-FORMAT = "asc-nas/result/1"
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,44 @@ def retrain_step(
 
     A finished one is read, an unfinished one goes on from its saved state.
     """
+    folder = network_folder(context, network, seed)
+    done = _finished(folder, network)
+    if done is not None:
+        return done
+    with network_lock(folder):
+        done = _finished(folder, network)  # perhaps by another process, just now
+        return _train_and_test(context, network, seed, progress) if done is None else done
+
+
+def network_lock(folder: Path) -> AbstractContextManager[None]:
+    """Keep other processes from the folder of a network.
+
+    Raises
+    ------
+    AscNasError
+        If another process works in it.
+    """
+    return locked(folder, "wait for its end, or name other networks")
+
+
+def _finished(folder: Path, network: NamedNetwork) -> dict[str, Any] | None:
+    """Return the result in `folder`, or None if there is none."""
+    if not (folder / "result.json").exists():
+        return None
+    result = read_result(folder)
+    if result["genotype"] != str(network.genotype):
+        raise AscNasError(
+            f"{folder}: holds another network ({result['genotype']}); delete or rename it."
+        )
+    return result
+
+
+def _train_and_test(
+    context: Context, network: NamedNetwork, seed: int, progress: Progress | None
+) -> dict[str, Any]:
     config = context.config.retrain
     folder = network_folder(context, network, seed)
-    result_file, state_file = folder / "result.json", folder / "state.safetensors"
-    if result_file.exists():
-        result = read_json(result_file, FORMAT)
-        if result["genotype"] != str(network.genotype):
-            raise AscNasError(
-                f"{folder}: holds another network ({result['genotype']}); delete or rename it."
-            )
-        return result
+    state_file = folder / "state.safetensors"
     roles = ("train", "search_val") if config.use_search_val else ("train",)
     spec = context.spec(network.genotype)
     trained, log = train_network(
@@ -110,7 +139,7 @@ def retrain_step(
     }
     tested = {name: scores[name] for name in ("accuracy", "macro_f1", "log_loss")}
     context.events.write("test", tested, folder.name)
-    write_json(result_file, result)
+    write_json(folder / "result.json", result)
     state_file.unlink(missing_ok=True)
     return result
 
@@ -119,6 +148,23 @@ def network_folder(context: Context, network: NamedNetwork, seed: int) -> Path:
     """Return ``retrain/NAME``, or ``retrain/NAME-seedN`` for a seed other than the config's."""
     suffix = "" if seed == context.config.seed else f"-seed{seed}"
     return context.paths.retrain(network.name + suffix)
+
+
+def trained_result(context: Context, network: NamedNetwork, seed: int) -> dict[str, Any]:
+    """Return the result of a trained network.
+
+    Raises
+    ------
+    AscNasError
+        If it is not trained yet, or another network lies in its folder.
+    """
+    folder = network_folder(context, network, seed)
+    result = _finished(folder, network)
+    if result is None:
+        raise AscNasError(
+            f"{folder}: not trained yet; run 'asc-nas train {context.paths.root} {network.name}'."
+        )
+    return result
 
 
 def export_step(
@@ -132,11 +178,7 @@ def export_step(
         If it is not trained yet, or the export differs from PyTorch.
     """
     folder = network_folder(context, network, seed)
-    if not (folder / "result.json").exists():
-        raise AscNasError(
-            f"{folder}: not trained yet; run 'asc-nas train {context.paths.root} {network.name}'."
-        )
-    result = read_json(folder / "result.json", FORMAT)
+    result = trained_result(context, network, seed)
     module = new_network(context.spec(network.genotype), seed)
     checkpoint.load(folder / "model.safetensors", module)
     held_out: torch.nn.Module | None = module

@@ -11,8 +11,10 @@ from asc_nas.errors import AscNasError
 from asc_nas.files import fingerprint, read_json, write_json
 from asc_nas.pipeline.config import PipelineConfig
 from asc_nas.pipeline.context import Context
+from asc_nas.pipeline.evaluation import supernet_evaluator
 from asc_nas.pipeline.jobs import run_jobs
-from asc_nas.pipeline.search_steps import cached_cost, supernet_evaluator
+from asc_nas.pipeline.rank_document import FORMAT, read_ranking
+from asc_nas.pipeline.search_steps import cached_cost
 from asc_nas.randomness import stream
 from asc_nas.report.plots import plot_ranking
 from asc_nas.runs import RunPaths
@@ -21,7 +23,6 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.training.loop import Progress
 from asc_nas.training.retrain import evaluate, train_network
 
-FORMAT = "asc-nas/rank/2"
 STANDALONE_FORMAT = "asc-nas/standalone/1"
 
 
@@ -80,7 +81,7 @@ def networks_to_rank(context: Context, like: Path | None = None) -> list[Genotyp
         rng = stream(context.config.seed, "rank")
         space = context.remaining_space()
         return sample_over_cost(space, cached_cost(context), context.config.rank.networks, rng)
-    genotypes = [Genotype.parse(row["genotype"]) for row in read_json(like, FORMAT)["networks"]]
+    genotypes = [Genotype.parse(row["genotype"]) for row in read_ranking(like)["networks"]]
     for genotype in genotypes:
         if genotype not in space:
             raise AscNasError(f"{like}: '{genotype}' is not in the space of {context.paths.root}.")

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from asc_nas.documents import Shape, read_document
 from asc_nas.errors import AscNasError
-from asc_nas.files import read_json
+from asc_nas.files import as_written
 
 Value = TypeVar("Value")
 
@@ -25,11 +26,24 @@ class ReportFiles:
         self.root = root
         self.missing: dict[str, str] = {}
 
-    def json(self, part: str, path: Path, format_name: str, command: str) -> dict[str, Any] | None:
+    def json(
+        self, part: str, path: Path, format_name: str, shape: type[Shape], command: str
+    ) -> dict[str, Any] | None:
         """Return a JSON file, or None and a note that names the `command` that makes it."""
-        if self.there(part, path, command):
-            return self.guard(part, path, lambda: read_json(path, format_name))
-        return None
+        remedy = f"delete it: 'asc-nas {command}' makes it again"
+
+        def read(path: Path) -> dict[str, Any]:
+            return read_document(path, format_name, shape, remedy)
+
+        return self.read(part, path, read, command)
+
+    def read(
+        self, part: str, path: Path, read: Callable[[Path], Value], command: str
+    ) -> Value | None:
+        """Return what `read` reads, or None and a note."""
+        if not self.there(part, path, command):
+            return None
+        return self.guard(part, path, lambda: read(path))
 
     def there(self, part: str, path: Path, command: str) -> bool:
         """Return whether a file exists; if not, note the `command` that makes it."""
@@ -40,9 +54,8 @@ class ReportFiles:
     def guard(self, part: str, path: Path, make: Callable[[], Value]) -> Value | None:
         """Return what `make` makes of the file `path`, or None and a note if it is damaged."""
         try:
-            return make()
+            with as_written(path, "restore it, or delete it and repeat the step that makes it"):
+                return make()
         except AscNasError as error:
             self.missing[part] = f"Left out: {error}"
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            self.missing[part] = f"Left out: {path} is not as asc-nas writes it ({error!r})."
         return None

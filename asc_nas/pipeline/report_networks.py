@@ -1,15 +1,14 @@
 """The networks of a run for its report: Pareto set, baselines, and those given by hand."""
 
 from collections import defaultdict
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from asc_nas.files import read_json
 from asc_nas.pipeline.context import Context
-from asc_nas.pipeline.network_steps import FORMAT as RESULT_FORMAT
 from asc_nas.pipeline.report_files import ReportFiles
+from asc_nas.pipeline.results import read_result
 from asc_nas.report.content import Network
-from asc_nas.search.pareto import FORMAT as PARETO_FORMAT
+from asc_nas.search.pareto import read_members
 from asc_nas.space.genotype import Genotype
 
 Results = dict[str, list[dict[str, Any]]]
@@ -19,13 +18,8 @@ def report_networks(context: Context, files: ReportFiles) -> tuple[Network, ...]
     """Return the Pareto set by rising MACs, then baselines, then networks given by hand."""
     paths, baselines = context.paths, context.config.baselines
     results = _results(context, files)
-    document = files.json("pareto", paths.pareto, PARETO_FORMAT, f"search {files.root}")
-
-    def members() -> list[Network]:
-        rows = document["members"] if document else []
-        return [_network(context, files, str(row["id"]), row, results, member=True) for row in rows]
-
-    networks = files.guard("pareto", paths.pareto, members) or []
+    rows = files.read("pareto", paths.pareto, read_members, f"search {files.root}") or []
+    networks = [_network(context, files, str(row["id"]), row, results, member=True) for row in rows]
     known = {network.name for network in networks}
     for name in sorted(results.keys() - known, key=lambda name: (name not in baselines, name)):
         networks.append(_network(context, files, name, results[name][0], results, member=False))
@@ -56,8 +50,8 @@ def _network(
         name=name,
         argument=name if by_name else str(genotype),
         genotype=str(genotype),
-        macs=int(row["macs"]),
-        params=int(row["params"]),
+        macs=row["macs"],
+        params=row["params"],
         latency_ms=row.get("latency_ms"),
         supernet_f1=float(row["macro_f1"]) if member else None,
         spec=files.guard("drawings", context.paths.manifest, lambda: context.spec(genotype)),
@@ -70,7 +64,8 @@ def _results(context: Context, files: ReportFiles) -> Results:
     """Return the results of every trained network by its name, the run's own seed first."""
     results: Results = defaultdict(list)
     for path in sorted((context.paths.root / "retrain").glob("*/result.json")):
-        result = files.guard(f"retrain/{path.parent.name}", path, lambda path=path: _result(path))  # type: ignore[misc]
+        folder = path.parent
+        result = files.guard(f"retrain/{folder.name}", path, partial(read_result, folder))
         if result is not None:
             results[result["network"]].append(result)
     own = context.config.seed
@@ -78,17 +73,3 @@ def _results(context: Context, files: ReportFiles) -> Results:
         name: sorted(every, key=lambda result: (result["seed"] != own, result["seed"]))
         for name, every in results.items()
     }
-
-
-def _result(path: Path) -> dict[str, Any]:
-    """Read a result and see that it has what a report shows."""
-    result = read_json(path, RESULT_FORMAT)
-    Genotype.parse(result["genotype"])
-    for key in ("accuracy", "macro_f1", "macs", "params", "seed"):
-        float(result[key])
-    for key in ("network", "per_class", "confusion", "labels", "epochs"):
-        len(result[key])
-    size = len(result["labels"])
-    if [len(row) for row in result["confusion"]] != [size] * size:
-        raise ValueError("the confusion matrix does not have a row and a column for every label")
-    return result

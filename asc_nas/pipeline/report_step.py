@@ -15,7 +15,15 @@ from asc_nas import __version__
 from asc_nas.data.manifest import ROLES, Manifest
 from asc_nas.event_log import read_events
 from asc_nas.pipeline.context import Context
-from asc_nas.pipeline.rank_step import FORMAT as RANK_FORMAT
+from asc_nas.pipeline.rank_document import read_ranking
+from asc_nas.pipeline.report_documents import (
+    CHECK_FORMAT,
+    LOG_FORMAT,
+    UPDATES_FORMAT,
+    CheckDocument,
+    LogDocument,
+    UpdatesDocument,
+)
 from asc_nas.pipeline.report_files import ReportFiles
 from asc_nas.pipeline.report_mistakes import worst_mistakes
 from asc_nas.pipeline.report_networks import report_networks
@@ -23,10 +31,9 @@ from asc_nas.report.content import Candidate, DataSummary, Generation, Network, 
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
-from asc_nas.search.shrinking_log import FORMAT as SHRINKING_FORMAT
+from asc_nas.search.shrinking_log import read_shrinking
 from asc_nas.space.genotype import Genotype
 
-LOG_FORMAT, UPDATES_FORMAT, CHECK_FORMAT = "asc-nas/log/1", "asc-nas/updates/1", "asc-nas/check/1"
 PACKAGES = ("torch", "numpy", "pymoo", "onnxruntime", "soundfile", "plotly")
 
 
@@ -66,10 +73,10 @@ def gather_report(
         files.missing["shrinking"] = "This run does not shrink its space."
         shrinking = None
     else:
-        shrinking = files.json("shrinking", paths.shrinking, SHRINKING_FORMAT, supernet)
+        shrinking = files.read("shrinking", paths.shrinking, read_shrinking, supernet)
     updates = None
     if paths.updates.exists():  # runs made by earlier versions have none
-        updates = files.json("updates", paths.updates, UPDATES_FORMAT, supernet)
+        updates = files.json("updates", paths.updates, UPDATES_FORMAT, UpdatesDocument, supernet)
     return RunReport(
         name=config.name,
         root=shown_as,
@@ -77,14 +84,14 @@ def gather_report(
         versions=_versions(),
         objectives={o.name: f"{o.sense}, weight {o.weight:g}" for o in config.search.objectives},
         data=_data(context, files),
-        check=files.json("check", check_file, CHECK_FORMAT, check),
+        check=files.json("check", check_file, CHECK_FORMAT, CheckDocument, check),
         curves=_curves(context, files, networks),
         updates=updates,
         shrinking=shrinking,
         candidates=_candidates(history),
         generations=_generations(history, config.search.objectives),
         networks=networks,
-        ranking=files.json("ranking", paths.rank, RANK_FORMAT, f"rank {files.root}"),
+        ranking=files.read("ranking", paths.rank, read_ranking, f"rank {files.root}"),
         mistakes=worst_mistakes(context, networks, mistakes, network, files.missing),
         missing=files.missing,
     )
@@ -95,7 +102,7 @@ def _curves(
 ) -> dict[str, list[float]]:
     """Return the training losses by epoch of the supernet and of each trained network's seed."""
     path = context.paths.supernet_log
-    log = files.json("training", path, LOG_FORMAT, f"supernet {files.root}")
+    log = files.json("training", path, LOG_FORMAT, LogDocument, f"supernet {files.root}")
     curves = {"supernet": log["epochs"]} if log else _unfinished(context)
     curves |= {n.title: n.results[0]["epochs"] for n in networks if n.results}
 
@@ -115,7 +122,7 @@ def _unfinished(context: Context) -> dict[str, list[dict[str, Any]]]:
 
 def _data(context: Context, files: ReportFiles) -> DataSummary | None:
     path = context.paths.manifest
-    if not files.there("data", path, f"features {files.root}"):
+    if not files.there("data", path, f"supernet {files.root}"):
         return None
     manifest = files.guard("data", path, lambda: context.manifest)
     if manifest is None:

@@ -7,17 +7,17 @@ from functools import lru_cache
 import torch
 
 from asc_nas.errors import AscNasError
-from asc_nas.files import fingerprint, read_json, sha256, write_json
+from asc_nas.files import fingerprint, sha256, write_json
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.pipeline.context import Context
+from asc_nas.pipeline.evaluation import evaluator_of, population_evaluator
 from asc_nas.randomness import derived_seed
-from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
+from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.nsga2 import CostOf, nsga2
 from asc_nas.search.objectives import Evaluation
-from asc_nas.search.pareto import FORMAT, pareto_document, pareto_set
-from asc_nas.search.prefix_evaluator import PrefixEvaluator
+from asc_nas.search.pareto import pareto_document, pareto_set, read_members
 from asc_nas.search.shrinking import ShrinkingSchedule
 from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
 from asc_nas.space.genotype import Genotype
@@ -121,28 +121,30 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
     if paths.pareto.exists():
         return read_pareto(context)
     belongs_to = evaluation_scope(context)
-    evaluate = CachedEvaluator(supernet_evaluator(context), read_history(paths.history, belongs_to))
     generations: list[list[Evaluation]] = []
-    known = len(evaluate.known)
     log = context.events.counter("search", "generation")
 
-    def on_generation(number: int, evaluations: list[Evaluation]) -> None:
-        generations.append(evaluations)
-        log(number, search_values(generations))
-        if len(evaluate.known) > known or number == search.generations:
-            write_history(paths.history, generations, belongs_to)
-        best = max(e.macro_f1 for e in evaluate.known.values())
-        if progress is not None:
-            progress(number, search.generations, f"best macro-F1 {best:.3f}")
+    with population_evaluator(context, search.workers) as judge:
+        evaluate = CachedEvaluator(judge, read_history(paths.history, belongs_to))
+        known = len(evaluate.known)
 
-    nsga2(
-        context.remaining_space(),
-        evaluate,
-        cached_cost(context),
-        search,
-        seed=derived_seed(context.config.seed, "search"),
-        on_generation=on_generation,
-    )
+        def on_generation(number: int, evaluations: list[Evaluation]) -> None:
+            generations.append(evaluations)
+            log(number, search_values(generations))
+            if len(evaluate.known) > known or number == search.generations:
+                write_history(paths.history, generations, belongs_to)
+            best = max(e.macro_f1 for e in evaluate.known.values())
+            if progress is not None:
+                progress(number, search.generations, f"best macro-F1 {best:.3f}")
+
+        nsga2(
+            context.remaining_space(),
+            evaluate,
+            cached_cost(context),
+            search,
+            seed=derived_seed(context.config.seed, "search"),
+            on_generation=on_generation,
+        )
     evaluated = [evaluation for generation in generations for evaluation in generation]
     members = pareto_set(evaluated, search.objectives)
     write_json(paths.pareto, pareto_document(members))
@@ -164,34 +166,6 @@ def evaluation_scope(context: Context) -> dict[str, str]:
     return scope
 
 
-def supernet_evaluator(context: Context, recalibration: bool | None = None) -> SupernetEvaluator:
-    """Return the evaluator of the trained supernet, recalibrating as the config says by default.
-
-    Raises
-    ------
-    AscNasError
-        If the supernet is not trained, or was trained for another space.
-    """
-    supernet = context.new_supernet()
-    checkpoint.load(context.paths.supernet, supernet)
-    return evaluator_of(context, supernet.eval(), recalibration)
-
-
-def evaluator_of(
-    context: Context, supernet: Supernet, recalibration: bool | None = None
-) -> SupernetEvaluator:
-    """Return the evaluator of `supernet` as it is whenever the evaluator is called."""
-    return PrefixEvaluator(
-        supernet,
-        context.examples("train"),
-        context.examples("search_val"),
-        context.cost,
-        recalibration=(
-            context.config.search.recalibration if recalibration is None else recalibration
-        ),
-    )
-
-
 def cached_cost(context: Context) -> CostOf:
     """Return `context.cost` that remembers."""
     remembered: Callable[[Genotype], object] = lru_cache(maxsize=None)(context.cost)
@@ -208,7 +182,7 @@ def read_pareto(context: Context) -> list[Evaluation]:
     """
     if not context.paths.pareto.exists():
         raise AscNasError(f"{context.paths.root}: no Pareto set yet; run 'asc-nas search' first.")
-    rows = read_json(context.paths.pareto, FORMAT)["members"]
+    rows = read_members(context.paths.pareto)
     known = {
         str(e.genotype): e for e in read_history(context.paths.history, evaluation_scope(context))
     }

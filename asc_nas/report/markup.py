@@ -1,6 +1,7 @@
 """HTML and SVG from nested calls: text is escaped unless it was made here."""
 
 import json
+import math
 from html import escape
 from typing import Any
 
@@ -45,8 +46,19 @@ def captioned(caption: str, table: Markup, *, classes: str = "scroll") -> Markup
 
 
 def json_script(identity: str, value: Any) -> Markup:
-    """Return a ``<script type="application/json">`` that no text within `value` can end."""
-    data = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    """Return a ``<script type="application/json">`` that no text within `value` can end.
+
+    Numbers that are not finite, which JSON does not have, become null: a loss that diverged.
+    """
+    data = json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         data = data.replace(character, f"\\u{ord(character):04x}")
     return tag("script", Markup(data), type="application/json", id=identity)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -47,7 +47,7 @@ def page(report: RunReport) -> str:
         "body",
         tag("header", tag("h1", report.name), _summary(report), tag("nav", *links)),
         tag("main", *body),
-        json_script("plots", _plots(report)),
+        json_script("plots", plots(report)),
         *(tag("script", Markup(script)) for script in scripts),
     )
     return text(Markup("<!DOCTYPE html>\n"), tag("html", head, content, lang="en"), Markup("\n"))
@@ -58,17 +58,18 @@ def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def _plots(report: RunReport) -> dict[str, Plot]:
-    plots = {}
+def plots(report: RunReport) -> dict[str, Plot]:
+    """Return the interactive plots of what there is, each by its place's id."""
+    found = {}
     if report.networks:
-        plots["pareto"] = pareto_plot(report)
+        found["pareto"] = pareto_plot(report)
     if report.curves:
-        plots["training"] = training_plot(report)
+        found["training"] = training_plot(report)
     if report.generations:
-        plots["search"] = search_plot(report)
+        found["search"] = search_plot(report)
     if report.ranking is not None:
-        plots["ranking"] = ranking_plot(report.ranking)
-    return plots
+        found["ranking"] = ranking_plot(report.ranking)
+    return found
 
 
 def _summary(report: RunReport) -> Markup:

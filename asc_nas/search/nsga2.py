@@ -43,6 +43,9 @@ class SearchConfig(Config):
         Probability that a gene is drawn anew; None is 1 / blocks.
     recalibration : bool
         Judge every candidate with batch-norm statistics of its own, see `SupernetEvaluator`.
+    workers : int
+        Processes that judge a generation, on one thread each; with 1 it is judged in this process,
+        on all its threads.
     """
 
     population: int = Field(40, ge=4)
@@ -51,6 +54,7 @@ class SearchConfig(Config):
     limits: Limits = Limits()
     mutation: float | None = Field(None, gt=0, le=1)
     recalibration: bool = True
+    workers: PositiveInt = 1
 
 
 class GenotypeProblem(Problem):

@@ -1,12 +1,15 @@
 """The Pareto set of what was evaluated, and its hypervolume."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import FiniteFloat
 from pymoo.indicators.hv import HV
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
+from asc_nas.documents import Count, GenotypeText, Shape, read_document
 from asc_nas.search.objectives import Evaluation, Objective, to_minimise
 
 FORMAT = "asc-nas/pareto/1"
@@ -44,6 +47,36 @@ def pareto_document(members: Sequence[Evaluation]) -> dict[str, Any]:
         for i, member in enumerate(members)
     ]
     return {"format": FORMAT, "members": rows}
+
+
+class MemberRow(Shape):
+    """A member in ``search/pareto.json``."""
+
+    id: Count
+    genotype: GenotypeText
+    macro_f1: FiniteFloat
+    macs: Count
+    params: Count
+    latency_ms: float | None = None
+
+
+class ParetoDocument(Shape):
+    """What is read of ``search/pareto.json``."""
+
+    members: list[MemberRow]
+
+
+def read_members(path: Path) -> list[dict[str, Any]]:
+    """Return the members as ``search/pareto.json`` has them.
+
+    Raises
+    ------
+    AscNasError
+        If the file is missing, or is not what `pareto_document` gave.
+    """
+    remedy = "delete it: 'asc-nas search' makes it again from the search's history"
+    members: list[dict[str, Any]] = read_document(path, FORMAT, ParetoDocument, remedy)["members"]
+    return members
 
 
 def hypervolume(

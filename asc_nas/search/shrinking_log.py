@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from asc_nas.config import Config
-from asc_nas.files import read_json, write_json
+from asc_nas.documents import Count, Shape, read_document
+from asc_nas.files import write_json
 from asc_nas.space.search_space import SearchSpace
 
 FORMAT = "asc-nas/shrinking/1"
@@ -92,6 +93,47 @@ def write_events(path: Path, config: Config, events: Sequence[ShrinkingEvent]) -
     write_json(path, document)
 
 
+class CandidateRow(Shape):
+    """A `Verdict` in ``shrinking.json``."""
+
+    block: Count
+    candidate: str
+    score: float
+    samples: int
+    rank: int
+    protected: bool
+    kept: bool
+
+
+class EventRow(Shape):
+    """A `ShrinkingEvent` in ``shrinking.json``."""
+
+    epoch: Count
+    genotypes_before: int
+    genotypes_after: int
+    sizes_before: list[int]
+    sizes_after: list[int]
+    candidates: list[CandidateRow]
+
+
+class ShrinkingDocument(Shape):
+    """What is read of ``shrinking.json``."""
+
+    events: list[EventRow]
+
+
+def read_shrinking(path: Path) -> dict[str, Any]:
+    """Read ``shrinking.json`` as it is.
+
+    Raises
+    ------
+    AscNasError
+        If the file is missing, or is not what `write_events` wrote.
+    """
+    remedy = "restore it: the space that the supernet was trained for is not known without it"
+    return read_document(path, FORMAT, ShrinkingDocument, remedy)
+
+
 def read_events(path: Path) -> list[ShrinkingEvent]:
     """Read the events of ``shrinking.json``; none if there is no such file.
 
@@ -104,5 +146,5 @@ def read_events(path: Path) -> list[ShrinkingEvent]:
         return []
     return [
         ShrinkingEvent(event["epoch"], tuple(Verdict(**row) for row in event["candidates"]))
-        for event in read_json(path, FORMAT)["events"]
+        for event in read_shrinking(path)["events"]
     ]

@@ -27,6 +27,9 @@ CHECKS: dict[str, str] = {
 }
 """Every check and what it finds, in the order of a report."""
 
+TABLE_CHECKS = ("leak", "label", "imbalance")
+"""Those that need no audio."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -59,11 +62,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings of a set, in the order of `CHECKS` and, within one, of the manifest."""
+    """All findings of a set, in the order of `CHECKS` and, within one, of the manifest.
+
+    `checks` names the checks that were made.
+    """
 
     name: str
     clips: int
     findings: tuple[Finding, ...]
+    checks: tuple[str, ...] = tuple(CHECKS)
 
     def of(self, check: str) -> list[Finding]:
         """Return the findings of one check."""
@@ -90,7 +97,7 @@ class Report:
             "warnings": self.count("warning"),
             "counts": {
                 name: {"errors": counts[name, "error"], "warnings": counts[name, "warning"]}
-                for name in CHECKS
+                for name in self.checks
             },
             "bad_clips": list(self.bad_clips),
             "findings": [asdict(finding) for finding in self.findings],

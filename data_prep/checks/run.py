@@ -8,7 +8,7 @@ from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.errors import UsageError
 from data_prep import parallel
 from data_prep.checks import table
-from data_prep.checks.findings import CHECKS, Finding, Report, Severity
+from data_prep.checks.findings import CHECKS, TABLE_CHECKS, Finding, Report, Severity
 from data_prep.checks.scan import SHORTFALL_SECONDS, Broken, Scan, ScanTask, scan_clip
 from data_prep.features import LOUDEST
 
@@ -28,6 +28,7 @@ def check(
     *,
     workers: int | None = None,
     timeout: float = parallel.TIMEOUT,
+    decode: bool = True,
     progress: Progress | None = None,
 ) -> Report:
     """Return everything that is wrong with a manifest and its recordings.
@@ -41,6 +42,8 @@ def check(
         would end.
     timeout : float
         Seconds after which a file that still is not decoded is given up, and listed.
+    decode : bool
+        Whether the recordings are looked at; otherwise only labels and groups (`TABLE_CHECKS`).
     progress : callable, optional
         Called with (clips done, clips in all).
 
@@ -57,11 +60,12 @@ def check(
     clips = manifest.clips
     tasks = (
         ScanTask(number, manifest.audio_path(clip).absolute(), clip.start, clip.duration)
-        for number, clip in enumerate(clips)
+        for number, clip in enumerate(clips if decode else ())
     )
     scans: dict[int, Scan] = {}
     broken: dict[int, Broken] = {}
-    report(0, len(clips))
+    if decode:
+        report(0, len(clips))
     with closing(parallel.each(scan_clip, tasks, workers, timeout)) as results:
         for done, (task, result) in enumerate(results, start=1):
             if isinstance(result, Scan):
@@ -84,7 +88,8 @@ def check(
         found.extend(checks(manifest))
     order = {name: place for place, name in enumerate(CHECKS)}
     found.sort(key=lambda finding: order[finding.check])
-    return Report(manifest.name, len(clips), tuple(found))
+    made = tuple(CHECKS) if decode else TABLE_CHECKS
+    return Report(manifest.name, len(clips), tuple(found), made)
 
 
 def _usual_rate(scans: dict[int, Scan]) -> int:

@@ -5,7 +5,11 @@ import sys
 from typer.testing import CliRunner
 
 from asc_nas import machine
+from asc_nas.cli import doctor
 from asc_nas.cli.main import app
+from asc_nas.deploy import microphone
+from asc_nas.deploy.microphone import Device
+from asc_nas.errors import AscNasError
 
 
 def facts(*blocked):
@@ -72,3 +76,32 @@ def test_no_limits_are_no_limits(tmp_path, monkeypatch):
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path / "memory.max").write_text("max\n")
     assert (machine.cores()[0], machine.total_memory()) == unlimited
+
+
+def test_without_sounddevice_there_is_advice_and_no_microphone():
+    found, code = facts("torch", "sounddevice")
+    assert code == 0
+    assert "asc-nas[listen]" in found["listen", "sounddevice"]["advice"]
+    assert ("listen", "microphone") not in found
+
+
+def microphones(monkeypatch, input_devices):
+    """Return what is said of microphones where sounddevice is installed."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr(microphone, "input_devices", input_devices)
+    (fact,) = doctor._microphone()
+    return fact.value, fact.advice
+
+
+def test_the_default_microphone_is_named(monkeypatch):
+    devices = [Device(0, "Built-in", 2, 48000, False), Device(3, "USB mic", 1, 44100, True)]
+    assert microphones(monkeypatch, lambda: devices) == ("USB mic (default)", "")
+    assert microphones(monkeypatch, lambda: devices[:1]) == ("none of 1 is the default", "")
+    assert microphones(monkeypatch, list) == ("none", "")
+
+
+def test_a_missing_library_of_sounddevice_is_advice(monkeypatch):
+    def no_library():
+        raise AscNasError("install PortAudio.")
+
+    assert microphones(monkeypatch, no_library) == ("not usable", "install PortAudio.")

@@ -1,6 +1,7 @@
 """The whole job through the command line, on a tiny set; and that a kill loses nothing."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -95,7 +96,8 @@ def test_classify_gives_what_pytorch_gives(finished, recordings):
         wave = fit_length(load_audio(entry["path"], 16000), 16000)
         x = torch.from_numpy(log_mel(wave, context.config.frontend)).unsqueeze(1)
         with torch.inference_mode():
-            expected = network.eval()(x).double().softmax(1).mean(0).numpy()
+            logits = network.eval()(x).double() / card["temperature"]
+            expected = logits.softmax(1).mean(0).numpy()
         found = np.array([entry["scores"][label] for label in card["labels"]])
         assert np.abs(found - expected).max() < 1e-4
         assert entry["label"] == card["labels"][int(expected.argmax())]
@@ -110,6 +112,48 @@ def test_a_second_run_needs_resume_and_then_does_nothing(finished):
     again = asc_nas("run", run, "--resume")
     assert again.returncode == 0, again.stderr
     assert before == {path: path.stat().st_mtime_ns for path in run.glob("retrain/*/*")}
+
+
+def test_only_the_best_is_calibrated_under_both_its_names(finished):
+    run, done = finished
+    cards = [json.loads(path.read_text()) for path in (run / "models").glob("*.json")]
+    best = next(card for card in cards if card["name"] == "tiny-best")
+    assert best["results"]["calibration"]["fitted_on"] == "search_val, twin"
+    assert best["temperature"] != 1
+    for card in cards:
+        same = card["genotype"] == best["genotype"]
+        assert card["temperature"] == (best["temperature"] if same else 1)
+    titles = {line.partition(":")[0] for line in done.stderr.splitlines() if "twin" in line}
+    assert len(titles) == 1
+
+
+def test_the_recordings_are_checked_and_the_report_shows_it(finished, tmp_path):
+    run, done = finished
+    checked = json.loads((run / "data" / "check.json").read_text())
+    assert checked["format"] == "asc-nas/check/1"
+    assert checked["clips"] == len(Manifest.read(run / "data" / "manifest.parquet").clips)
+    said = [line for line in done.stderr.splitlines() if line.startswith("Check: ")]
+    told = [line for line in said if "warnings (" in line]
+    assert len(told) == bool(checked["findings"])
+    shown = asc_nas("report", run, "--out", tmp_path, "--mistakes", 0)
+    assert shown.returncode == 0, shown.stderr
+    assert "check: " not in shown.stderr
+
+
+def test_members_and_baselines_can_be_added_when_a_run_goes_on(finished, tmp_path):
+    run = shutil.copytree(finished[0], tmp_path / "run")
+    before = {path.name for path in (run / "retrain").iterdir()}
+    more = ("retrain.members=3", "baselines.third.kernels=[t3]", "retrain.calibrate=false")
+    done = asc_nas("run", run, "--resume", *(part for one in more for part in ("--set", one)))
+    assert done.returncode == 0, done.stderr
+    (note,) = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    assert "retrain.members is 3, was 2" in note
+    assert "new in baselines: third" in note
+    added = {path.name for path in (run / "retrain").iterdir()} - before
+    assert "third" in added
+    again = asc_nas("run", run, "--resume")  # they are the run's settings now
+    assert again.returncode == 0, again.stderr
+    assert "note: " not in again.stderr
 
 
 def test_train_takes_a_genotype_and_other_seeds(finished):
@@ -174,6 +218,7 @@ def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(record
         "search/history.parquet",
         "search/pareto.json",
         "models/tiny-best.onnx",
+        "models/tiny-best.json",
     ):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
     logged = [

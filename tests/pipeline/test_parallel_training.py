@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -87,9 +88,11 @@ def test_a_training_in_a_worker_equals_one_on_one_thread_here(context, tmp_path,
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_training_that_fails_is_named_and_the_others_are_done(context, tmp_path, workers):
     run = elsewhere(context, tmp_path / "run")
+    train(context, ["baseline"], [1], 1)
+    trained = network_folder(context, find_network(context, "baseline"), 1) / "result.json"
     taken = network_folder(run, find_network(run, "baseline"), 1) / "result.json"
-    taken.parent.mkdir(parents=True)
-    taken.write_text(json.dumps({"format": "asc-nas/result/1", "genotype": "t3e3w1"}))
+    shutil.copytree(trained.parent, taken.parent)
+    taken.write_text(json.dumps(json.loads(trained.read_text()) | {"genotype": "t3e3w1"}))
     with pytest.raises(AscNasError, match=r"1 of 3 jobs failed: baseline, seed 1: .*holds another"):
         train(run, ["baseline"], [0, 1, 2], workers)
     results = sorted(path.parent.name for path in run.paths.root.glob("retrain/*/result.json"))

@@ -139,7 +139,7 @@ def test_an_unfinished_run_gets_a_report_that_says_what_is_missing(a_copy, capsy
         shutil.rmtree(a_copy / name)
     assert report(a_copy) == 0
     html = unescape((a_copy / "report/report.html").read_text())
-    for command in ("features", "supernet", "search", "rank"):
+    for command in ("supernet", "search", "rank"):
         assert f"'asc-nas {command} {a_copy}' makes it" in html
     assert [f.name for f in (a_copy / "report").iterdir()] == ["report.html"]
     assert "pareto: Not there yet" in capsys.readouterr().err

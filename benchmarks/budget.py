@@ -1,0 +1,41 @@
+"""How well `asc-nas run --budget` keeps its time.
+
+python benchmarks/budget.py CONFIG DATA TIME [--set KEY=VALUE ...]
+
+A whole run into a folder that is thrown away, from the start of the process to its end.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from asc_nas.files import read_json
+from asc_nas.pipeline.budget import FORMAT, parse_duration
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("time")
+    parser.add_argument("--set", action="append", default=[])
+    arguments = parser.parse_args()
+    settings = [word for change in arguments.set for word in ("--set", change)]
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        start = time.perf_counter()
+        options = ["--data", arguments.data, "--out", run, "--budget", arguments.time, *settings]
+        command = [sys.executable, "-m", "asc_nas.cli.main", "run", arguments.config, *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.perf_counter() - start
+        plan = read_json(run / "budget.json", FORMAT)
+    budget = parse_duration(arguments.time)
+    print(f"sizes: {plan['settings']}")
+    print(f"budget {budget:.0f} s, taken {seconds:.0f} s: {seconds / budget - 1:+.1%}")
+
+
+if __name__ == "__main__":
+    main()

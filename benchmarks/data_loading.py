@@ -1,0 +1,67 @@
+"""Waiting for data while training, against the time in compute.
+
+python benchmarks/data_loading.py RUN [--threads 1] [--epochs 3]
+
+RUN is a run directory with features. A stand-alone network (the first baseline) is trained as
+`asc-nas train` does; reading the batch from the feature store, augmenting it and putting it in
+channels-last order is timed apart from forward, backward and update. The first epoch is not
+counted.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from asc_nas.cli.run_config import open_run
+from asc_nas.data.augment import augment
+from asc_nas.training.loop import make_optimizer, to_channels_last
+from asc_nas.training.retrain import new_network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    context = open_run(arguments.run).context
+    config = context.config.retrain
+    examples = context.examples("train", "search_val")
+    baseline = next(iter(context.config.baselines.values()))
+    genotype = baseline.genotype(len(context.config.skeleton.block_plans))
+    network = to_channels_last(new_network(context.spec(genotype), 0)).train()
+    network.input_norm.set_statistics(*examples.mel_statistics())
+    optimizer = make_optimizer(network, config)
+    fill, _ = examples.mel_statistics()
+    rng = np.random.default_rng(0)
+    shares, batches = [], []
+    for epoch in range(arguments.epochs + 1):
+        for positions in examples.batches(config.batch_size, rng):
+            start = time.perf_counter()
+            x, targets = examples.batch(positions)
+            read = time.perf_counter()
+            x, soft = augment(x, targets, len(examples.labels), fill, config.augment, rng)
+            x = x.contiguous(memory_format=torch.channels_last)
+            ready = time.perf_counter()
+            optimizer.zero_grad()
+            F.cross_entropy(network(x), soft).backward()
+            optimizer.step()
+            end = time.perf_counter()
+            if epoch:
+                batches.append((read - start, ready - read, end - ready))
+                shares.append((ready - start) / (end - ready))
+    names = ("reading", "augmentation", "forward, backward, update")
+    for name, seconds in zip(names, zip(*batches, strict=True), strict=True):
+        print(f"{name:<28}{statistics.median(seconds) * 1e3:>8.2f} ms")
+    print(f"waiting / compute: {statistics.median(shares):.1%}; {arguments.threads} thread(s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What a search does besides evaluating: NSGA-II, hashing, the cost model, writing its history.
+
+python benchmarks/search_overhead.py RUN [--generations 10] [--threads 1]
+
+RUN is a run directory with a trained supernet. Its search is made again, in a folder that is thrown
+away; the time in the evaluator is the peer of all the rest.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from asc_nas.cli.run_config import open_run
+from asc_nas.pipeline.evaluation import supernet_evaluator
+from asc_nas.pipeline.search_steps import cached_cost, evaluation_scope
+from asc_nas.search.evaluator import CachedEvaluator
+from asc_nas.search.history import write_history
+from asc_nas.search.nsga2 import nsga2
+from asc_nas.search.pareto import pareto_set
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--generations", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    context = open_run(arguments.run).context
+    search = context.config.search.model_copy(update={"generations": arguments.generations})
+    evaluate = supernet_evaluator(context)
+    inside = 0.0
+    judged = 0
+
+    def timed(genotypes):
+        nonlocal inside, judged
+        start = time.perf_counter()
+        scores = evaluate(genotypes)
+        inside += time.perf_counter() - start
+        judged += len(genotypes)
+        return scores
+
+    generations = []
+    with tempfile.TemporaryDirectory() as folder:
+        history = Path(folder) / "history.parquet"
+        scope = evaluation_scope(context)
+
+        def on_generation(number, evaluations):
+            generations.append(evaluations)
+            write_history(history, generations, scope)
+
+        start = time.perf_counter()
+        nsga2(
+            context.remaining_space(),
+            CachedEvaluator(timed),
+            cached_cost(context),
+            search,
+            seed=0,
+            on_generation=on_generation,
+        )
+        pareto_set([e for generation in generations for e in generation], search.objectives)
+        total = time.perf_counter() - start
+    print(f"{'evaluation':<12}{inside:>8.2f} s  {judged} genotypes, {arguments.threads} thread(s)")
+    print(f"{'the rest':<12}{total - inside:>8.2f} s  {(total - inside) / inside:.2%} of it")
+
+
+if __name__ == "__main__":
+    main()

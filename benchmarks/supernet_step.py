@@ -1,0 +1,83 @@
+"""One optimiser step of the supernet, against steps of its networks cut out.
+
+python benchmarks/supernet_step.py [CONFIG] [--threads 1] [--steps 9]
+
+A step of the supernet is K forward and backward passes on one batch and one update of all shared
+weights (strict fairness: K is the number of candidates in a block). The peer makes, for the same K
+genotypes, a step of each extracted stand-alone network with an optimiser of its own. Both take
+turns; medians over the steps.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from asc_nas.cli.run_config import RunConfig
+from asc_nas.config import read_yaml
+from asc_nas.machine import keep_freed_memory
+from asc_nas.nn.supernet import Supernet, init_supernet
+from asc_nas.training.loop import make_optimizer, to_channels_last
+from asc_nas.training.path_samplers import SAMPLERS
+
+CLASSES = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/nasc.yaml"))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=9)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
+
+    config = RunConfig.parse(read_yaml(arguments.config), str(arguments.config))
+    size = (config.frontend.n_mels, config.frontend.frames)
+    supernet = Supernet(config.search_space(), config.skeleton, size, CLASSES)
+    init_supernet(supernet, torch.Generator().manual_seed(0))
+    to_channels_last(supernet).train()
+    optimizer = make_optimizer(supernet, config.supernet)
+    batch = config.supernet.batch_size
+    x = torch.randn(batch, 1, *size, generator=torch.Generator().manual_seed(0))
+    x = x.contiguous(memory_format=torch.channels_last)
+    targets = torch.arange(batch) % CLASSES
+    sampler = SAMPLERS[config.supernet.sampler](supernet.space, 0, config.supernet.passes)
+
+    def shared(genotypes):
+        optimizer.zero_grad()
+        for genotype in genotypes:
+            (F.cross_entropy(supernet(x, genotype), targets) / len(genotypes)).backward()
+        optimizer.step()
+
+    def alone(networks):
+        for network, own in networks:
+            own.zero_grad()
+            F.cross_entropy(network(x), targets).backward()
+            own.step()
+
+    seconds = []
+    for step in range(arguments.steps + 1):
+        genotypes = sampler.step(step)
+        networks = [to_channels_last(supernet.extract(g)).train() for g in genotypes]
+        pairs = [(network, make_optimizer(network, config.supernet)) for network in networks]
+        alone(pairs)  # their memory is there, as the supernet's is
+        moments = [time.perf_counter()]
+        for work in (lambda: alone(pairs), lambda: shared(genotypes)):  # noqa: B023
+            work()
+            moments.append(time.perf_counter())
+        if step:
+            seconds.append((moments[1] - moments[0], moments[2] - moments[1]))
+
+    sums, steps = zip(*seconds, strict=True)
+    ratio = statistics.median(b / a for a, b in seconds)
+    print(f"{'networks cut out, sum':<28}{statistics.median(sums) * 1e3:>9.0f} ms")
+    print(f"{'supernet':<28}{statistics.median(steps) * 1e3:>9.0f} ms  ratio {ratio:.2f}")
+    print(f"{len(genotypes)} passes, batch {batch}, {arguments.threads} thread(s)")
+
+
+if __name__ == "__main__":
+    main()
