@@ -118,7 +118,7 @@ def main() -> None:
     if arguments.point:
         measure(*arguments.point)
         return
-    figure, axes = plt.subplots(1, len(SERIES), figsize=(13, 3.4), layout="constrained")
+    figure, axes = plt.subplots(1, len(SERIES), figsize=(12, 3.2), layout="constrained")
     print(f"{'':<12}{'value':>8}{'seconds':>10}{'MB':>8}")
     for axis, (name, values) in zip(axes, SERIES.items(), strict=True):
         rounds = [[point(name, value) for value in values] for _ in range(arguments.rounds)]
@@ -136,9 +136,11 @@ def main() -> None:
         axis.loglog(values, [m / 1000 for m in medians[1]], "s-", label="peak memory, GB")
         axis.set_title(f"{name} (exponent {exponent:.2f})")
         axis.set_xlabel(name)
+        axis.set_xticks(values, map(str, values))
+        axis.minorticks_off()
     axes[0].legend()
     if arguments.plot:
-        figure.savefig(arguments.plot, dpi=110)
+        figure.savefig(arguments.plot, dpi=72)
 
 
 if __name__ == "__main__":

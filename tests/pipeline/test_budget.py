@@ -108,6 +108,27 @@ def test_the_work_is_measured(recordings, tmp_path):
 
 
 @pytest.mark.slow
+def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, monkeypatch):
+    seen = []
+
+    def fresh(train):
+        def start(*arguments, state_file, **more):
+            seen.append(state_file.exists())
+            return train(*arguments, state_file=state_file, **more)
+
+        return start
+
+    for name in ("train_supernet", "train_network"):
+        monkeypatch.setattr(budget, name, fresh(getattr(budget, name)))
+    config = write_config(tmp_path / "tiny.yaml")
+    run = open_run(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    prepare(run)
+    budget.measure(run.context)
+    assert len(seen) == 3 + 3 * 4
+    assert not any(seen)
+
+
+@pytest.mark.slow
 def test_a_run_is_sized_once_and_goes_on_with_the_same_sizes(recordings, tmp_path, monkeypatch):
     monkeypatch.setattr(budget, "measure", lambda context: Work(1000, 1000, 100, 500))
     config = write_config(tmp_path / "tiny.yaml", retrain={"members": 1}, baselines={})
