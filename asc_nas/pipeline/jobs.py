@@ -1,7 +1,7 @@
 """Independent jobs side by side, in worker processes of one thread each.
 
-Several trainings of small networks on one thread each are much faster than one after the other on
-all threads, which mostly wait for one another.
+Threads of small networks mostly wait for one another. Processes take some seconds to start, so they
+pay for work that is long (`benchmarks/parallel_trainings.py`, `benchmarks/population.py`).
 """
 
 import contextlib
