@@ -10,6 +10,7 @@ class RunPaths:
 
     ``config.yaml``, ``budget.json``, ``events.jsonl``, ``tensorboard/``, ``data/manifest.parquet``,
     ``data/check.json``, ``features/``, ``supernet/``, ``search/``, ``latency/``, ``rank/``,
+    ``teachers/``,
     ``retrain/ID/`` and ``models/``.
     """
 
@@ -103,6 +104,10 @@ class RunPaths:
     def retrain(self, network: str) -> Path:
         """The folder of one retrained network."""
         return self.root / "retrain" / network
+
+    def teacher(self, name: str) -> Path:
+        """The folder of one network that teaches the retrained ones."""
+        return self.root / "teachers" / name
 
     @property
     def models(self) -> Path:

@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional as F
 
 from asc_nas.cli.run_config import open_run
-from asc_nas.data.augment import augment
+from asc_nas.data.augment import Augmentation
 from asc_nas.training.loop import make_optimizer, to_channels_last
 from asc_nas.training.retrain import new_network
 
@@ -39,7 +39,7 @@ def main() -> None:
     network = to_channels_last(new_network(context.spec(genotype), 0)).train()
     network.input_norm.set_statistics(*examples.mel_statistics())
     optimizer = make_optimizer(network, config)
-    fill, _ = examples.mel_statistics()
+    augmentation = Augmentation(config.augment, examples)
     rng = np.random.default_rng(0)
     shares, batches = [], []
     for epoch in range(arguments.epochs + 1):
@@ -47,7 +47,7 @@ def main() -> None:
             start = time.perf_counter()
             x, targets = examples.batch(positions)
             read = time.perf_counter()
-            x, soft = augment(x, targets, len(examples.labels), fill, config.augment, rng)
+            x, soft = augmentation(x, targets, rng)
             x = x.contiguous(memory_format=torch.channels_last)
             ready = time.perf_counter()
             optimizer.zero_grad()

@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from asc_nas.audio.logmel import PRESETS
 from asc_nas.cost.counts import count
 from asc_nas.data.dataset import Examples
 from asc_nas.machine import keep_freed_memory
@@ -43,12 +44,15 @@ SERIES = {
 EXPANSIONS = (1.5, 2.0, 2.5, 3.0)
 
 
+FRONT_END = PRESETS["esc10"].model_copy(update={"n_mels": SIZE[0]})
+
+
 def random_examples(clips):
     rng = np.random.default_rng(0)
     features = rng.normal(-40, 10, (clips, *SIZE)).astype(np.float16)
     rows = np.arange(clips)
     keys = tuple(map(str, rows))
-    return Examples(features, rows, rows % len(LABELS), rows, keys, LABELS)
+    return Examples(features, rows, rows % len(LABELS), rows, keys, LABELS, FRONT_END)
 
 
 def new_supernet(blocks, candidates):

@@ -86,7 +86,8 @@ def train(examples: Examples, folder: Path) -> float:
 def few(examples: Examples, count: int) -> Examples:
     """Return the first examples alone."""
     rows = (examples.rows[:count], examples.targets[:count], examples.clips[:count])
-    return Examples(examples.features, *rows, examples.clip_keys[:count], examples.labels)
+    keys = examples.clip_keys[:count]
+    return Examples(examples.features, *rows, keys, examples.labels, examples.frontend)
 
 
 def run(folder: Path, gigabytes: float, limit: int) -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.dataset import Examples
 
 
@@ -18,4 +19,12 @@ def make_examples(clips=24, channels=1, labels=("a", "b", "c"), size=(16, 24), s
         np.repeat(np.arange(clips), channels),
         tuple(f"clip{i}" for i in range(clips)),
         tuple(labels),
+        FrontEnd(
+            sample_rate=8000,
+            n_mels=size[0],
+            win_length=256,
+            hop_length=128,
+            n_fft=256,
+            seconds=size[1] * 128 / 8000,
+        ),
     )

@@ -21,6 +21,8 @@ ALGORITHM = 1
 """Version of the transform; raise it when the same settings give other numbers."""
 FLOOR = 1e-10
 """Smallest mel power: silence is -100 dB."""
+FLOOR_DB = -100.0
+"""The same in dB."""
 BLOCK_SAMPLES = 40_960
 """Samples, in overlapping frames, transformed together: few enough for the processor's cache, and
 for an hour of audio to need little memory."""

@@ -40,6 +40,12 @@ def filter_bank(
     return (np.maximum(0, np.minimum(rising, falling)) / area).astype(np.float32)
 
 
+def centre_frequencies(n_mels: int, fmin: float, fmax: float) -> NDArray[np.float64]:
+    """Return the frequency in hertz at which each filter peaks, (mels,) float64."""
+    low, high = _hertz_to_mel(np.array([fmin, fmax]))
+    return _mel_to_hertz(np.linspace(low, high, n_mels + 2))[1:-1]
+
+
 @lru_cache(maxsize=16)
 def mel_bands(
     sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float

@@ -1,4 +1,4 @@
-"""``asc-nas evaluate``: score a trained network of a run, or any result file."""
+"""``asc-nas evaluate``: score a trained network or an exported model of a run, or a result file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +8,8 @@ import typer
 from asc_nas.errors import AscNasError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from asc_nas.cli.run_config import OpenRun
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from asc_nas.data.feature_store import FeatureStore
     from asc_nas.data.manifest import Manifest
     from asc_nas.training.breakdown import EvaluationReport
+
+    Posteriors = Callable[[Examples], NDArray[Any]]
+    """From examples to the posteriors of their clips, (clips, classes)."""
 
 ROLES = ("test", "search_val")
 
@@ -25,9 +30,16 @@ def evaluate(
     ] = None,
     network: Annotated[
         str | None,
-        typer.Argument(metavar="NETWORK", help="As given to 'asc-nas train'.", show_default=False),
+        typer.Argument(
+            metavar="NETWORK",
+            help="As given to 'asc-nas train'; or an exported model of the run, NAME.onnx, float "
+            "or int8, which answers as in 'asc-nas classify'.",
+            show_default=False,
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed [default: the run's].")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of a trained network [default: the run's].")
+    ] = None,
     role: Annotated[str, typer.Option(help="Clips to score: test or search_val.")] = "test",
     manifest: Annotated[
         Path | None,
@@ -59,6 +71,8 @@ def evaluate(
 
     Examples: asc-nas evaluate runs/tau 3 --dcase output.csv
 
+    asc-nas evaluate runs/tau runs/tau/models/tau-best-int8.onnx
+
     asc-nas evaluate runs/task5 3 --manifest task5_evaluation.parquet --dcase output.txt
 
     asc-nas evaluate --results output.csv --truth fold1_evaluate.csv
@@ -73,9 +87,9 @@ def evaluate(
         about, evaluation = _of_file(results, truth, role, seen)
     else:
         raise UsageError(
-            "give a run and one of its networks ('asc-nas evaluate RUN NETWORK', perhaps with "
-            "--seed, --manifest and --dcase), or --results FILE with --truth FILE (perhaps with "
-            "--seen)."
+            "give a run and one of its networks or models ('asc-nas evaluate RUN NETWORK', perhaps "
+            "with --seed, --manifest and --dcase), or --results FILE with --truth FILE (perhaps "
+            "with --seen)."
         )
     print_evaluation(about, evaluation)
     if json is not None:
@@ -93,7 +107,7 @@ def _of_run(
     dcase: Path | None,
     dcase_format: str | None,
 ) -> "tuple[dict[str, Any], EvaluationReport]":
-    """Evaluate a trained network of a run; write the result file if `dcase` names one."""
+    """Evaluate a network or a model of a run; write the result file if `dcase` names one."""
     from asc_nas.cli.run_config import open_run
     from asc_nas.data.dataset import Examples
     from asc_nas.training.breakdown import evaluate_clips
@@ -103,23 +117,29 @@ def _of_run(
     if dcase_format is not None and dcase_format not in FORMATS:
         raise UsageError(f"--dcase-format is '{dcase_format}'; it can be {' or '.join(FORMATS)}.")
     run = open_run(folder)
+    about, posteriors_of = (_exported if _is_model(text) else _trained)(run, text, seed)
     manifest, store = _clips_to_score(run, manifest_file, role)
     examples = Examples.load(manifest, store, (role,))
     if not examples.num_clips:
         raise AscNasError(f"{run.paths.manifest}: there are no clips with the role '{role}'.")
-    about, posteriors = _posteriors(run, text, seed, examples)
+    posteriors = posteriors_of(examples)
     about |= {"role": role, "scored": manifest.name}
     by_key = {clip.key: clip for clip in manifest.clips}
     clips = [by_key[key] for key in examples.clip_keys]
+    trained_on = about["trained_on"] or ()
     seen = {
-        clip.device
-        for trained in about["trained_on"]
-        for clip in run.context.manifest.with_role(trained)
+        clip.device for trained in trained_on for clip in run.context.manifest.with_role(trained)
     } - {""}
-    if role in about["trained_on"] and manifest_file is None:
+    if role in trained_on and manifest_file is None:
         typer.echo(
-            f"note: this network was trained on {' and '.join(about['trained_on'])}: the scores "
+            f"note: this network was trained on {' and '.join(trained_on)}: the scores "
             "below are not of unseen clips.",
+            err=True,
+        )
+    if about["trained_on"] is None:
+        typer.echo(
+            f"note: {text} was trained on other clips or splits than the run's: it may have "
+            "heard clips that are scored below.",
             err=True,
         )
     for clip in manifest.with_role(role):
@@ -172,10 +192,30 @@ def _clips_to_score(
     return manifest, store
 
 
-def _posteriors(
-    run: "OpenRun", text: str, seed: int | None, examples: "Examples"
-) -> "tuple[dict[str, Any], NDArray[Any]]":
-    """Return what a trained network is, and its posteriors (clips, classes)."""
+def _is_model(text: str) -> bool:
+    return Path(text).suffix == ".onnx"
+
+
+def _exported(run: "OpenRun", text: str, seed: int | None) -> "tuple[dict[str, Any], Posteriors]":
+    """Return what an exported model is, and what gives its posteriors."""
+    from asc_nas.pipeline.exported_model import (
+        describe_exported,
+        exported_posteriors,
+        load_exported,
+    )
+
+    if seed is not None:
+        raise UsageError(
+            f"--seed is of a trained network; {text} is an exported one: leave it out."
+        )
+    model, context = Path(text), run.context
+    classifier = load_exported(context, model)
+    about = describe_exported(context, model, classifier.card)
+    return about, lambda examples: exported_posteriors(classifier, examples)
+
+
+def _trained(run: "OpenRun", text: str, seed: int | None) -> "tuple[dict[str, Any], Posteriors]":
+    """Return what a trained network is, and what gives its posteriors."""
     from asc_nas.pipeline.network_steps import find_network, network_folder
     from asc_nas.pipeline.results import read_result
     from asc_nas.training import checkpoint
@@ -198,7 +238,7 @@ def _posteriors(
     checkpoint.load(folder / "model.safetensors", module)
     about = {"network": network.name}
     about |= {key: result[key] for key in ("genotype", "seed", "data", "trained_on")}
-    return about, examples.clip_posteriors(posteriors(module, examples).numpy())
+    return about, lambda examples: examples.clip_posteriors(posteriors(module, examples).numpy())
 
 
 def _of_file(

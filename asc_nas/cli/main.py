@@ -8,6 +8,7 @@ import typer
 from asc_nas import __version__
 from asc_nas.cli import data, export, features, latency, models, rank, run, search, supernet, train
 from asc_nas.cli.classify import classify
+from asc_nas.cli.crossval import crossval
 from asc_nas.cli.doctor import doctor
 from asc_nas.cli.evaluate import evaluate
 from asc_nas.cli.init import init
@@ -36,6 +37,7 @@ app.command("supernet")(supernet.supernet)
 app.command("search")(search.search)
 app.command("rank")(rank.rank)
 app.command("train")(train.train)
+app.command("crossval")(crossval)
 app.command("evaluate")(evaluate)
 app.command("export")(export.export)
 app.command("report")(report)

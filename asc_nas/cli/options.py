@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from asc_nas.cli.completion import complete_model
+from asc_nas.deploy.model_files import DEFAULT_MODEL
 
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A config file, or the directory of a run.")
@@ -40,8 +41,10 @@ ModelOption = Annotated[
     str,
     typer.Option(
         help="NAME.onnx (its card NAME.json beside it), a folder that holds one model, or a "
-        "name that 'asc-nas models list' lists.",
+        f"name that 'asc-nas models list' lists [default: '{DEFAULT_MODEL}', or the only model, of "
+        f"the first folder there that holds any; asc-nas brings its own '{DEFAULT_MODEL}'].",
         autocompletion=complete_model,
+        show_default=False,
     ),
 ]
 MinConfidenceOption = Annotated[

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from asc_nas.cli.progress import progress
-from asc_nas.cli.run_config import OpenRun
+from asc_nas.cli.run_config import DataConfig, OpenRun
 from asc_nas.data.manifest import Manifest
 from asc_nas.errors import UsageError
 from asc_nas.files import write_json
@@ -37,16 +37,30 @@ def _manifest(run: OpenRun) -> Manifest:
     config, paths = run.config, run.paths
     if paths.manifest.exists():
         return Manifest.read(paths.manifest)
-    if config.data.folder is None:
-        raise UsageError("no recordings given: add --data FOLDER (or data.folder to the config).")
-    manifest = read_dataset(config.data.dataset, Path(config.data.folder))
-    if config.data.exclude is not None:
-        everything = len(manifest.clips)
-        manifest = without(manifest, Path(config.data.exclude))
-        left_out = everything - len(manifest.clips)
-        typer.echo(f"{left_out} of {everything} clips left out ({config.data.exclude})")
-    manifest = assign_roles(manifest, config.data, config.seed)
+    manifest = assign_roles(read_clips(config.data), config.data, config.seed)
     manifest.write(paths.manifest)
+    return manifest
+
+
+def read_clips(data: DataConfig) -> Manifest:
+    """Read the recordings, without those to leave out; the clips have no roles yet.
+
+    Raises
+    ------
+    UsageError
+        If the settings do not say where the recordings are.
+    AscNasError
+        If they are not there, or not laid out as the dataset's reader expects.
+    """
+    if data.folder is None:
+        raise UsageError("no recordings given: add --data FOLDER (or data.folder to the config).")
+    manifest = read_dataset(data.dataset, Path(data.folder))
+    if data.exclude is None:
+        return manifest
+    everything = len(manifest.clips)
+    manifest = without(manifest, Path(data.exclude))
+    left_out = everything - len(manifest.clips)
+    typer.echo(f"{left_out} of {everything} clips left out ({data.exclude})")
     return manifest
 
 

@@ -1,7 +1,7 @@
 """``asc-nas run``: every step from recordings to exported models."""
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,7 +51,21 @@ def run(
     with lock_run(config, data, changes, out, resume=resume) as opened:
         if tensorboard:
             opened.context.events.use_tensorboard()
-        _run(_sized(opened, start))
+        run_steps(opened, start)
+
+
+def run_steps(opened: "OpenRun", start: float) -> list[dict[str, Any]]:
+    """Do every step of a run, as far as it is not done.
+
+    Parameters
+    ----------
+    start : when its budget, if it has one, began (`time.monotonic`)
+
+    Returns
+    -------
+    The result of the best member, which search-val prefers, and those of the baselines.
+    """
+    return _run(_sized(opened, start))
 
 
 def _sized(opened: "OpenRun", start: float) -> "OpenRun":
@@ -71,7 +85,7 @@ def _sized(opened: "OpenRun", start: float) -> "OpenRun":
     return opened.within_budget()
 
 
-def _run(opened: "OpenRun") -> None:
+def _run(opened: "OpenRun") -> list[dict[str, Any]]:
     from asc_nas.cli.export import train_twins
     from asc_nas.cli.progress import progress
     from asc_nas.cli.search import find_pareto_set
@@ -88,7 +102,8 @@ def _run(opened: "OpenRun") -> None:
     networks = [find_network(context, text) for text in map(str, chosen)]
     baselines = [find_network(context, text) for text in opened.config.baselines]
     workers = opened.config.retrain.workers
-    print_results(train_networks(context, [*networks, *baselines], [seed], workers, progress))
+    results = train_networks(context, [*networks, *baselines], [seed], workers, progress)
+    print_results(results)
 
     # The best is chosen by search-val, before the test: the member with the highest macro-F1 there.
     best = max(range(len(chosen)), key=lambda place: members[chosen[place]].macro_f1)
@@ -101,3 +116,4 @@ def _run(opened: "OpenRun") -> None:
         f"\nModels: {context.paths.models}\nClassify a recording with: "
         f"asc-nas classify FILE --model {model}"
     )
+    return [results[best], *results[len(networks) :]]

@@ -155,15 +155,27 @@ def _read(
     config: Path, data: Path | None, settings: list[str] | None, out: Path | None
 ) -> tuple[RunConfig, RunPaths]:
     """Return the settings as they are given, and where the run is."""
-    is_run = config.is_dir()
-    source = config / "config.yaml" if is_run else config
-    if is_run and not source.is_file():
+    parsed = read_settings(config, data, settings)
+    return parsed, RunPaths(out or (config if config.is_dir() else Path("runs") / parsed.name))
+
+
+def read_settings(
+    config: Path, data: Path | None = None, settings: list[str] | None = None
+) -> RunConfig:
+    """Read a config file, or that of a run directory, with changes.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or a setting is wrong.
+    """
+    source = config / "config.yaml" if config.is_dir() else config
+    if config.is_dir() and not source.is_file():
         raise UsageError(f"{config}: not a run directory (it has no config.yaml).")
     values = apply_overrides(read_yaml(source), settings or [])
     if data is not None:
         values = apply_overrides(values, [f"data.folder={yaml.safe_dump(str(data.resolve()))}"])
-    parsed = RunConfig.parse(values, str(source))
-    return parsed, RunPaths(out or (config if is_run else Path("runs") / parsed.name))
+    return RunConfig.parse(values, str(source))
 
 
 def _opened(config: RunConfig, paths: RunPaths, *, resume: bool) -> OpenRun:

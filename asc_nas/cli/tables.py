@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -45,6 +46,33 @@ def print_results(results: Sequence[dict[str, Any]]) -> None:
         )
     data, clips = results[0]["data"], results[0]["test_clips"]
     print(f"\nTrained from scratch, tested once on {clips} test clips of {data}")
+    print_table(table)
+
+
+def print_crossval(document: dict[str, Any]) -> None:
+    """Print the summary of a cross-validation: mean, standard deviation, and the mean by fold."""
+    entries = document["summary"]
+    folds = list(entries[0]["folds"])
+    columns = ("Network", "MACs", "Score", "Mean", "Std. dev.", *(f"Fold {f}" for f in folds))
+    table = Table(*map(escape, columns), box=None, header_style="bold")
+    for entry in entries:
+        for score, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
+            first = score == "accuracy"
+            found, std = entry[score], entry[score]["std"]
+            table.add_row(
+                entry["network"] if first else "",
+                _millions_between(entry["macs"]["min"], entry["macs"]["max"]) if first else "",
+                title,
+                f"{found['mean']:.3f}",
+                "-" if std is None else f"{std:.3f}",
+                *(f"{entry['folds'][fold][score]:.3f}" for fold in folds),
+            )
+    trainings = entries[0]["trainings"]
+    print(
+        f"\n{document['data']}: {len(folds)} fold{'s' * (len(folds) != 1)}, {trainings} "
+        f"training{'s' * (trainings != 1)} of each network, each tested once on its fold\n"
+        "(standard deviation over folds and seeds)"
+    )
     print_table(table)
 
 
@@ -92,6 +120,10 @@ def _number(value: float) -> str:
 
 def _millions(value: int) -> str:
     return f"{value / 1e6:.2f} M"
+
+
+def _millions_between(low: int, high: int) -> str:
+    return _millions(high) if low == high else f"{low / 1e6:.2f} to {_millions(high)}"
 
 
 def _milliseconds(value: float | None) -> str:

@@ -1,18 +1,21 @@
-"""Augmentation of a batch of log-mel: shuffle-and-mix, mixup, SpecAugment, time roll, gain."""
+"""Augmentation of a batch of log-mel, in the order in which sounds reach a recording.
 
-import math
+Sounds are warped and placed in time (`warping`), mixed (`mixing`), recorded by a device
+(`recording_channel`), and the outcome is masked. All of it works on the features, so that every
+epoch costs little and no recording is read twice.
+"""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
+from asc_nas.audio.mel_bands import centre_frequencies
 from asc_nas.config import Config
-
-NEPERS_PER_DB = math.log(10) / 10
-"""Natural logarithm of power per decibel."""
+from asc_nas.data import mixing, recording_channel, warping
+from asc_nas.data.dataset import Examples
+from asc_nas.data.impulse_responses import read_responses
 
 
 class AugmentConfig(Config):
@@ -20,6 +23,18 @@ class AugmentConfig(Config):
 
     Attributes
     ----------
+    speed, tempo : float
+        Largest change of the playback speed, or of the tempo alone: at 0.25 a clip is up to 1.25
+        times faster or slower.
+    pitch : float
+        Largest change of pitch alone, semitones.
+    time_roll : float
+        Largest circular shift as a share of the clip.
+    pad : float
+        Largest shift that is not circular, silence coming in, as a share of the clip.
+    crop : float
+        Share of the clip that is cut away, a random remainder being kept; this makes training
+        faster by as much.
     shuffle_mix : float, 0 to 1
         Probability that an example is replaced by a mixture with another of its class, of both the
         segments shuffled (Inoue et al., "Domestic activities classification based on CNN using
@@ -28,109 +43,126 @@ class AugmentConfig(Config):
         Segments of a clip that are shuffled.
     mixup_alpha : float
         Parameter of the Beta distribution (Zhang et al., arXiv 1710.09412).
-    frequency_mask, time_mask : int
-        Largest width of one masked stripe, mel bands or frames (SpecAugment, Park et al. 2019).
-    time_roll : float
-        Largest circular shift as a share of the clip.
+    between_class : bool
+        Mixup mixes sounds, as two waveforms sum, not decibels, by shares of what is heard: a loud
+        clip does not cover a quiet one (Tokozume et al., arXiv 1711.10282; alpha 1 is theirs).
+    mixstyle : float, 0 to 1
+        Probability that a batch exchanges part of the mean and deviation of each band (Freq-
+        MixStyle, Kim et al., arXiv 2206.12513; Schmid et al., DCASE 2022).
     gain_db : float
         Largest change of level, dB, either way.
+    response_db : float
+        Largest range, from its least to its most, of a random smooth frequency response, dB.
+    device_responses : str or None
+        Folder of impulse responses of devices (audio files), one of which an example is recorded
+        with.
+    band_limit : float, 0 to 1
+        Probability that nothing is left above some frequency from 2 kHz up, as of a recording at a
+        low rate.
+    noise : float, 0 to 1
+        Probability of added noise, white to pink, with a signal-to-noise ratio of 0 to 30 dB.
+    frequency_mask, time_mask : int
+        Largest width of one masked stripe, mel bands or frames (SpecAugment, Park et al. 2019).
     """
 
+    speed: NonNegativeFloat = 0.0
+    tempo: NonNegativeFloat = 0.0
+    pitch: NonNegativeFloat = 0.0
+    time_roll: NonNegativeFloat = 0.5
+    pad: float = Field(0.0, ge=0, lt=1)
+    crop: float = Field(0.0, ge=0, lt=1)
     shuffle_mix: float = Field(0.0, ge=0, le=1)
     shuffle_segments: PositiveInt = 5
     mixup_alpha: NonNegativeFloat = 0.3
+    between_class: bool = False
+    mixstyle: float = Field(0.0, ge=0, le=1)
+    gain_db: NonNegativeFloat = 0.0
+    response_db: NonNegativeFloat = 0.0
+    device_responses: str | None = None
+    band_limit: float = Field(0.0, ge=0, le=1)
+    noise: float = Field(0.0, ge=0, le=1)
     frequency_mask: NonNegativeInt = 8
     time_mask: NonNegativeInt = 24
-    time_roll: NonNegativeFloat = 0.5
-    gain_db: NonNegativeFloat = 0.0
 
 
-def augment(
-    x: Tensor,
-    targets: Tensor,
-    num_classes: int,
-    fill: Tensor,
-    config: AugmentConfig,
-    rng: np.random.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Return the varied batch and its soft targets.
+class Augmentation:
+    """Varies batches of `examples` as `config` says.
 
-    Parameters
-    ----------
-    x : (n, 1, mels, frames) float32, dB
-    targets : (n,) int64
-    fill : (mels,) float32
-        What a masked stripe holds: the mean of each mel band, in dB.
-    rng : numpy Generator
-
-    Returns
-    -------
-    x : (n, 1, mels, frames) float32
-    soft targets : (n, num_classes) float32, rows sum to 1
+    Raises
+    ------
+    UsageError
+        If the folder of device responses holds none that can be read.
     """
-    n, _, mels, frames = x.shape
-    soft = F.one_hot(targets, num_classes).float()
-    if config.shuffle_mix:
-        x = _shuffle_and_mix(x, targets, config, rng)
-    if config.time_roll:
-        limit = int(config.time_roll * frames)
-        shifts = torch.from_numpy(rng.integers(-limit, limit + 1, n))
-        x = _frames_at(x, (torch.arange(frames) - shifts[:, None]) % frames)
-    if config.gain_db:
-        gain = rng.uniform(-config.gain_db, config.gain_db, (n, 1, 1, 1))
-        x = x + torch.from_numpy(gain).float()
-    if config.mixup_alpha:
-        drawn = rng.beta(config.mixup_alpha, config.mixup_alpha, n)
-        share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float()
-        other = torch.from_numpy(rng.permutation(n))
-        keep = share[:, None, None, None]
-        x = keep * x + (1 - keep) * x[other]
-        soft = share[:, None] * soft + (1 - share[:, None]) * soft[other]
-    mask = _stripes(n, mels, config.frequency_mask, rng)[:, None, :, None]
-    mask = mask | _stripes(n, frames, config.time_mask, rng)[:, None, None, :]
-    return torch.where(mask, fill[None, None, :, None], x), soft
 
+    def __init__(self, config: AugmentConfig, examples: Examples) -> None:
+        self.config = config
+        self.num_classes = len(examples.labels)
+        self.band_means, _ = examples.mel_statistics()
+        frontend = examples.frontend
+        self.frequencies = centre_frequencies(frontend.n_mels, frontend.fmin, frontend.highest)
+        folder = config.device_responses
+        self.responses = read_responses(folder, frontend) if folder else None
 
-def _shuffle_and_mix(
-    x: Tensor, targets: Tensor, config: AugmentConfig, rng: np.random.Generator
-) -> Tensor:
-    """Return the batch with some examples replaced by mixtures within their class.
+    def __call__(
+        self, x: Tensor, targets: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return the varied batch and its soft targets.
 
-    Powers are mixed, w of the example and 1 - w of its partner, w uniform from 0 to 1.
-    """
-    n, frames = len(x), x.shape[3]
-    chosen = torch.from_numpy(rng.random(n) < config.shuffle_mix)
-    partner = torch.from_numpy(_partners_in_class(targets.numpy(), rng))
-    own = _frames_at(x, _shuffled_segments(n, frames, config.shuffle_segments, rng))
-    other = _frames_at(x[partner], _shuffled_segments(n, frames, config.shuffle_segments, rng))
-    weight = torch.from_numpy(rng.random(n)).float()[:, None, None, None]
-    mixed = torch.logaddexp(
-        own * NEPERS_PER_DB + weight.log(), other * NEPERS_PER_DB + (1 - weight).log()
-    )
-    return torch.where(chosen[:, None, None, None], mixed / NEPERS_PER_DB, x)
+        Parameters
+        ----------
+        x : (n, 1, mels, frames) float32, dB
+        targets : (n,) int64
 
+        Returns
+        -------
+        x : (n, 1, mels, frames that are left) float32
+        soft targets : (n, num_classes) float32, rows sum to 1
+        """
+        x = self._vary_sounds(x, targets, rng)
+        soft = F.one_hot(targets, self.num_classes).float()
+        if self.config.mixup_alpha:
+            x, soft = mixing.mixup(
+                x, soft, self.config.mixup_alpha, rng, sounds=self.config.between_class
+            )
+        return self._mask(self._record(x, rng), rng), soft
 
-def _partners_in_class(targets: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return for each example (n,) the place of another of its class; its own if it is alone."""
-    order = np.lexsort((rng.random(len(targets)), targets))  # classes in a row, each shuffled
-    first = np.searchsorted(targets[order], targets[order], side="left")
-    end = np.searchsorted(targets[order], targets[order], side="right")
-    following = np.arange(len(targets)) + 1
-    partners = np.empty_like(order)
-    partners[order] = order[np.where(following == end, first, following)]
-    return partners
+    def _vary_sounds(self, x: Tensor, targets: Tensor, rng: np.random.Generator) -> Tensor:
+        config = self.config
+        if config.shuffle_mix:
+            segments = config.shuffle_segments
+            x = mixing.shuffle_and_mix(x, targets, config.shuffle_mix, segments, rng)
+        if config.speed or config.tempo or config.pitch:
+            factors = warping.draw_factors(len(x), config.speed, config.tempo, config.pitch, rng)
+            x = warping.warp(x, *factors, self.frequencies)
+        if config.time_roll:
+            x = warping.roll(x, config.time_roll, rng)
+        if config.pad:
+            x = warping.shift(x, config.pad, rng)
+        if config.crop:
+            x = warping.crop(x, config.crop, rng)
+        return x
 
+    def _record(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        config = self.config
+        if config.mixstyle and rng.random() < config.mixstyle:
+            x = mixing.mixstyle(x, rng)
+        if config.noise:
+            x = recording_channel.add_noise(x, config.noise, self.frequencies, rng)
+        if config.response_db:
+            x = recording_channel.respond(x, config.response_db, rng)
+        if self.responses is not None:
+            x = recording_channel.respond_as(x, self.responses, rng)
+        if config.gain_db:
+            x = recording_channel.change_level(x, config.gain_db, rng)
+        if config.band_limit:
+            x = recording_channel.limit_band(x, config.band_limit, self.frequencies, rng)
+        return x
 
-def _shuffled_segments(n: int, frames: int, segments: int, rng: np.random.Generator) -> Tensor:
-    """Return for n examples which frame goes where, (n, frames), equal segments being shuffled."""
-    segment_of_frame = np.arange(frames) * segments // frames
-    places = rng.random((n, segments))[:, segment_of_frame]
-    return torch.from_numpy(np.argsort(places, axis=1, kind="stable"))
-
-
-def _frames_at(x: Tensor, index: Tensor) -> Tensor:
-    """Return x (n, 1, mels, frames) with each example's frames taken at `index` (n, frames)."""
-    return x.gather(3, index[:, None, None, :].expand(x.shape))
+    def _mask(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        n, _, mels, frames = x.shape
+        mask = _stripes(n, mels, self.config.frequency_mask, rng)[:, None, :, None]
+        mask = mask | _stripes(n, frames, self.config.time_mask, rng)[:, None, None, :]
+        return torch.where(mask, self.band_means[None, None, :, None], x)
 
 
 def _stripes(n: int, length: int, widest: int, rng: np.random.Generator) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Manifest
 
@@ -29,6 +30,8 @@ class Examples:
     clip_keys : tuple of str
         Identity of each clip.
     labels : tuple of str
+    frontend : FrontEnd
+        How the features were made.
     """
 
     features: Any
@@ -37,6 +40,7 @@ class Examples:
     clips: np.ndarray
     clip_keys: tuple[str, ...]
     labels: tuple[str, ...]
+    frontend: FrontEnd
 
     @classmethod
     def load(cls, manifest: Manifest, store: FeatureStore, roles: Sequence[str]) -> "Examples":
@@ -61,6 +65,7 @@ class Examples:
             np.array(clips, dtype=np.int64),
             tuple(keys),
             manifest.labels,
+            store.frontend,
         )
 
     def __len__(self) -> int:
@@ -84,13 +89,34 @@ class Examples:
         x = torch.from_numpy(features).unsqueeze(1)
         return x, torch.from_numpy(self.targets[positions])
 
-    def batches(self, size: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
+    def batches(
+        self, size: int, rng: np.random.Generator | None = None, *, balanced: bool = False
+    ) -> Iterator[np.ndarray]:
         """Yield positions in batches of nearly equal length, at least `size` if that many exist.
 
         No example is dropped and no batch is tiny. Shuffled by `rng`, or in order without one.
+
+        Parameters
+        ----------
+        balanced : bool
+            Draw as many examples, but every class equally often: of a large class some are left
+            out, of a small one some come again. Needs `rng`.
         """
-        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
+        if rng is None:
+            order = np.arange(len(self))
+        else:
+            order = self._balanced(rng) if balanced else rng.permutation(len(self))
         yield from np.array_split(order, max(1, len(self) // size))
+
+    def _balanced(self, rng: np.random.Generator) -> np.ndarray:
+        """Return as many positions as there are examples, every class equally often, shuffled."""
+        classes = [np.flatnonzero(self.targets == target) for target in np.unique(self.targets)]
+        each = -(-len(self) // len(classes))
+        drawn = []
+        for members in classes:
+            rounds = [rng.permutation(members) for _ in range(-(-each // len(members)))]
+            drawn.append(np.concatenate(rounds)[:each])
+        return rng.permutation(np.concatenate(drawn))[: len(self)]
 
     def clip_posteriors(self, posteriors: np.ndarray) -> np.ndarray:
         """Average posteriors (examples, classes) over each clip's channels: (clips, classes)."""

@@ -133,12 +133,15 @@ class FeatureStore:
         Clips that have features, in manifest order.
     failed : dict
         Reason by key of the clips that could not be read and were left out.
+    frontend : FrontEnd
+        How the features were made.
     """
 
     def __init__(self, folder: Path, index: Index, features: NDArray[np.float16]) -> None:
         self.folder = folder
         self.features = features
         self.fingerprint = index.fingerprint
+        self.frontend = FrontEnd.parse(index.frontend, f"{folder}: frontend")
         self.failed: Mapping[str, str] = index.failed
         rows = (slice(*pair) for pair in zip(index.first_rows, index.first_rows[1:], strict=False))
         self._rows = {

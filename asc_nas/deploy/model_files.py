@@ -2,7 +2,8 @@
 
 A model is two files side by side, ``NAME.onnx`` and its card ``NAME.json``. Names are looked up in
 the current folder's ``models/``, then in the folders of ``$ASC_NAS_MODELS`` (separated as in
-``$PATH``), then among the models that come with asc-nas.
+``$PATH``), then among the models that come with asc-nas. Where none is named, `DEFAULT_MODEL` says
+which one it is.
 """
 
 import os
@@ -13,7 +14,10 @@ from pathlib import Path
 from asc_nas.errors import AscNasError, closest
 
 MODELS = Path("models")
-"""The current folder's models, and what `find_card` takes for "the one model there is"."""
+"""The current folder's models, and what `find_card` takes for "none was named"."""
+DEFAULT_MODEL = "esc10"
+"""Where no model is named, the first folder that holds any gives its only one, or the one of this
+name: it comes with asc-nas."""
 VARIABLE = "ASC_NAS_MODELS"
 _SUFFIXES = (".onnx", ".json")
 
@@ -73,7 +77,8 @@ def find_card(model: str | Path) -> Path:
     ----------
     model : str or Path
         ``NAME.onnx`` or ``NAME.json``, a folder that holds one model, or a name from the folders
-        of `model_folders`. ``models`` is the only one of the current folder, or else of all.
+        of `model_folders`. ``models`` is the only one, or `DEFAULT_MODEL`, of the first of these
+        folders that holds any.
 
     Raises
     ------
@@ -81,8 +86,8 @@ def find_card(model: str | Path) -> Path:
         If there is no such model, or a folder holds none or several.
     """
     path = Path(model)
-    if path == MODELS and not models_in(MODELS):
-        return _only_installed()
+    if path == MODELS:
+        return _default()
     if len(path.parts) == 1 and path.suffix not in _SUFFIXES:
         for folder in model_folders():
             named = folder / f"{path.name}.json"
@@ -108,15 +113,15 @@ def _listed(installed: Sequence[Installed]) -> str:
     return " ".join(f"In {folder}/: {', '.join(models_in(folder))}." for folder in folders)
 
 
-def _only_installed() -> Path:
-    """Return the one model there is, where none was named."""
-    known = [found for found in installed_models() if not found.hidden]
-    if not known:
-        raise _no_models(MODELS)
-    if len(known) > 1:
-        names = ", ".join(found.name for found in known)
-        raise AscNasError(f"several models are installed, name one with --model: {names}.")
-    return known[0].card_path
+def _default() -> Path:
+    """Return the model of the first folder that holds any, where none was named."""
+    for folder in model_folders():
+        names = models_in(folder)
+        if DEFAULT_MODEL in names:
+            return folder / f"{DEFAULT_MODEL}.json"
+        if names:
+            return _only_model_in(folder)
+    raise _no_models(MODELS)
 
 
 def _only_model_in(folder: Path) -> Path:

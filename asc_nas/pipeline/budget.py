@@ -170,8 +170,7 @@ def measure(context: Context) -> Work:
     """Return the work of a run, measured on some steps of each kind; takes some seconds."""
     config = context.config
     train = context.examples("train")
-    roles = ("train", "search_val") if config.retrain.use_search_val else ("train",)
-    retrained = context.examples(*roles)
+    retrained = context.examples(*config.retrain.roles)
     rng = stream(config.seed, "budget")
     space = config.search_space()
     supernet = context.new_supernet()
@@ -208,6 +207,10 @@ def measure(context: Context) -> Work:
     trainings = config.retrain.members + len(config.baselines)
     rounds = math.ceil(trainings / config.retrain.workers)
     twin = int(config.retrain.calibrate and config.retrain.use_search_val)
+    if config.retrain.teacher is not None:  # those of all networks, and the twin's own
+        teachers = config.retrain.teacher.members
+        rounds += math.ceil(teachers / config.retrain.workers)
+        twin += twin * teachers
     events = 0 if config.shrinking is None else len(config.shrinking.at)
     samples = 0 if config.shrinking is None else config.shrinking.samples
     return Work(

@@ -8,6 +8,7 @@ import torch
 
 from asc_nas.data.dataset import Examples
 from asc_nas.pipeline.context import Context
+from asc_nas.pipeline.teachers import teacher_of
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 from asc_nas.training.calibration import BINS, ClipLogits, fit_temperature
@@ -76,6 +77,7 @@ def train_twin(
         context.config.retrain,
         seed=seed,
         state_file=state_file,
+        teacher=teacher_of(context, ("train",), progress),
         progress=progress,
     )
     checkpoint.save(folder / TWIN, twin, {"genotype": str(genotype)})

@@ -21,7 +21,8 @@ class FixedNetwork(Config):
 
     Attributes
     ----------
-    kernels : block i uses kernel i, counted around; ``[t5, f5]`` alternates, ``[s3]`` is square
+    kernels : block i uses kernel i, counted around; ``[t5, f5]`` alternates, ``[s3]`` is square,
+        ``[f3+t3]`` sums two in every block
     expansion : counted around too; a single number is that of all blocks
     """
 
@@ -35,8 +36,28 @@ class FixedNetwork(Config):
 
     def genotype(self, blocks: int) -> Genotype:
         """Return the genotype for a skeleton of `blocks` blocks."""
-        kernels, expansions = cycle(map(Kernel.parse, self.kernels)), cycle(self.expansion)
-        return Genotype(tuple(BlockGene((next(kernels),), next(expansions)) for _ in range(blocks)))
+        kernels, expansions = cycle(self.kernels), cycle(self.expansion)
+        return Genotype(
+            tuple(
+                BlockGene(tuple(map(Kernel.parse, next(kernels).split("+"))), next(expansions))
+                for _ in range(blocks)
+            )
+        )
+
+
+class TeacherConfig(FixedNetwork):
+    """The ensemble that teaches the networks that are trained from scratch.
+
+    Attributes
+    ----------
+    members : int
+        Networks, which differ by their seeds.
+    share : float
+        Of the targets that is the mean of their posteriors; the rest are the labels.
+    """
+
+    members: PositiveInt = 3
+    share: float = Field(0.5, gt=0, le=1)
 
 
 class RetrainConfig(TrainConfig):
@@ -53,12 +74,20 @@ class RetrainConfig(TrainConfig):
     calibrate : bool
         Fit the temperature of the best member's probabilities. With `use_search_val` this takes one
         more training, of a twin that search-val is kept from.
+    teacher : TeacherConfig or None
+        Networks that are trained first and teach all others.
     """
 
     members: PositiveInt = 4
     use_search_val: bool = True
     workers: PositiveInt = 1
     calibrate: bool = True
+    teacher: TeacherConfig | None = None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of the clips that networks are trained on."""
+        return ("train", "search_val") if self.use_search_val else ("train",)
 
 
 class RankConfig(TrainConfig):

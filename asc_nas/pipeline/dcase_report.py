@@ -36,10 +36,20 @@ counted with the layer before it.
 _AUGMENTATIONS = {
     "shuffle_mix": "shuffling and mixing",
     "mixup_alpha": "mixup",
+    "mixstyle": "freq-mixstyle",
     "frequency_mask": "frequency masking",
     "time_mask": "time masking",
     "time_roll": "time rolling",
+    "speed": "speed perturbation",
+    "tempo": "time stretching",
+    "pitch": "pitch shifting",
+    "pad": "random padding",
+    "crop": "random cropping",
     "gain_db": "gain",
+    "response_db": "random frequency response",
+    "device_responses": "device impulse responses",
+    "band_limit": "band limiting",
+    "noise": "noise",
 }
 
 

@@ -19,6 +19,7 @@ from asc_nas.pipeline.calibrate import calibrate, load_twin
 from asc_nas.pipeline.context import Context
 from asc_nas.pipeline.results import FORMAT, read_result
 from asc_nas.pipeline.search_steps import read_pareto
+from asc_nas.pipeline.teachers import teacher_of
 from asc_nas.run_lock import locked
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
@@ -106,7 +107,7 @@ def _train_and_test(
     config = context.config.retrain
     folder = network_folder(context, network, seed)
     state_file = folder / "state.safetensors"
-    roles = ("train", "search_val") if config.use_search_val else ("train",)
+    roles = config.roles
     spec = context.spec(network.genotype)
     trained, log = train_network(
         spec,
@@ -114,6 +115,7 @@ def _train_and_test(
         config,
         seed=seed,
         state_file=state_file,
+        teacher=teacher_of(context, roles, progress),
         on_epoch=context.events.counter("retrain", "epoch", folder.name),
         progress=progress,
     )

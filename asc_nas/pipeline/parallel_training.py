@@ -10,6 +10,7 @@ from asc_nas.pipeline.config import PipelineConfig
 from asc_nas.pipeline.context import Context
 from asc_nas.pipeline.jobs import run_jobs
 from asc_nas.pipeline.network_steps import NamedNetwork, retrain_step
+from asc_nas.pipeline.teachers import teacher_jobs, train_teacher
 from asc_nas.runs import RunPaths
 from asc_nas.training.loop import Progress
 
@@ -22,10 +23,12 @@ class TrainingJob:
     root: Path
     network: NamedNetwork
     seed: int
+    run: str = ""
 
     def __str__(self) -> str:
-        """Name the training in progress and errors."""
-        return f"{self.network.name}, seed {self.seed}"
+        """Name the training in progress and errors; with its run where there are several."""
+        run = f"{self.run}: " if self.run else ""
+        return f"{run}{self.network.name}, seed {self.seed}"
 
 
 def train_job(job: TrainingJob) -> dict[str, Any]:
@@ -42,7 +45,22 @@ def train_networks(
 ) -> list[dict[str, Any]]:
     """Train every network with every seed and return the results, all seeds of a network in a row.
 
-    The result of one training on one thread does not depend on `workers`.
+    See `train_in_runs`, of which this is the case of one run.
+    """
+    return train_in_runs([context], networks, seeds, workers, progress)
+
+
+def train_in_runs(
+    contexts: Sequence[Context],
+    networks: Sequence[NamedNetwork],
+    seeds: Sequence[int],
+    workers: int,
+    progress: Callable[[str], AbstractContextManager[Progress]],
+) -> list[dict[str, Any]]:
+    """Train every network with every seed in each of several runs, which share the workers.
+
+    Returns the results, those of a run in a row, and in it all seeds of a network in a row. The
+    result of one training on one thread does not depend on `workers`.
 
     Parameters
     ----------
@@ -58,19 +76,24 @@ def train_networks(
     AscNasError
         After all trainings, if some failed: which, and why.
     """
-    root = context.paths.root.absolute()
+    opened = {context.paths.root.absolute(): context for context in contexts}
     jobs = [
-        TrainingJob(context.config, root, network, seed)
+        TrainingJob(context.config, root, network, seed, root.name if len(opened) > 1 else "")
+        for root, context in opened.items()
         for network in dict.fromkeys(networks)
         for seed in dict.fromkeys(seeds)
     ]
 
     def train_here(job: TrainingJob) -> dict[str, Any]:
         with progress(f"Training {job}") as report:
-            return retrain_step(context, job.network, job.seed, report)
+            return retrain_step(opened[job.root], job.network, job.seed, report)
 
     if workers == 1:
         return run_jobs(train_here, jobs, workers)
+    teachers = [job for c in opened.values() for job in teacher_jobs(c, c.config.retrain.roles)]
+    if teachers:  # first, as every network needs them all
+        with progress(f"Training {len(teachers)} teachers") as report:
+            run_jobs(train_teacher, teachers, workers, report)
     with progress(f"Training {len(jobs)} networks") as report:
         report(0, len(jobs), f"{min(workers, len(jobs))} at a time")
         return run_jobs(train_job, jobs, workers, report)

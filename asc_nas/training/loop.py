@@ -3,23 +3,31 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asc_nas.config import Config
-from asc_nas.data.augment import AugmentConfig, augment
+from asc_nas.data.augment import Augmentation, AugmentConfig
 from asc_nas.data.dataset import Examples
 from asc_nas.randomness import stream
 from asc_nas.training import checkpoint
-from asc_nas.training.weight_average import moving_average
+from asc_nas.training.weight_average import equal_average, moving_average
 
 Pass = Callable[[Tensor], Tensor]
 Progress = Callable[[int, int, str], None]
 OnEpoch = Callable[[int, dict[str, float]], None]
+Teacher = tuple[Callable[[Tensor], Tensor], float]
 
 
 class TrainConfig(Config):
@@ -31,9 +39,15 @@ class TrainConfig(Config):
     learning_rate, weight_decay : float
     warmup_epochs : int
     label_smoothing : float
+    balanced : bool
+        Draw every class equally often in an epoch, where otherwise every example comes once.
     ema_decay : float
         Weights and statistics at the end are their exponential moving average over the steps, with
         at most this decay (0: the last step's).
+    swa_share : float
+        Share of the training, at its end, in which the learning rate stays where it is and the
+        weights of all epochs are averaged (stochastic weight averaging, Izmailov et al., arXiv
+        1803.05407; 0: off).
     checkpoint_every : int
         Epochs between two saved states.
     augment : AugmentConfig
@@ -45,9 +59,22 @@ class TrainConfig(Config):
     weight_decay: NonNegativeFloat = 1e-2
     warmup_epochs: NonNegativeInt = 3
     label_smoothing: NonNegativeFloat = 0.1
+    balanced: bool = False
     ema_decay: float = Field(0.0, ge=0, lt=1)
+    swa_share: float = Field(0.0, ge=0, lt=1)
     checkpoint_every: PositiveInt = 5
     augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _check_averages(self) -> Self:
+        if self.ema_decay and self.swa_share:
+            raise ValueError("ema_decay and swa_share both average the weights; set one to 0")
+        return self
+
+    @property
+    def swa_start(self) -> float:
+        """Epochs done when the learning rate stops falling."""
+        return (1 - self.swa_share) * self.epochs
 
 
 def fit(
@@ -60,6 +87,7 @@ def fit(
     name: str,
     state_file: Path,
     distillation: float = 0.0,
+    teacher: Teacher | None = None,
     before_epoch: Callable[[int], None] | None = None,
     on_epoch: OnEpoch | None = None,
     progress: Progress | None = None,
@@ -78,6 +106,9 @@ def fit(
     distillation : float
         Share of the targets that is the output of a step's first pass, which learns from the labels
         alone and teaches the others (in-place distillation, Yu and Huang, arXiv 1903.05134).
+    teacher : function from a batch to probabilities (n, classes), with its share of the targets
+        Instead: it gives this share of the targets of all passes, for the batch as augmented
+        (function matching, Beyer et al., arXiv 2106.05237).
     before_epoch : called with the number of epochs done, before each epoch that is trained here
     on_epoch : called with (epochs done, values to log) after each epoch that is trained here
         Before the state is saved: after a kill an epoch may come twice, but none is left out.
@@ -85,11 +116,15 @@ def fit(
     """
     to_channels_last(module)
     optimizer = make_optimizer(module, config)
-    average = moving_average(module, config.ema_decay) if config.ema_decay else None
+    average = None
+    if config.ema_decay:
+        average = moving_average(module, config.ema_decay)
+    elif config.swa_share:
+        average = equal_average(module)
     log: list[dict[str, Any]] = []
     if state_file.exists():
         log = checkpoint.load(state_file, module, optimizer, average)["log"]
-    fill, _ = examples.mel_statistics()
+    augmentation = Augmentation(config.augment, examples)
     epoch_steps = steps_per_epoch(examples, config)
     module.train()
     for epoch in range(len(log), config.epochs):
@@ -97,12 +132,16 @@ def fit(
             before_epoch(epoch)
         rng = stream(seed, name, epoch)
         losses = []
-        for i, positions in enumerate(examples.batches(config.batch_size, rng)):
+        batches = examples.batches(config.batch_size, rng, balanced=config.balanced)
+        for i, positions in enumerate(batches):
             step = epoch * epoch_steps + i
             set_learning_rate(optimizer, config, step / epoch_steps)
             x, targets = examples.batch(positions)
-            x, soft = augment(x, targets, len(examples.labels), fill, config.augment, rng)
+            x, soft = augmentation(x, targets, rng)
             x = x.contiguous(memory_format=torch.channels_last)
+            if teacher is not None:
+                teach, share = teacher
+                soft = (1 - share) * soft + share * teach(x)
             optimizer.zero_grad()
             forwards = passes(step)
             for number, forward in enumerate(forwards):
@@ -114,8 +153,10 @@ def fit(
                     taught = logits.detach().softmax(1)
                     soft = (1 - distillation) * soft + distillation * taught
             optimizer.step()
-            if average is not None:
+            if average is not None and config.ema_decay:
                 average.update_parameters(module)
+        if average is not None and config.swa_share and epoch + 1 > config.swa_start:
+            average.update_parameters(module)
         log.append({"epoch": epoch + 1, "loss": sum(losses) / len(losses)})
         if on_epoch is not None:
             rate = optimizer.param_groups[0]["lr"]
@@ -156,6 +197,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, epo
     if epoch < warmup:
         factor = (epoch + 0.1) / (warmup + 0.1)
     else:
+        epoch = min(epoch, config.swa_start)
         done = (epoch - warmup) / max(1e-9, config.epochs - warmup)
         factor = (1 + math.cos(math.pi * min(1.0, done))) / 2
     for group in optimizer.param_groups:

@@ -10,7 +10,7 @@ from asc_nas.nn.subnet import SubNet
 from asc_nas.nn.supernet import init_weights
 from asc_nas.randomness import derived_seed
 from asc_nas.space.netspec import NetSpec
-from asc_nas.training.loop import OnEpoch, Progress, TrainConfig, fit, posteriors
+from asc_nas.training.loop import OnEpoch, Progress, Teacher, TrainConfig, fit, posteriors
 from asc_nas.training.metrics import Scores, score
 
 
@@ -21,6 +21,7 @@ def train_network(
     *,
     seed: int,
     state_file: Path,
+    teacher: Teacher | None = None,
     on_epoch: OnEpoch | None = None,
     progress: Progress | None = None,
 ) -> tuple[SubNet, list[dict[str, Any]]]:
@@ -35,6 +36,7 @@ def train_network(
         seed=seed,
         name="retrain",
         state_file=state_file,
+        teacher=teacher,
         on_epoch=on_epoch,
         progress=progress,
     )

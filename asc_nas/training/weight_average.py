@@ -1,4 +1,4 @@
-"""Exponential moving average of weights over training (Polyak and Juditsky 1992)."""
+"""Averages of weights over training (Polyak and Juditsky 1992)."""
 
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -18,3 +18,8 @@ def moving_average(module: nn.Module, decay: float) -> AveragedModel:
         return mean.lerp(current, 1 - min(decay, (1 + n) / (10 + n)))
 
     return AveragedModel(module, avg_fn=average, use_buffers=True)
+
+
+def equal_average(module: nn.Module) -> AveragedModel:
+    """Return the average of weights and buffers over all calls of ``update_parameters``."""
+    return AveragedModel(module, use_buffers=True)

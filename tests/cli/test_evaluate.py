@@ -1,11 +1,14 @@
 """``asc-nas evaluate``: a network of a run, and any result file against a ground truth."""
 
 import json
+import shutil
 
 import pytest
 from tiny import asc_nas, write_config
 
 from asc_nas.data.manifest import Manifest
+from asc_nas.deploy.card import ModelCard
+from asc_nas.deploy.classifier import Classifier
 from data_prep.synthetic import Plan, generate
 
 
@@ -19,6 +22,14 @@ def run(tmp_path_factory):
     done = asc_nas("train", config, "baseline", "--data", folder / "recordings", "--out", out)
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="module")
+def models(run):
+    """Give the folder of the run's baseline as float and int8 model."""
+    done = asc_nas("export", run, "baseline", "--calibrate", "--int8")
+    assert done.returncode == 0, done.stderr
+    return run / "models"
 
 
 @pytest.mark.slow
@@ -57,6 +68,91 @@ def test_a_trained_network_scores_what_its_test_gave_and_its_result_file_scores_
     assert from_file["log_loss"] == pytest.approx(found["log_loss"], rel=1e-6)
     assert from_file["intervals"]["macro_f1"] == pytest.approx(found["intervals"]["macro_f1"])
     assert [p["seen"] for p in from_file["devices"]] == [p["seen"] for p in found["devices"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tiny-baseline", "tiny-baseline-int8"])
+def test_an_exported_model_scores_what_its_card_says_and_what_classify_answers(
+    run, models, tmp_path, name
+):
+    scored, output = tmp_path / "s.json", tmp_path / "o.csv"
+    model = models / f"{name}.onnx"
+    done = asc_nas(
+        "evaluate", run, model, "--json", scored, "--dcase", output,
+        "--dcase-format", "probabilities",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "note:" not in done.stderr
+    assert f"{name}, test of synthetic" in done.stdout
+    found, card = json.loads(scored.read_text()), json.loads(model.with_suffix(".json").read_text())
+    for key in ("accuracy", "macro_f1"):
+        assert found[key] == pytest.approx(card["results"][key])
+    assert found["log_loss"] == pytest.approx(
+        card["results"]["calibration"]["log_loss_after"], rel=1e-4
+    )
+    assert found["numeric_type"] == ("int8" if name.endswith("int8") else "float32")
+    assert found["trained_on"] == ["train", "search_val"]
+
+    manifest = Manifest.read(run / "data" / "manifest.parquet")
+    header, *rows = [line.split("\t") for line in output.read_text().splitlines()]
+    answer = Classifier.load(model).classify(manifest.root / rows[0][0])
+    assert rows[0][0] == manifest.with_role("test")[0].path
+    assert answer.label == rows[0][1]
+    values = dict(zip(header[2:], map(float, rows[0][2:]), strict=True))
+    assert values == pytest.approx(answer.scores, abs=2e-3)  # the store has half precision
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "changed", "code", "message"),
+    [
+        ("labels", lambda labels: labels[::-1], 2, "are not those of the run"),
+        (
+            "frontend",
+            lambda f: f.model_copy(update={"fmax": 4000.0}),
+            2,
+            "fmax is 4000.0, not None",
+        ),
+        ("sha256", lambda digest: digest[::-1], 1, "another SHA-256"),
+    ],
+)
+def test_a_model_of_other_labels_or_features_is_refused(
+    run, models, tmp_path, key, changed, code, message
+):
+    model = tmp_path / "tiny-baseline.onnx"
+    shutil.copy(models / model.name, model)
+    card = ModelCard.read(models / "tiny-baseline.json")
+    other = card.model_copy(update={key: changed(getattr(card, key))})
+    other.write(model.with_suffix(".json"))
+    done = asc_nas("evaluate", run, model)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_model_of_other_clips_is_scored_with_a_note(run, models, tmp_path):
+    model = tmp_path / "tiny-baseline.onnx"
+    shutil.copy(models / model.name, model)
+    card = ModelCard.read(models / "tiny-baseline.json")
+    data = card.data.model_copy(update={"test_folds": ("1",)})
+    card.model_copy(update={"data": data}).write(model.with_suffix(".json"))
+    done = asc_nas("evaluate", run, model, "--json", tmp_path / "s.json")
+    assert done.returncode == 0, done.stderr
+    assert "may have heard clips" in done.stderr
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert found["trained_on"] is None
+    assert {part["seen"] for part in found["devices"]} <= {None}
+
+
+@pytest.mark.slow
+def test_an_exported_model_has_no_seed_and_must_exist(run, models, tmp_path):
+    done = asc_nas("evaluate", run, models / "tiny-baseline.onnx", "--seed", 1)
+    assert done.returncode == 2
+    assert "leave it out" in done.stderr
+    done = asc_nas("evaluate", run, tmp_path / "none.onnx")
+    assert done.returncode == 1
+    assert "no model" in done.stderr
 
 
 @pytest.mark.slow

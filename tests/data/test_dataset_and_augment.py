@@ -9,20 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import make_examples
 
-from asc_nas.data.augment import AugmentConfig, augment
+from asc_nas.data.augment import Augmentation, AugmentConfig
 
 OFF = {"mixup_alpha": 0, "frequency_mask": 0, "time_mask": 0, "time_roll": 0, "gain_db": 0}
 
 
 def batch(n=6, mels=8, frames=12):
     x = torch.randn(n, 1, mels, frames, generator=torch.Generator().manual_seed(0))
-    return x, torch.arange(n) % 3, torch.full((mels,), -99.0)
+    return x, torch.arange(n) % 3
 
 
 def run(seed=0, **settings_on):
-    x, targets, fill = batch()
-    config = AugmentConfig(**(OFF | settings_on))
-    return augment(x, targets, 3, fill, config, np.random.default_rng(seed))
+    return vary(*batch(), seed, **(OFF | settings_on))
+
+
+def vary(x, targets, seed=0, **settings_on):
+    examples = make_examples(size=tuple(x.shape[2:]))
+    examples.features[:] = -99
+    augmentation = Augmentation(AugmentConfig(**settings_on), examples)
+    return augmentation(x, targets, np.random.default_rng(seed))
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.booleans())
@@ -39,7 +44,7 @@ def test_statistics_are_those_of_the_examples_rows_only():
     examples.features[7:] = 0
     part = type(examples)(
         examples.features, np.arange(7), examples.targets[:7], np.arange(7),
-        examples.clip_keys[:7], examples.labels,
+        examples.clip_keys[:7], examples.labels, examples.frontend,
     )  # fmt: skip
     mean, std = part.mel_statistics(chunk=3)
     rows = examples.features[:7].astype(np.float64)
@@ -48,14 +53,14 @@ def test_statistics_are_those_of_the_examples_rows_only():
 
 
 def test_everything_off_changes_nothing():
-    x, targets, _ = batch()
+    x, targets = batch()
     varied, soft = run()
     assert torch.equal(varied, x)
     assert torch.equal(soft.argmax(1), targets)
 
 
 def test_time_roll_is_circular_along_time():
-    x, _, _ = batch()
+    x, _ = batch()
     varied, _ = run(time_roll=1.0)
     assert not torch.equal(varied, x)
     for before, after in zip(x, varied, strict=True):
@@ -74,7 +79,7 @@ def test_masks_fill_whole_stripes_with_the_band_mean():
 
 
 def test_mixup_mixes_sound_and_label_by_the_same_share():
-    x, targets, _ = batch()
+    x, targets = batch()
     varied, soft = run(mixup_alpha=0.5)
     assert torch.allclose(soft.sum(1), torch.ones(6))
     assert (soft.gather(1, targets[:, None]) >= 0.5).all()
@@ -87,7 +92,7 @@ def test_mixup_mixes_sound_and_label_by_the_same_share():
 
 
 def test_gain_shifts_a_clip_by_one_number_of_decibels():
-    x, _, _ = batch()
+    x, _ = batch()
     shift = (run(gain_db=6)[0] - x).flatten(1)
     assert torch.allclose(shift, shift[:, :1].expand_as(shift), atol=1e-5)
     assert (shift.abs() <= 6).all()
@@ -95,9 +100,7 @@ def test_gain_shifts_a_clip_by_one_number_of_decibels():
 
 
 def mix(x, targets, **settings_on):
-    config = AugmentConfig(**(OFF | {"shuffle_mix": 1, "shuffle_segments": 3} | settings_on))
-    fill = torch.zeros(x.shape[2])
-    return augment(x, targets, 3, fill, config, np.random.default_rng(0))
+    return vary(x, targets, **(OFF | {"shuffle_mix": 1, "shuffle_segments": 3} | settings_on))
 
 
 def power(x):
@@ -106,7 +109,7 @@ def power(x):
 
 
 def test_shuffle_and_mix_keeps_labels_and_mixes_the_powers_of_two_clips_of_a_class():
-    x, targets, _ = batch()  # two clips of each class, three apart
+    x, targets = batch()  # two clips of each class, three apart
     mixed, soft = mix(x * 5 - 40, targets)
     assert torch.equal(soft, torch.nn.functional.one_hot(targets, 3).float())
     own, other = power(x * 5 - 40), power(x.roll(3, 0) * 5 - 40)
@@ -118,7 +121,7 @@ def test_shuffle_and_mix_keeps_labels_and_mixes_the_powers_of_two_clips_of_a_cla
 
 @pytest.mark.parametrize("frames", [12, 14])  # 14: segments of 5, 5 and 4
 def test_shuffle_and_mix_puts_whole_segments_in_another_order(frames):
-    x, targets, _ = batch(frames=frames)
+    x, targets = batch(frames=frames)
     x[3:] = -300.0  # the other clip of each class is silent
     mixed, _ = mix(x, targets)
     orders = permutations(torch.arange(frames).split(-(-frames // 3)))
@@ -132,20 +135,20 @@ def test_shuffle_and_mix_puts_whole_segments_in_another_order(frames):
 
 
 def test_a_clip_alone_in_its_class_is_mixed_with_itself():
-    x, _, _ = batch(n=3)
+    x, _ = batch(n=3)
     mixed, _ = mix(x, torch.arange(3))
     assert not torch.allclose(mixed, x, atol=1e-2)
     assert torch.allclose(power(mixed), power(x), rtol=1e-4)
 
 
 def test_shuffle_and_mix_changes_the_given_share_of_clips():
-    x, targets, _ = batch(n=400)
+    x, targets = batch(n=400)
     changed = (mix(x, targets, shuffle_mix=0.3)[0] != x).flatten(1).any(1)
     assert 0.2 < changed.float().mean() < 0.4
 
 
 def test_without_shuffle_and_mix_the_time_roll_is_the_first_that_is_drawn():
-    x, _, _ = batch()
+    x, _ = batch()
     shifts = np.random.default_rng(0).integers(-6, 7, 6)
     expected = torch.stack([clip.roll(int(s), 2) for clip, s in zip(x, shifts, strict=True)])
     assert torch.equal(run(time_roll=0.5)[0], expected)

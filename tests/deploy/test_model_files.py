@@ -1,7 +1,7 @@
 import pytest
 
 from asc_nas.deploy import model_files
-from asc_nas.deploy.model_files import find_card, installed_models, model_folders
+from asc_nas.deploy.model_files import DEFAULT_MODEL, find_card, installed_models, model_folders
 from asc_nas.errors import AscNasError
 
 
@@ -59,14 +59,25 @@ def test_a_folder_that_is_named_twice_is_listed_once(folders, monkeypatch):
     assert len(installed_models()) == 1
 
 
-def test_without_a_name_the_only_installed_model_is_taken(folders):
-    put(folders[2], "street")
-    assert find_card("models") == folders[2] / "street.json"
-    put(folders[1], "park")
-    with pytest.raises(AscNasError, match="name one with --model: park, street"):
+def test_without_a_name_the_only_model_of_the_first_folder_that_holds_any_is_taken(folders):
+    for folder, name in zip(reversed(folders), ("street", "park", "mine"), strict=True):
+        put(folder, name)
+        assert find_card("models").resolve() == folder / f"{name}.json"
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_without_a_name_and_with_several_models_the_one_of_the_default_name_is_taken(
+    folders, place
+):
+    put(folders[place], "a", DEFAULT_MODEL, f"{DEFAULT_MODEL}-tiny")
+    assert find_card("models").resolve() == folders[place] / f"{DEFAULT_MODEL}.json"
+
+
+def test_without_a_name_several_models_are_not_guessed_from(folders):
+    put(folders[0], "mine", "street")
+    put(folders[2], DEFAULT_MODEL)
+    with pytest.raises(AscNasError, match="several models, name one: mine, street"):
         find_card("models")
-    put(folders[0], "mine")  # the current folder's goes before
-    assert find_card("models").resolve() == folders[0] / "mine.json"
 
 
 def test_a_misspelt_name_gets_the_closest_of_all_folders(folders):

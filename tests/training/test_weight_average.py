@@ -103,3 +103,42 @@ def test_the_first_network_teaches_the_others(tmp_path, share):
     assert torch.allclose(labels, labels.round(), atol=1e-5)  # one-hot: labels alone
     expected = (1 - share) * labels + share * teacher.softmax(1)
     assert torch.allclose(targets(pupil), expected, atol=1e-5)
+
+
+def test_stochastic_weight_averaging_averages_the_last_epochs_at_a_constant_rate(tmp_path):
+    module, rates, weights = Linear(), [], []
+
+    def note(epoch, values):
+        rates.append(values["learning_rate"])
+        weights.append(module.weights[0].weight.detach().clone())
+
+    config = {"swa_share": 0.5, "warmup_epochs": 0}
+    train(module, tmp_path / "s", config=config, on_epoch=note)
+    assert rates[0] > rates[1] > rates[2] == rates[3] > 0
+    expected = (weights[2] + weights[3]) / 2
+    assert torch.allclose(module.weights[0].weight, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_a_teacher_gives_its_share_of_the_targets(tmp_path, share):
+    module, seen = Linear(), []
+
+    def recorded(x):
+        logits = module(x)
+        logits.retain_grad()
+        seen.append(logits)
+        return logits
+
+    def teach(x):
+        return torch.tensor([0.1, 0.2, 0.7]).expand(len(x), 3)
+
+    config = {"epochs": 1, "batch_size": 24, "label_smoothing": 0.0}
+    train(module, tmp_path / "s", lambda step: [recorded], config=config, teacher=(teach, share))
+    (logits,) = seen
+    targets = logits.softmax(1) - logits.grad * len(logits)
+    labels = (targets - share * teach(targets)) / max(1 - share, 1e-9)
+    assert torch.allclose(targets.sum(1), torch.ones(24), atol=1e-5)
+    if share == 1:
+        assert torch.allclose(targets, teach(targets), atol=1e-5)
+    else:
+        assert torch.allclose(labels, labels.round(), atol=1e-4)

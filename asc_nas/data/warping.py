@@ -1,0 +1,81 @@
+"""Augmentation in time and pitch: other speeds, shifts and cuts of each example."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from asc_nas.audio.logmel import FLOOR_DB
+
+Factors = NDArray[np.float64]
+
+
+def draw_factors(
+    n: int, speed: float, tempo: float, pitch: float, rng: np.random.Generator
+) -> tuple[Factors, Factors]:
+    """Draw by which factors the time and the frequencies of n examples are multiplied, (n,) each.
+
+    Parameters
+    ----------
+    speed, tempo : largest relative change of both together, and of time alone
+    pitch : largest change of frequencies alone, semitones
+    """
+    together = (1 + speed) ** rng.uniform(-1, 1, n)
+    faster = together * (1 + tempo) ** rng.uniform(-1, 1, n)
+    higher = together * 2 ** (rng.uniform(-pitch, pitch, n) / 12)
+    return faster, higher
+
+
+def warp(x: Tensor, faster: Factors, higher: Factors, frequencies: NDArray[np.float64]) -> Tensor:
+    """Return x (n, 1, mels, frames) played faster and with multiplied frequencies.
+
+    An approximation on the features of what resampling does to the waveform: decibels are
+    interpolated between bands and frames. A clip that ends too early begins again; above the
+    highest band that is known, its level goes on.
+
+    Parameters
+    ----------
+    faster, higher : (n,)
+    frequencies : (mels,), centre of each band in hertz
+    """
+    n, _, mels, frames = x.shape
+    looped = torch.cat([x, x[..., :1]], dim=3)
+    time = np.arange(frames) * faster[:, None] % frames
+    sources = frequencies / higher[:, None]
+    band = np.interp(sources, frequencies, np.arange(mels, dtype=np.float64))
+    grid = torch.empty(n, mels, frames, 2)
+    grid[..., 0] = torch.from_numpy(2 * time / frames - 1)[:, None, :]
+    grid[..., 1] = torch.from_numpy(2 * band / max(1, mels - 1) - 1)[:, :, None]
+    return F.grid_sample(looped, grid, padding_mode="border", align_corners=True)
+
+
+def roll(x: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """Shift each example circularly by up to `share` of its length, either way."""
+    n, frames = len(x), x.shape[3]
+    limit = int(share * frames)
+    shifts = torch.from_numpy(rng.integers(-limit, limit + 1, n))
+    return frames_at(x, (torch.arange(frames) - shifts[:, None]) % frames)
+
+
+def shift(x: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """Shift each example by up to `share` of its length, either way; silence comes in."""
+    n, frames = len(x), x.shape[3]
+    limit = int(share * frames)
+    shifts = torch.from_numpy(rng.integers(-limit, limit + 1, n))
+    sources = torch.arange(frames) - shifts[:, None]
+    inside = (sources >= 0) & (sources < frames)
+    return frames_at(x, sources.clamp(0, frames - 1)).where(inside[:, None, None], FLOOR_DB)
+
+
+def crop(x: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """Cut `share` of each example away; what is left begins at random."""
+    n, frames = len(x), x.shape[3]
+    length = max(1, round((1 - share) * frames))
+    starts = torch.from_numpy(rng.integers(0, frames - length + 1, n))
+    return frames_at(x, starts[:, None] + torch.arange(length))
+
+
+def frames_at(x: Tensor, index: Tensor) -> Tensor:
+    """Return x (n, 1, mels, frames) with each example's frames taken at `index` (n, frames)."""
+    return x.gather(3, index[:, None, None, :].expand(-1, -1, x.shape[2], -1))

@@ -1,0 +1,148 @@
+"""How exported models do on recordings that are not as those they were trained on.
+
+python benchmarks/robustness.py MODEL... --data ESC-10 [--fold 4] [--draws 3] [--json FILE]
+
+Accuracy on the test clips (of the folds that each card names, or of --fold) under every condition
+of ``conditions.py``: each clip is written to a file (WAV of 16 bits; noise and microphone as float,
+so that nothing is clipped), which the classifier reads as `asc-nas classify` does. Conditions with
+chance in them are drawn several times, and the mean is shown: noise and parts anew for every clip,
+a microphone's frequency response once for all clips of a draw. A part of one second is padded to
+the network's window by the classifier.
+"""
+
+import argparse
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import timing
+from conditions import CLEAN, CONDITIONS, Condition, write_under
+
+from asc_nas.audio.io import audio_info, load_audio
+from asc_nas.data.manifest import Clip
+from asc_nas.deploy.classifier import Classifier
+from asc_nas.files import write_json
+from asc_nas.randomness import stream
+from data_prep.datasets.esc10 import read_esc10
+
+FORMAT = "asc-nas/robustness/1"
+Right = dict[tuple[str, str], list[list[bool]]]
+"""Whether the answer is right, by model and condition: one list of clips per draw."""
+
+
+def generator(seed: int, condition: Condition, draw: int, clip: Clip) -> np.random.Generator:
+    """Return the stream of one draw; clips share it where the condition says so."""
+    whose = (clip.key,) if condition.per_clip else ()
+    return stream(seed, "robustness", condition.name, draw, *whose)
+
+
+def classify_all(
+    models: dict[str, Classifier], clips: dict[str, list[Clip]], root: Path, seed: int, draws: int
+) -> tuple[Right, dict[str, float]]:
+    """Classify every clip under every condition; return the answers and the mean file sizes.
+
+    Parameters
+    ----------
+    clips : dict
+        The test clips of each model.
+
+    Returns
+    -------
+    right : Right
+    kilobits : dict
+        kbit/s of the files of each condition.
+    """
+    right: Right = defaultdict(list)
+    kilobits: dict[str, list[float]] = defaultdict(list)
+    every = {clip.key: clip for own in clips.values() for clip in own}
+    with tempfile.TemporaryDirectory() as folder:
+        for condition in CONDITIONS:
+            for draw in range(draws if condition.random else 1):
+                for name in models:
+                    right[name, condition.name].append([])
+                for clip in every.values():
+                    path = root / clip.path
+                    rate = audio_info(path).sample_rate
+                    if condition.change is not None:
+                        wave, rng = load_audio(path, rate), generator(seed, condition, draw, clip)
+                        path = write_under(condition, wave, rate, rng, Path(folder))
+                    seconds = audio_info(path).seconds
+                    kilobits[condition.name].append(path.stat().st_size * 8 / seconds / 1000)
+                    for name, model in models.items():
+                        if clip in clips[name]:
+                            answer = model.classify(path).label
+                            right[name, condition.name][-1].append(answer == clip.label)
+            print(f"{condition.name} done", flush=True)
+    return right, {name: float(np.mean(values)) for name, values in kilobits.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of ESC-10")
+    parser.add_argument("--fold", action="append", help="test fold [default: the card's]")
+    parser.add_argument("--draws", type=int, default=3, help="of the conditions with chance")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    arguments = parser.parse_args()
+    timing.restart_with_threads(1)
+
+    models = {path.stem: Classifier.load(path) for path in arguments.models}
+    manifest = read_esc10(arguments.data)
+    clips = {}
+    for name, model in models.items():
+        folds = arguments.fold or model.card.data.test_folds
+        clips[name] = [clip for clip in manifest.clips if clip.fold in folds]
+        if not clips[name] or not set(manifest.labels) <= set(model.card.labels):
+            raise SystemExit(f"{name}: no clips of fold {', '.join(folds)}, or other labels.")
+        if unseen := set(folds) & set(model.card.data.train_folds):
+            print(f"note: {name} was trained on fold {', '.join(sorted(unseen))}")
+    right, kilobits = classify_all(models, clips, manifest.root, arguments.seed, arguments.draws)
+
+    accuracies = {key: [float(np.mean(draw)) for draw in found] for key, found in right.items()}
+    print_table(models, clips, accuracies, kilobits)
+    if arguments.json is not None:
+        write_json(
+            arguments.json,
+            {
+                "format": FORMAT,
+                "seed": arguments.seed,
+                "models": {
+                    name: {
+                        "sha256": model.card.sha256,
+                        "clips": len(clips[name]),
+                        "folds": sorted({clip.fold for clip in clips[name]}),
+                        "accuracy": {c.name: accuracies[name, c.name] for c in CONDITIONS},
+                    }
+                    for name, model in models.items()
+                },
+                "kilobits_per_second": kilobits,
+            },
+        )
+
+
+def print_table(
+    models: dict[str, Classifier],
+    clips: dict[str, list[Clip]],
+    accuracies: dict[tuple[str, str], list[float]],
+    kilobits: dict[str, float],
+) -> None:
+    """Print the mean accuracy by condition and model."""
+    print(f"\nclips: {', '.join(f'{len(own)} of {name}' for name, own in clips.items())}\n")
+    print(f"| condition | kbit/s | {' | '.join(models)} |")
+    print("|---|---|" + "---|" * len(models))
+    for condition in CONDITIONS:
+        cells = []
+        for name in models:
+            draws = accuracies[name, condition.name]
+            spread = f" ({min(draws):.3f} to {max(draws):.3f})" if len(draws) > 1 else ""
+            cells.append(f"{np.mean(draws):.3f}{spread}")
+        print(f"| {condition.name} | {kilobits[condition.name]:.0f} | {' | '.join(cells)} |")
+    changed = [condition.name for condition in CONDITIONS if condition is not CLEAN]
+    means = [np.mean([np.mean(accuracies[name, other]) for other in changed]) for name in models]
+    print(f"| mean of all but clean | | {' | '.join(f'{mean:.3f}' for mean in means)} |")
+
+
+if __name__ == "__main__":
+    main()
