@@ -89,6 +89,26 @@ def assign_roles(manifest: Manifest, config: SplitConfig, seed: int) -> Manifest
     )
 
 
+def assign_training_roles(manifest: Manifest, config: SplitConfig, seed: int) -> Manifest:
+    """Return the manifest with every clip of a fold in train or search-val, and none in test.
+
+    For a model to ship, whose quality is known from a cross-validation. A clip in no fold is
+    unused.
+
+    Raises
+    ------
+    AscNasError
+        As `assign_roles`.
+    """
+    used = [number for number, clip in enumerate(manifest.clips) if clip.fold]
+    _check_classes(manifest, used)
+    search_val = _cut(manifest, used, config.search_val_fraction, "search_val", seed)
+    roles = dict.fromkeys(used, "train") | dict.fromkeys(search_val, "search_val")
+    return manifest.with_clips(
+        [replace(clip, role=roles.get(number, "")) for number, clip in enumerate(manifest.clips)]
+    )
+
+
 def published_test_folds(manifest: Manifest) -> tuple[str, ...]:
     """Return ``("test",)`` if that is a fold and the only others are ``"train"`` and none."""
     folds = {clip.fold for clip in manifest.clips} - {"", TRAIN_FOLD}

@@ -100,6 +100,9 @@ PRESETS: dict[str, FrontEnd] = {
     "esc10": FrontEnd(
         sample_rate=32000, n_mels=64, win_length=1280, hop_length=640, n_fft=1280, seconds=5
     ),
+    "esc10_coarse": FrontEnd(
+        sample_rate=32000, n_mels=64, win_length=5120, hop_length=2560, n_fft=5120, seconds=5
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from asc_nas.cli.evaluate import evaluate
 from asc_nas.cli.init import init
 from asc_nas.cli.listen import listen
 from asc_nas.cli.report import report
+from asc_nas.cli.ship import ship
 from asc_nas.errors import AscNasError
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.command("train")(train.train)
 app.command("crossval")(crossval)
 app.command("evaluate")(evaluate)
 app.command("export")(export.export)
+app.command("ship")(ship)
 app.command("report")(report)
 app.command("classify")(classify)
 app.command("listen")(listen)

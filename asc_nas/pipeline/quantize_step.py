@@ -40,7 +40,7 @@ def quantize_step(context: Context, model: Path) -> ModelCard:
     if card.numeric_type != "float32":
         raise AscNasError(f"{model}: is {card.numeric_type} already; give the float network.")
     target = model.with_name(f"{card.name}-int8.onnx")
-    clips = _spread(context.examples("train"), CLIPS)
+    clips = spread(context.examples("train"), CLIPS)
     quantize_onnx(model, clips, target)
     test = context.examples("test")
     answers = {path: exported_logits(path, test) for path in (model, target)}
@@ -104,7 +104,7 @@ def exported_logits(model: Path, examples: Examples) -> ClipLogits:
     return ClipLogits(together, np.asarray(examples.clips), examples.clip_targets)
 
 
-def _spread(examples: Examples, number: int) -> np.ndarray:
+def spread(examples: Examples, number: int) -> np.ndarray:
     """Return up to `number` evenly spaced examples, (n, mels, frames) float32 in dB."""
     places = np.linspace(0, len(examples) - 1, min(number, len(examples))).astype(int)
     return examples.batch(places)[0][:, 0].numpy()

@@ -1,0 +1,82 @@
+"""``asc-nas ship``: a model trained on all folds, whose card has what the cross-validation found."""
+
+import json
+
+import pytest
+from tiny import write_config
+from typer.testing import CliRunner
+
+from asc_nas.cli.main import app
+from asc_nas.data.manifest import Manifest
+from asc_nas.deploy.card import ModelCard
+from asc_nas.deploy.classifier import Classifier
+from asc_nas.errors import AscNasError, UsageError
+from data_prep.synthetic import Plan, generate
+
+pytestmark = pytest.mark.slow
+
+
+def asc_nas(*arguments):
+    done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ship")
+    generate(folder / "recordings", 0, Plan.tiny(), workers=1)
+    data = {"folder": str(folder / "recordings"), "workers": 1}
+    config = write_config(folder / "tiny.yaml", data=data)
+    place = folder / "crossval"
+    asc_nas("crossval", config, "--network", "baseline", "--seed", 0, "--seed", 1, "--out", place)
+    asc_nas("ship", place, "baseline", "--name", "shipped", "--int8")
+    return place
+
+
+def test_the_card_has_the_means_of_the_cross_validation(shipped):
+    card = ModelCard.read(shipped / "all" / "models" / "shipped.json")
+    (told,) = json.loads((shipped / "crossval.json").read_text())["summary"]
+    for score in ("accuracy", "macro_f1", "log_loss"):
+        assert card.results[score] == pytest.approx(told[score]["mean"])
+    assert card.results["cross_validation"]["seeds"] == [0, 1]
+    assert set(card.results["cross_validation"]["folds"]) == {"1", "2", "3", "4"}
+    assert card.data.train_folds == card.data.test_folds == ("1", "2", "3", "4")
+    assert card.data.test_clips == 0
+
+
+def test_every_clip_trains_it_and_the_twin_is_kept_from_search_val(shipped):
+    clips = Manifest.read(shipped / "all" / "data" / "manifest.parquet").clips
+    assert {clip.role for clip in clips} == {"train", "search_val"}
+    weights = {path.name for path in (shipped / "all" / "retrain" / "baseline").iterdir()}
+    assert {"model.safetensors", "calibration.safetensors"} <= weights
+
+
+def test_both_kinds_classify(shipped):
+    for name in ("shipped", "shipped-int8"):
+        classifier = Classifier.load(shipped / "all" / "models" / f"{name}.onnx")
+        recording = next((shipped.parent / "recordings").rglob("*.flac"))
+        assert classifier.classify(recording).label in classifier.card.labels
+    card = ModelCard.read(shipped / "all" / "models" / "shipped-int8.json")
+    made = [ModelCard.read(p) for p in sorted(shipped.glob("fold-*/models/*-int8.json"))]
+    assert len(made) == 4
+    mean = sum(other.results["accuracy"] for other in made) / 4
+    assert card.results["accuracy"] == pytest.approx(mean)
+
+
+def test_a_second_call_trains_nothing(shipped):
+    weights = shipped / "all" / "retrain" / "baseline" / "model.safetensors"
+    model = shipped / "all" / "models" / "shipped.onnx"
+    before, bytes_before = weights.stat().st_mtime_ns, model.read_bytes()
+    asc_nas("ship", shipped, "baseline", "--name", "shipped")
+    assert weights.stat().st_mtime_ns == before
+    assert model.read_bytes() == bytes_before
+
+
+def test_what_was_not_cross_validated_is_refused(shipped, tmp_path):
+    for arguments, error, words in (
+        ((shipped, "square"), AscNasError, "not trained yet"),
+        ((tmp_path, "baseline"), UsageError, "asc-nas crossval"),
+    ):
+        with pytest.raises(error, match=words):
+            CliRunner().invoke(app, ["ship", *map(str, arguments)], catch_exceptions=False)
