@@ -1,4 +1,4 @@
-"""``asc-nas ship``: a model trained on all folds, whose card has what the cross-validation found."""
+"""``asc-nas ship``: a model trained on all folds; its card has what the cross-validation found."""
 
 import json
 
