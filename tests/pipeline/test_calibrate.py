@@ -6,10 +6,10 @@ from torch import nn
 from toy import make_examples
 
 from asc_nas.pipeline.calibrate import TWIN, calibrate, load_twin, train_twin
+from asc_nas.pipeline.config import RetrainConfig
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import Skeleton
-from asc_nas.training.loop import TrainConfig
 
 GENOTYPE = Genotype.parse("t3e2w1")
 SKELETON = Skeleton.parse(
@@ -76,7 +76,7 @@ def test_a_twin_is_trained_once_on_train_alone_with_the_networks_seed(tmp_path):
     context = SimpleNamespace(
         spec=lambda genotype: resolve(genotype, SKELETON, (16, 24), 3),
         examples=examples,
-        config=SimpleNamespace(retrain=TrainConfig(epochs=2, batch_size=8)),
+        config=SimpleNamespace(retrain=RetrainConfig(epochs=2, batch_size=8)),
     )
     assert load_twin(context, GENOTYPE, 3, tmp_path) is None
     train_twin(context, GENOTYPE, 3, tmp_path)
