@@ -10,14 +10,11 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
-from asc_nas.deploy.card import CardData, ModelCard, Quantization
+from asc_nas.deploy.card import CardData, ModelCard
 from asc_nas.deploy.export import export_model
-from asc_nas.deploy.latency_measure import processor_name
-from asc_nas.deploy.quantize import CLIPS, PERCENTILE, paired_latency, quantize_onnx, stored_bytes
+from asc_nas.deploy.quantize import CLIPS, quantize_onnx
 from asc_nas.errors import AscNasError
-from asc_nas.files import sha256
 from asc_nas.pipeline.calibrate import TWIN, clip_logits, load_twin, train_twin
 from asc_nas.pipeline.context import Context
 from asc_nas.pipeline.crossval import row_of, summary
@@ -27,7 +24,7 @@ from asc_nas.pipeline.network_steps import (
     network_folder,
     trained_result,
 )
-from asc_nas.pipeline.quantize_step import quantize_step, spread
+from asc_nas.pipeline.quantize_step import quantize_step, spread, write_int8_card
 from asc_nas.pipeline.results import read_result
 from asc_nas.pipeline.teachers import teacher_of
 from asc_nas.training import checkpoint
@@ -163,39 +160,15 @@ def quantize_final(
     target = model.with_name(f"{card.name}-int8.onnx")
     clips = spread(context.examples("train"), CLIPS)
     quantize_onnx(model, clips, target)
-    float_ms, int8_ms, speed_up = paired_latency(model, target, clips[0])
-    param_bytes, scale_bytes = stored_bytes(target)
-    quantization = Quantization(
-        calibrated_on="train",
-        calibration_clips=len(clips),
-        percentile=PERCENTILE,
-        scale_bytes=scale_bytes,
-        float_bytes=card.bytes,
-        float_param_bytes=stored_bytes(model)[0],
-        float_results={key: mean(q.float_results[key] for q in made) for key in SCORES},
-        agreement=mean(q.agreement for q in made),
-        agreement_per_class=_mean_by_key([q.agreement_per_class for q in made]),
-        latency_ms=int8_ms,
-        float_latency_ms=float_ms,
-        speed_up=speed_up,
-        measured_with=f"{processor_name()}, onnxruntime {onnxruntime.__version__}, one thread",
-    )
     results: dict[str, Any] = {key: mean(c.results[key] for c in cards) for key in SCORES}
     results["per_class"] = _mean_by_key([c.results["per_class"] for c in cards])
     results["cross_validation"] = {"seeds": [folds[0].config.seed]}
-    finished = card.model_copy(
-        update={
-            "name": target.stem,
-            "bytes": target.stat().st_size,
-            "sha256": sha256(target),
-            "numeric_type": "int8",
-            "param_bytes": param_bytes,
-            "quantization": quantization,
-            "results": results,
-        }
-    )
-    finished.write(target.with_suffix(".json"))
-    return finished
+    comparison = {
+        "float_results": {key: mean(q.float_results[key] for q in made) for key in SCORES},
+        "agreement": mean(q.agreement for q in made),
+        "agreement_per_class": _mean_by_key([q.agreement_per_class for q in made]),
+    }
+    return write_int8_card(card, model, target, clips, results, comparison)
 
 
 def _mean_by_key(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:

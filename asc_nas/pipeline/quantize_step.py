@@ -55,14 +55,40 @@ def quantize_step(context: Context, model: Path) -> ModelCard:
             "log_loss_before": found.log_loss(1.0),
             "log_loss_after": found.log_loss(temperature),
         }
-    float_ms, int8_ms, speed_up = paired_latency(model, target, clips[0])
-    param_bytes, scale_bytes = stored_bytes(target)
     same = np.equal(*(answer.posteriors(1.0).argmax(1) for answer in answers.values()))
     by_class = {
         label: float(same[test.clip_targets == place].mean())
         for place, label in enumerate(card.labels)
         if (test.clip_targets == place).any()
     }
+    comparison = {
+        "float_results": _scores(answers[model], card.labels),
+        "agreement": float(same.mean()),
+        "agreement_per_class": by_class,
+    }
+    return write_int8_card(card, model, target, clips, results, comparison)
+
+
+def write_int8_card(
+    card: ModelCard,
+    model: Path,
+    target: Path,
+    clips: np.ndarray,
+    results: dict[str, Any],
+    comparison: dict[str, Any],
+) -> ModelCard:
+    """Time the int8 network `target` against `model`, and write and return its card.
+
+    Parameters
+    ----------
+    card : that of the float `model`
+    clips : (n, mels, frames) float32, dB
+        What the ranges of the activations were found on.
+    results : measures of the int8 network
+    comparison : float_results, agreement and agreement_per_class, see `Quantization`
+    """
+    float_ms, int8_ms, speed_up = paired_latency(model, target, clips[0])
+    param_bytes, scale_bytes = stored_bytes(target)
     quantization = Quantization(
         calibrated_on="train",
         calibration_clips=len(clips),
@@ -70,13 +96,11 @@ def quantize_step(context: Context, model: Path) -> ModelCard:
         scale_bytes=scale_bytes,
         float_bytes=card.bytes,
         float_param_bytes=stored_bytes(model)[0],
-        float_results=_scores(answers[model], card.labels),
-        agreement=float(same.mean()),
-        agreement_per_class=by_class,
         latency_ms=int8_ms,
         float_latency_ms=float_ms,
         speed_up=speed_up,
         measured_with=f"{processor_name()}, onnxruntime {onnxruntime.__version__}, one thread",
+        **comparison,
     )
     finished = card.model_copy(
         update={
