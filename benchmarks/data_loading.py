@@ -37,7 +37,7 @@ def main() -> None:
     baseline = next(iter(context.config.baselines.values()))
     genotype = baseline.genotype(len(context.config.skeleton.block_plans))
     network = to_channels_last(new_network(context.spec(genotype), 0)).train()
-    network.input_norm.set_statistics(*examples.mel_statistics())
+    network.input_norm.set_statistics(*examples.mel_statistics(network.input_norm.level))
     optimizer = make_optimizer(network, config)
     augmentation = Augmentation(config.augment, examples)
     rng = np.random.default_rng(0)

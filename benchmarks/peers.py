@@ -83,7 +83,7 @@ def fit_peer(
 
     Dropout knows PyTorch's global generator only, which is left as it was.
     """
-    network.input_norm.set_statistics(*examples.mel_statistics())
+    network.input_norm.set_statistics(*examples.mel_statistics(network.input_norm.level))
     with torch.random.fork_rng(devices=[]):
         fit(
             network,

@@ -30,6 +30,7 @@ from asc_nas.data.dataset import Examples
 from asc_nas.files import fingerprint, read_json, write_json
 from asc_nas.pipeline.context import Context
 from asc_nas.pipeline.jobs import run_jobs
+from asc_nas.pipeline.teachers import teacher_of
 from asc_nas.runs import RunPaths
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.metrics import score
@@ -54,6 +55,7 @@ FACTORS = {
     "between-class": [f"{AUGMENT}.mixup_alpha=1", f"{AUGMENT}.between_class=true"],
     "between-class 0.3": [f"{AUGMENT}.between_class=true"],
     "no masks": [f"{AUGMENT}.frequency_mask=0", f"{AUGMENT}.time_mask=0"],
+    "narrow masks": [f"{AUGMENT}.frequency_mask=4", f"{AUGMENT}.time_mask=6"],
     "wide masks": [f"{AUGMENT}.frequency_mask=16", f"{AUGMENT}.time_mask=64"],
     "no roll": [f"{AUGMENT}.time_roll=0"],
     "gain 6": [f"{AUGMENT}.gain_db=6"],
@@ -72,6 +74,7 @@ FACTORS = {
     "no smoothing": ["retrain.label_smoothing=0"],
     "ema": ["retrain.ema_decay=0.995"],
     "swa": ["retrain.swa_share=0.25"],
+    "teacher": ["retrain.teacher={kernels: [f3+t3], expansion: 2, members: 3}"],
     "epochs 100": ["retrain.epochs=100"],
     "epochs 400": ["retrain.epochs=400"],
     "epochs 800": ["retrain.epochs=800"],
@@ -87,6 +90,8 @@ FACTORS = {
     "16 kHz": [_front_end(rate=16000)],
     "44.1 kHz": [_front_end(rate=44100)],
     "44.1 kHz, window 80, hop 40": [_front_end(rate=44100, window=80, hop=40)],
+    "level 60": ["skeleton={like: cp_mobile, input_range_db: 60}"],
+    "level 80": ["skeleton={like: cp_mobile, input_range_db: 80}"],
     "batch 64": ["retrain.batch_size=64"],
     "batch 16": ["retrain.batch_size=16"],
 }  # fmt: skip
@@ -121,6 +126,7 @@ def train(job: Training) -> None:
         config.retrain,
         seed=job.seed,
         state_file=state,
+        teacher=teacher_of(context, config.retrain.roles),
     )
     seconds = time.monotonic() - start
     test = context.examples("test")
@@ -172,7 +178,7 @@ def main() -> None:
     parser.add_argument("--network", default="f3+t3e1w1")
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     factors = arguments.factors or list(FACTORS)
     trainings = {}
     for seed in arguments.seeds:

@@ -162,7 +162,8 @@ class Augmentation:
         n, _, mels, frames = x.shape
         mask = _stripes(n, mels, self.config.frequency_mask, rng)[:, None, :, None]
         mask = mask | _stripes(n, frames, self.config.time_mask, rng)[:, None, None, :]
-        return torch.where(mask, self.band_means[None, None, :, None], x)
+        level = x.mean((2, 3), keepdim=True) - self.band_means.mean()
+        return torch.where(mask, self.band_means[:, None] + level, x)
 
 
 def _stripes(n: int, length: int, widest: int, rng: np.random.Generator) -> Tensor:

@@ -1,6 +1,6 @@
 """Examples of one role: rows of the feature store, their labels and the clip each belongs to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,12 +124,23 @@ class Examples:
         np.add.at(total, self.clips, posteriors)
         return total / np.bincount(self.clips, minlength=self.num_clips)[:, None]
 
-    def mel_statistics(self, chunk: int = 256) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation of each mel band in dB, both (mels,) float32."""
+    def mel_statistics(
+        self, level: Callable[[Tensor], Tensor] | None = None, chunk: int = 256
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of each mel band in dB, both (mels,) float32.
+
+        Parameters
+        ----------
+        level : function of log-mel (n, 1, mels, frames)
+            Statistics are those of its result; without it, of the log-mel itself.
+        chunk : int
+            Examples read at once.
+        """
         total = np.zeros(self.features.shape[1])
         square = np.zeros_like(total)
         for start in range(0, len(self), chunk):
-            x = np.asarray(self.features[self.rows[start : start + chunk]], dtype=np.float64)
+            log_mel, _ = self.batch(np.arange(start, min(start + chunk, len(self))))
+            x = (level(log_mel) if level else log_mel)[:, 0].numpy().astype(np.float64)
             total += x.mean(2).sum(0)
             square += (x**2).mean(2).sum(0)
         mean = total / len(self)

@@ -31,6 +31,10 @@ def network_model(spec: NetSpec) -> bytes:
     """Return a whole network, from log-mel (batch, 1, mels, frames) to logits."""
     graph = _Graph()
     x = graph.add_input("log_mel", 1, spec.input_size)
+    if spec.input_range_db is not None:
+        peak = graph.add("ReduceMax", x, graph.constant(np.array([1, 2, 3])))
+        lowest = graph.constant(np.float32(-spec.input_range_db))
+        x = graph.add("Clip", graph.add("Sub", x, peak), lowest)
     bands = (1, 1, spec.input_size[0], 1)
     x = graph.add("Sub", x, graph.weight(*bands))
     x = graph.add("Mul", x, graph.weight(*bands))

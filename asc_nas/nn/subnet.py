@@ -13,24 +13,38 @@ class InputNorm(nn.Module):
     """Standardise each mel band with fixed statistics of the training clips.
 
     It stands inside the network, so that an exported model takes the front end's output as it is.
+
+    Parameters
+    ----------
+    mels : int
+    range_db : float or None
+        Levels count from the example's loudest bin, down to this far below it, so that the level of
+        a recording does not matter; None: they stay as they are.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, mels: int) -> None:
+    def __init__(self, mels: int, range_db: float | None = None) -> None:
         super().__init__()
+        self.range_db = range_db
         self.register_buffer("mean", torch.zeros(1, 1, mels, 1))
         self.register_buffer("scale", torch.ones(1, 1, mels, 1))
 
+    def level(self, x: Tensor) -> Tensor:
+        """Return what is standardised, of x (n, 1, mels, frames) in dB."""
+        if self.range_db is None:
+            return x
+        return (x - x.amax((1, 2, 3), keepdim=True)).clamp(min=-self.range_db)
+
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Take mean and standard deviation per mel band, each (mels,), in dB."""
+        """Take mean and standard deviation of `level` per mel band, each (mels,), in dB."""
         self.mean.copy_(mean.reshape(1, 1, -1, 1))
         self.scale.copy_(1 / std.clamp(min=1e-3).reshape(1, 1, -1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (n, 1, mels, frames) in dB to zero mean and unit deviation per band."""
-        return (x - self.mean) * self.scale
+        return (self.level(x) - self.mean) * self.scale
 
 
 def conv_layer(spec: ConvSpec) -> nn.Conv2d:
@@ -119,7 +133,7 @@ class SubNet(nn.Module):
     def __init__(self, spec: NetSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.input_norm = InputNorm(spec.input_size[0])
+        self.input_norm = InputNorm(spec.input_size[0], spec.input_range_db)
         self.stem = nn.ModuleList(ConvNorm(conv) for conv in spec.stem)
         self.blocks = nn.ModuleDict(
             {str(i): InvertedResidual(b) for i, b in enumerate(spec.blocks) if b is not None}

@@ -142,7 +142,7 @@ class Supernet(nn.Module):
             lambda genotype: resolve(genotype, skeleton, input_size, num_classes)
         )
         largest = self.spec(space.largest())
-        self.input_norm = InputNorm(input_size[0])
+        self.input_norm = InputNorm(input_size[0], largest.input_range_db)
         self.stem = nn.ModuleList(ConvNorm(conv) for conv in largest.stem)
         self.blocks = nn.ModuleDict(
             {

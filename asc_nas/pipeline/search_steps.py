@@ -62,7 +62,7 @@ def supernet_step(
     supernet = context.new_supernet()
     seed = config.seed if config.supernet.seed is None else config.supernet.seed
     init_supernet(supernet, torch.Generator().manual_seed(derived_seed(seed, "supernet")))
-    supernet.input_norm.set_statistics(*examples.mel_statistics())
+    supernet.input_norm.set_statistics(*examples.mel_statistics(supernet.input_norm.level))
     log = train_supernet(
         supernet,
         examples,

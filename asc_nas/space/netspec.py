@@ -92,6 +92,7 @@ class NetSpec:
     Attributes
     ----------
     input_size : (mels, frames)
+    input_range_db : see `Skeleton`
     stem : convolutions, each with batch norm and ReLU
     blocks : one per gene; None where the gene is skip
     head : 1 x 1 convolution with batch norm (and ReLU if a classifier follows the pooling)
@@ -99,6 +100,7 @@ class NetSpec:
     """
 
     input_size: Shape
+    input_range_db: float | None
     stem: tuple[ConvSpec, ...]
     blocks: tuple[BlockSpec | None, ...]
     head: ConvSpec
@@ -157,7 +159,9 @@ def resolve(genotype: Genotype, skeleton: Skeleton, input_size: Shape, num_class
     head_channels = skeleton.head_channels or num_classes
     head = ConvSpec(channels, head_channels, (1, 1), (1, 1), 1, size)
     classifier = LinearSpec(head_channels, num_classes) if skeleton.head_channels else None
-    return NetSpec(input_size, tuple(stem), tuple(blocks), head, classifier)
+    return NetSpec(
+        input_size, skeleton.input_range_db, tuple(stem), tuple(blocks), head, classifier
+    )
 
 
 def _resolve_block(

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from asc_nas.config import Config
 from asc_nas.errors import UsageError, closest
@@ -36,6 +36,9 @@ class Skeleton(Config):
 
     Attributes
     ----------
+    input_range_db : float or None
+        The input is the level below the loudest bin of the clip, at most this many dB, which makes
+        networks deaf to the level of a recording. None: the level as the front end gives it.
     stem : tuple of StemConv
     stages : tuple of Stage
     head_channels : int or None
@@ -47,6 +50,7 @@ class Skeleton(Config):
         ReLU after the shortcut's sum (CP-Mobile) or a linear bottleneck (MobileNetV2).
     """
 
+    input_range_db: PositiveFloat | None = None
     stem: tuple[StemConv, ...]
     stages: tuple[Stage, ...]
     head_channels: PositiveInt | None = None
@@ -93,6 +97,9 @@ def skeleton_names() -> list[str]:
 def skeleton_from(value: Any) -> Skeleton:
     """Return a skeleton from its name, a mapping, or a skeleton.
 
+    A mapping has all fields, or those that differ from a named one: ``{like: cp_mobile,
+    input_range_db: 60}``.
+
     Raises
     ------
     UsageError
@@ -101,11 +108,19 @@ def skeleton_from(value: Any) -> Skeleton:
     if isinstance(value, Skeleton):
         return value
     if isinstance(value, str):
-        names = skeleton_names()
-        if value not in names:
-            raise UsageError(
-                f"skeleton: no '{value}'.{closest(value, names)} Known: {', '.join(names)}."
-            )
-        text = (resources.files("asc_nas.space") / "skeletons" / f"{value}.yaml").read_text("utf-8")
-        return Skeleton.parse(yaml.safe_load(text), f"skeleton '{value}'")
+        return Skeleton.parse(_named(value), f"skeleton '{value}'")
+    if isinstance(value, dict) and "like" in value:
+        changed = {key: field for key, field in value.items() if key != "like"}
+        return Skeleton.parse(_named(value["like"]) | changed, "skeleton")
     return Skeleton.parse(value, "skeleton")
+
+
+def _named(name: Any) -> dict[str, Any]:
+    names = skeleton_names()
+    if name not in names:
+        raise UsageError(
+            f"skeleton: no '{name}'.{closest(str(name), names)} Known: {', '.join(names)}."
+        )
+    text = (resources.files("asc_nas.space") / "skeletons" / f"{name}.yaml").read_text("utf-8")
+    fields: dict[str, Any] = yaml.safe_load(text)
+    return fields

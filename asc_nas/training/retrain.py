@@ -27,7 +27,7 @@ def train_network(
 ) -> tuple[SubNet, list[dict[str, Any]]]:
     """Build the network of `spec`, train it from scratch and return it with its log."""
     network = new_network(spec, seed)
-    network.input_norm.set_statistics(*examples.mel_statistics())
+    network.input_norm.set_statistics(*examples.mel_statistics(network.input_norm.level))
     log = fit(
         network,
         lambda step: [network],

@@ -67,9 +67,11 @@ def test_time_roll_is_circular_along_time():
         assert any(torch.equal(before.roll(s, 2), after) for s in range(x.shape[3]))
 
 
-def test_masks_fill_whole_stripes_with_the_band_mean():
+def test_masks_fill_whole_stripes_with_the_band_mean_at_the_level_of_the_example():
+    x, _ = batch()
     varied, _ = run(time_mask=5, frequency_mask=3)
-    masked = varied == -99.0
+    masked = varied != x
+    assert torch.allclose(varied.where(masked, 0), x.mean((2, 3), keepdim=True) * masked, atol=1e-5)
     assert masked.any()
     for example in masked[:, 0]:
         rows, columns = example.all(1), example.all(0)

@@ -49,10 +49,12 @@ def shape_of(session):
     return session.run(None, inputs)[0].shape
 
 
-@pytest.mark.parametrize("head_channels", [None, 24])
+@pytest.mark.parametrize(
+    "changed", [{}, {"head_channels": 24}, {"input_range_db": 60.0}], ids=["plain", "head", "range"]
+)
 @pytest.mark.parametrize("text", ["t5e2w1 f3+t3e1w0.5 skip", "f3+t5e2w0.5 t3e1w1 s3e2w1"])
-def test_a_network_of_the_kit_has_the_nodes_of_the_exported_one(tmp_path, text, head_channels):
-    skeleton = SKELETON.model_copy(update={"head_channels": head_channels, "channel_multiple": 4})
+def test_a_network_of_the_kit_has_the_nodes_of_the_exported_one(tmp_path, text, changed):
+    skeleton = SKELETON.model_copy(update={"channel_multiple": 4, **changed})
     spec = spec_of(text, skeleton)
     network = SubNet(spec)
     for module in network.modules():

@@ -71,3 +71,12 @@ def test_every_named_skeleton_loads_and_a_wrong_name_gets_the_closest():
         assert skeleton_from(name).block_plans
     with pytest.raises(UsageError, match="Did you mean 'cp_mobile'"):
         skeleton_from("cp_mobil")
+
+
+def test_a_skeleton_may_be_like_a_named_one_but_for_some_fields():
+    skeleton = skeleton_from({"like": "cp_mobile", "input_range_db": 60})
+    assert skeleton == CP_MOBILE.model_copy(update={"input_range_db": 60.0})
+    with pytest.raises(UsageError, match="Did you mean 'cp_mobile'"):
+        skeleton_from({"like": "cp_mobil"})
+    with pytest.raises(UsageError, match="input_rang_db"):
+        skeleton_from({"like": "cp_mobile", "input_rang_db": 60})
