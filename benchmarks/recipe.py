@@ -48,6 +48,21 @@ def _front_end(rate=32000, mels=64, window=40, hop=20) -> str:
     )
 
 
+def _skeleton(change: str) -> str:
+    """Return the setting of CP-Mobile's shape with a field changed."""
+    return f"skeleton={{like: cp_mobile, {change}}}"
+
+
+def _stages(text: str) -> str:
+    """Return the setting of other stages, "width: strides, ..." with a stride as two digits."""
+    stages = []
+    for stage in text.split(","):
+        channels, strides = stage.split(":")
+        pairs = ", ".join(f"[{s[0]}, {s[1]}]" for s in strides.split())
+        stages.append(f"{{channels: {channels.strip()}, strides: [{pairs}]}}")
+    return _skeleton(f"stages: [{', '.join(stages)}]")
+
+
 FACTORS = {
     "base": [],
     "no mixup": [f"{AUGMENT}.mixup_alpha=0"],
@@ -90,8 +105,18 @@ FACTORS = {
     "16 kHz": [_front_end(rate=16000)],
     "44.1 kHz": [_front_end(rate=44100)],
     "44.1 kHz, window 80, hop 40": [_front_end(rate=44100, window=80, hop=40)],
-    "level 60": ["skeleton={like: cp_mobile, input_range_db: 60}"],
-    "level 80": ["skeleton={like: cp_mobile, input_range_db: 80}"],
+    "level 60": [_skeleton("input_range_db: 60")],
+    "level 80": [_skeleton("input_range_db: 80")],
+    "no ReLU after sums": [_skeleton("activation_after_sum: false")],
+    "head of 256 features": [_skeleton("head_channels: 256")],
+    "half width": ["skeleton=cp_mobile_small"],
+    "1.5 times as wide": [_stages("48: 11 11 12, 84: 21 11, 160: 11")],
+    "two blocks more": [_stages("32: 11 11 12 11, 56: 21 11 11, 104: 11")],
+    "two blocks fewer": [_stages("32: 11 12, 56: 21, 104: 11")],
+    "time kept longer": [_stages("32: 11 11 11, 56: 21 11, 104: 12")],
+    "time kept": [_stages("32: 11 11 11, 56: 21 11, 104: 11")],
+    "frequency kept": [_stages("32: 11 11 12, 56: 11 11, 104: 11")],
+    "wider at the end": [_stages("32: 11 11 12, 80: 21 11, 200: 11")],
     "batch 64": ["retrain.batch_size=64"],
     "batch 16": ["retrain.batch_size=16"],
 }  # fmt: skip
@@ -118,10 +143,13 @@ def train(job: Training) -> None:
     values = apply_overrides(run.config.model_dump(mode="json"), job.settings)
     config = RunConfig.parse(values, "settings")
     context = Context(config, RunPaths(job.run))
+    genes = job.genotype.split()
+    blocks = len(config.skeleton.block_plans)
+    genotype = Genotype.parse(" ".join(genes * blocks if len(genes) == 1 else genes))
     start = time.monotonic()
     state = job.result.with_suffix(".safetensors")
     network, _ = train_network(
-        context.spec(Genotype.parse(job.genotype)),
+        context.spec(genotype),
         context.examples("train", "search_val"),
         config.retrain,
         seed=job.seed,
@@ -133,7 +161,7 @@ def train(job: Training) -> None:
     whole, crops = clip_posteriors(network, test)
     plain = score(whole, test.clip_targets, test.labels)
     cropped = score(crops, test.clip_targets, test.labels)
-    cost = context.cost(Genotype.parse(job.genotype))
+    cost = context.cost(genotype)
     write_json(
         job.result,
         {
@@ -204,12 +232,8 @@ def training_of(arguments: argparse.Namespace, factor: str, fold: str, seed: int
     if not (root / "features" / "index.json").exists():
         fixed = [*front_end, f"data.test_folds=[{fold}]"]
         prepare(open_run(arguments.config, arguments.data, fixed, root))
-    run = open_run(root)
-    genotype = arguments.network
-    if " " not in genotype:
-        genotype = " ".join([genotype] * len(run.config.skeleton.block_plans))
     result = arguments.out / "results" / f"{factor.replace(' ', '_')}-fold{fold}-seed{seed}.json"
-    return Training(root, others, genotype, seed, result)
+    return Training(root, others, arguments.network, seed, result)
 
 
 def print_table(results: dict[tuple[str, str, int], dict]) -> None:

@@ -151,24 +151,28 @@ def _plots(plot: Path | None, recordings: list[Recording]) -> Target | None:
 
 
 def _report_table(outcomes: "list[Outcome]", top: int, timelines: bool) -> None:
-    from asc_nas.cli.classify_tables import print_answers, print_summary, print_timelines
+    from asc_nas.cli.classify_tables import print_answers, print_timelines
 
     print_answers(outcomes, top)
     if timelines:
         print_timelines(outcomes)
-    print_summary(outcomes)
-    _report_errors(outcomes)
+    _report_all(outcomes)
 
 
 def _report_files(outcomes: "list[Outcome]", target: Target, skipped: int) -> None:
-    from asc_nas.cli.classify_tables import print_summary
-
-    print_summary(outcomes)
-    _report_errors(outcomes)
+    _report_all(outcomes)
     written = sum(outcome.answer is not None for outcome in outcomes)
     place = "beside the recordings" if target.folder is None else f"in {shown(target.folder)}"
     counts = f"{written} written {place}, {skipped} skipped, {len(outcomes) - written} failed"
     print(f"Result files (NAME{target.ending}): {counts}.")
+
+
+def _report_all(outcomes: "list[Outcome]") -> None:
+    from asc_nas.cli.classify_tables import print_short, print_summary
+
+    print_summary(outcomes)
+    print_short(outcomes)
+    _report_errors(outcomes)
 
 
 def _report_errors(outcomes: "list[Outcome]") -> None:

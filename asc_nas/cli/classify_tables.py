@@ -75,6 +75,20 @@ def print_errors(outcomes: "Sequence[Outcome]") -> None:
             print(f"error: {shown(outcome.error)}", file=sys.stderr)
 
 
+def print_short(outcomes: "Sequence[Outcome]") -> None:
+    """Print a note on standard error if recordings are much shorter than the network's clips."""
+    short = [outcome for outcome in outcomes if outcome.is_short]
+    if short:
+        which = shown(short[0].recording.path) if len(short) == 1 else f"{len(short)} recordings"
+        verb = "lasts" if len(short) == 1 else "last"
+        print(
+            f"note: {which} {verb} less than half of the {short[0].window:g} s that the network "
+            "takes at a time; silence made up the rest, and a network trained on longer clips is "
+            "often wrong then.",
+            file=sys.stderr,
+        )
+
+
 @dataclass
 class _Total:
     recordings: int = 0

@@ -9,6 +9,7 @@ from asc_nas.cli.classify_files import Recording, Target
 from asc_nas.cli.classify_formats import Format, text_of_one
 from asc_nas.cli.classify_progress import Report, progress
 from asc_nas.deploy.classifier import Classification, Classifier
+from asc_nas.deploy.model_files import find_card
 from asc_nas.deploy.stream import SceneStream
 from asc_nas.deploy.timeline import TimelineConfig
 from asc_nas.errors import AscNasError
@@ -46,16 +47,28 @@ class Outcome:
     ----------
     highest : float
         Highest frequency in hertz that the network hears.
+    window : float
+        Seconds of a clip that it was trained on.
     """
 
     recording: Recording
     answer: Classification | None = None
     error: str = ""
     highest: float = 0.0
+    window: float = 0.0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the network heard more silence, put at the end, than recording."""
+        return self.answer is not None and self.answer.duration < self.window / 2
 
 
-load = lru_cache(maxsize=1)(Classifier.load)
-"""Load a model; a process keeps the last one."""
+_load_card = lru_cache(maxsize=1)(Classifier.load)
+
+
+def load(model: str) -> Classifier:
+    """Load a model, as `Classifier.load` takes it; a process keeps the last one."""
+    return _load_card(find_card(model).resolve())
 
 
 def classify_recording(
@@ -71,8 +84,9 @@ def classify_recording(
 
             path = work.plots.path(recording)
             answer = classify_and_plot(classifier, recording.path, work.config, path, on_progress)
-        highest = classifier.card.frontend.highest
-        outcome = Outcome(recording, replace(answer, steps=()), highest=highest)
+        heard = classifier.card.frontend
+        answer = replace(answer, steps=())
+        outcome = Outcome(recording, answer, highest=heard.highest, window=heard.seconds)
         if work.target is not None:
             write_text(work.target.path(recording), text_of_one(work.output, outcome))
     except AscNasError as error:

@@ -179,10 +179,13 @@ def read_settings(
 
 
 def _opened(config: RunConfig, paths: RunPaths, *, resume: bool) -> OpenRun:
-    """Check the settings against the run's own, if it exists, and write them if they are new."""
+    """Check the settings against the run's own, if it exists, and write them if they are new.
+
+    A run that has not read its recordings yet, as of a mistyped folder, takes any settings.
+    """
     keep_freed_memory()  # whatever opens a run trains or judges networks
     before = None
-    if paths.config.exists():
+    if paths.config.exists() and paths.manifest.exists():
         if not resume:
             raise AscNasError(
                 f"{paths.root}: this run exists already; add --resume to go on with it, or give "

@@ -38,6 +38,17 @@ def test_a_missing_folder(tmp_path):
     assert_one_sentence(done, 1, "nowhere", "no such folder")
 
 
+def test_after_a_mistyped_folder_the_same_run_takes_the_right_one_and_keeps_to_it(tmp_path):
+    recordings = folder_of_classes(tmp_path / "data", ["car", "rain"])
+    config = config_of_folders(tmp_path / "c.yaml", supernet={"epochs": 1})
+    command = ["supernet", config, "--out", tmp_path / "run", "--data"]
+    assert asc_nas(*command, tmp_path / "dta").returncode == 1
+    done = asc_nas(*command, recordings)
+    assert done.returncode == 0, done.stderr
+    done = asc_nas(*command, tmp_path / "dta")
+    assert_one_sentence(done, 2, "data.folder is", "was")
+
+
 def test_no_folder_given(tmp_path):
     done = asc_nas("run", config_of_folders(tmp_path / "c.yaml"), "--out", tmp_path / "run")
     assert_one_sentence(done, 2, "--data")

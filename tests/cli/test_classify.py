@@ -11,6 +11,7 @@ import soundfile
 import torch
 import typer
 from torch import nn
+from toy_classifier import write_toy_model
 from typer.testing import CliRunner
 
 from asc_nas.audio.logmel import FrontEnd, log_mel
@@ -146,6 +147,35 @@ def test_the_table_marks_a_broken_file_and_says_why_on_stderr():
     assert "b.wav" in out.splitlines()[-1]
     assert err.startswith("error: broken.wav")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, True), (0.3, False), (1.0, False)])
+def test_a_recording_of_less_than_half_a_window_is_pointed_out(tmp_path, seconds, told):
+    soundfile.write(tmp_path / "x.wav", np.zeros(round(seconds * RATE)), RATE)
+    for output in ([], ["--format", "csv", "--output", str(tmp_path / "out")]):
+        code, out, err = run(str(tmp_path / "x.wav"), *output)
+        assert code == 0
+        assert "note:" not in out
+        assert ("x.wav lasts less than half of the 0.5 s" in err) is told
+    _, _, err = run(str(tmp_path / "x.wav"), str(tmp_path), "--format", "json")
+    assert err == ""
+
+
+def test_short_recordings_are_counted(tmp_path):
+    for name in ("x", "y", "long"):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(RATE if name == "long" else 800), RATE)
+    assert "note: 2 recordings last less than half" in run(str(tmp_path))[2]
+
+
+def test_a_model_is_not_taken_for_one_of_the_same_name_elsewhere(work, tmp_path, monkeypatch):
+    recording = str(work / "audio" / "b.wav")
+    before = run(recording, "--model", "tiny", "--format", "json")[1]
+    model = write_toy_model(tmp_path / "models")
+    for path in (model, model.with_suffix(".json")):
+        path.rename(path.with_stem("tiny"))
+    monkeypatch.chdir(tmp_path)
+    after = run(recording, "--model", "tiny", "--format", "json")[1]
+    assert set(json.loads(before)[0]["scores"]) != set(json.loads(after)[0]["scores"])
 
 
 def test_a_file_named_twice_is_done_once():

@@ -23,7 +23,6 @@ DAY = ("low", "low", "low", "high", "low", "low", "middle", "middle", "middle")
 def work(tmp_path, monkeypatch):
     """Work in a folder with a model and recordings."""
     monkeypatch.chdir(tmp_path)
-    classify_work.load.cache_clear()
     write_toy_model(tmp_path / "models")
     for name, labels in {
         "day.wav": DAY,
