@@ -11,7 +11,6 @@ import typer
 from toy_classifier import RATE, tones, write_toy_model
 from typer.testing import CliRunner
 
-from asc_nas.cli import classify_work
 from asc_nas.cli.classify import classify
 from asc_nas.cli.main import _sentence
 from asc_nas.errors import AscNasError
