@@ -108,6 +108,9 @@ FACTORS = {
     "level 60": [_skeleton("input_range_db: 60")],
     "level 80": [_skeleton("input_range_db: 80")],
     "no ReLU after sums": [_skeleton("activation_after_sum: false")],
+    "level 60, no ReLU after sums": [
+        _skeleton("input_range_db: 60, activation_after_sum: false")
+    ],
     "head of 256 features": [_skeleton("head_channels: 256")],
     "half width": ["skeleton=cp_mobile_small"],
     "1.5 times as wide": [_stages("48: 11 11 12, 84: 21 11, 160: 11")],

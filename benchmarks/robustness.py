@@ -3,11 +3,12 @@
 python benchmarks/robustness.py MODEL... --data ESC-10 [--fold 4] [--draws 3] [--json FILE]
 
 Accuracy on the test clips (of the folds that each card names, or of --fold) under every condition
-of ``conditions.py``: each clip is written to a file (WAV of 16 bits; noise and microphone as float,
-so that nothing is clipped), which the classifier reads as `asc-nas classify` does. Conditions with
-chance in them are drawn several times, and the mean is shown: noise and parts anew for every clip,
-a microphone's frequency response once for all clips of a draw. A part of one second is padded to
-the network's window by the classifier.
+of ``conditions.py``. Models of one file name, as the folds of a cross-validation have them, are one
+column: every clip is judged by the one that has it as a test clip. Each clip is written to a file
+(WAV of 16 bits; noise and microphone as float, so that nothing is clipped), which the classifier
+reads as `asc-nas classify` does. Conditions with chance in them are drawn several times, and the
+mean is shown: noise and parts anew for every clip, a microphone's frequency response once for all
+clips of a draw. A part of one second is padded to the network's window by the classifier.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from asc_nas.randomness import stream
 from data_prep.datasets.esc10 import read_esc10
 
 FORMAT = "asc-nas/robustness/1"
+Judges = dict[str, tuple[Clip, Classifier]]
+"""Test clips by their keys, with the model that has not seen them."""
 Right = dict[tuple[str, str], list[list[bool]]]
 """Whether the answer is right, by model and condition: one list of clips per draw."""
 
@@ -38,14 +41,14 @@ def generator(seed: int, condition: Condition, draw: int, clip: Clip) -> np.rand
 
 
 def classify_all(
-    models: dict[str, Classifier], clips: dict[str, list[Clip]], root: Path, seed: int, draws: int
+    models: dict[str, Judges], root: Path, seed: int, draws: int
 ) -> tuple[Right, dict[str, float]]:
     """Classify every clip under every condition; return the answers and the mean file sizes.
 
     Parameters
     ----------
-    clips : dict
-        The test clips of each model.
+    models : dict
+        The test clips of each name, and which model judges them.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def classify_all(
     """
     right: Right = defaultdict(list)
     kilobits: dict[str, list[float]] = defaultdict(list)
-    every = {clip.key: clip for own in clips.values() for clip in own}
+    every = {clip.key: clip for judges in models.values() for clip, _ in judges.values()}
     with tempfile.TemporaryDirectory() as folder:
         for condition in CONDITIONS:
             for draw in range(draws if condition.random else 1):
@@ -69,9 +72,9 @@ def classify_all(
                         path = write_under(condition, wave, rate, rng, Path(folder))
                     seconds = audio_info(path).seconds
                     kilobits[condition.name].append(path.stat().st_size * 8 / seconds / 1000)
-                    for name, model in models.items():
-                        if clip in clips[name]:
-                            answer = model.classify(path).label
+                    for name, judges in models.items():
+                        if clip.key in judges:
+                            answer = judges[clip.key][1].classify(path).label
                             right[name, condition.name][-1].append(answer == clip.label)
             print(f"{condition.name} done", flush=True)
     return right, {name: float(np.mean(values)) for name, values in kilobits.items()}
@@ -88,20 +91,21 @@ def main() -> None:
     arguments = parser.parse_args()
     timing.restart_with_threads(1)
 
-    models = {path.stem: Classifier.load(path) for path in arguments.models}
     manifest = read_esc10(arguments.data)
-    clips = {}
-    for name, model in models.items():
+    models: dict[str, Judges] = {}
+    for path in arguments.models:
+        model = Classifier.load(path)
         folds = arguments.fold or model.card.data.test_folds
-        clips[name] = [clip for clip in manifest.clips if clip.fold in folds]
-        if not clips[name] or not set(manifest.labels) <= set(model.card.labels):
-            raise SystemExit(f"{name}: no clips of fold {', '.join(folds)}, or other labels.")
-        if unseen := set(folds) & set(model.card.data.train_folds):
-            print(f"note: {name} was trained on fold {', '.join(sorted(unseen))}")
-    right, kilobits = classify_all(models, clips, manifest.root, arguments.seed, arguments.draws)
+        clips = [clip for clip in manifest.clips if clip.fold in folds]
+        if not clips or not set(manifest.labels) <= set(model.card.labels):
+            raise SystemExit(f"{path}: no clips of fold {', '.join(folds)}, or other labels.")
+        if seen := set(folds) & set(model.card.data.train_folds):
+            print(f"note: {path} was trained on fold {', '.join(sorted(seen))}")
+        models.setdefault(path.stem, {}).update({clip.key: (clip, model) for clip in clips})
+    right, kilobits = classify_all(models, manifest.root, arguments.seed, arguments.draws)
 
     accuracies = {key: [float(np.mean(draw)) for draw in found] for key, found in right.items()}
-    print_table(models, clips, accuracies, kilobits)
+    print_table(models, accuracies, kilobits)
     if arguments.json is not None:
         write_json(
             arguments.json,
@@ -110,12 +114,12 @@ def main() -> None:
                 "seed": arguments.seed,
                 "models": {
                     name: {
-                        "sha256": model.card.sha256,
-                        "clips": len(clips[name]),
-                        "folds": sorted({clip.fold for clip in clips[name]}),
+                        "sha256": sorted({model.card.sha256 for _, model in judges.values()}),
+                        "clips": len(judges),
+                        "folds": sorted({clip.fold for clip, _ in judges.values()}),
                         "accuracy": {c.name: accuracies[name, c.name] for c in CONDITIONS},
                     }
-                    for name, model in models.items()
+                    for name, judges in models.items()
                 },
                 "kilobits_per_second": kilobits,
             },
@@ -123,13 +127,12 @@ def main() -> None:
 
 
 def print_table(
-    models: dict[str, Classifier],
-    clips: dict[str, list[Clip]],
+    models: dict[str, Judges],
     accuracies: dict[tuple[str, str], list[float]],
     kilobits: dict[str, float],
 ) -> None:
     """Print the mean accuracy by condition and model."""
-    print(f"\nclips: {', '.join(f'{len(own)} of {name}' for name, own in clips.items())}\n")
+    print(f"\nclips: {', '.join(f'{len(judges)} of {name}' for name, judges in models.items())}\n")
     print(f"| condition | kbit/s | {' | '.join(models)} |")
     print("|---|---|" + "---|" * len(models))
     for condition in CONDITIONS:
