@@ -179,13 +179,10 @@ def read_settings(
 
 
 def _opened(config: RunConfig, paths: RunPaths, *, resume: bool) -> OpenRun:
-    """Check the settings against the run's own, if it exists, and write them if they are new.
-
-    A run that has not read its recordings yet, as of a mistyped folder, takes any settings.
-    """
+    """Check the settings against the run's own, if it exists, and write them if they are new."""
     keep_freed_memory()  # whatever opens a run trains or judges networks
     before = None
-    if paths.config.exists() and paths.manifest.exists():
+    if paths.config.exists():
         if not resume:
             raise AscNasError(
                 f"{paths.root}: this run exists already; add --resume to go on with it, or give "
@@ -212,7 +209,10 @@ def _same_run(config: RunConfig, before: RunConfig, paths: RunPaths) -> RunConfi
         for key in sorted({*old, *new})
         if old.get(key) != new.get(key)
     }
-    differing = [told for key, told in changed.items() if not key.startswith(_MAY_CHANGE + _TOLD)]
+    may_change: tuple[str, ...] = _MAY_CHANGE + _TOLD
+    if not paths.manifest.exists():  # nothing was read yet: the folder may have been mistyped
+        may_change += ("data.folder",)
+    differing = [told for key, told in changed.items() if not key.startswith(may_change)]
     if differing:
         raise UsageError(
             f"{paths.root}: this run was made with other settings ({'; '.join(differing[:3])}); "
