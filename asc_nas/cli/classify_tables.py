@@ -84,7 +84,7 @@ def print_short(outcomes: "Sequence[Outcome]") -> None:
         print(
             f"note: {which} {verb} less than half of the {short[0].window:g} s that the network "
             "takes at a time; silence made up the rest, and a network trained on longer clips is "
-            "often wrong then.",
+            "often wrong then: record that long if you can.",
             file=sys.stderr,
         )
 

@@ -68,7 +68,7 @@ _load_card = lru_cache(maxsize=1)(Classifier.load)
 
 def load(model: str) -> Classifier:
     """Load a model, as `Classifier.load` takes it; a process keeps the last one."""
-    return _load_card(find_card(model).resolve())
+    return _load_card(find_card(model).absolute())
 
 
 def classify_recording(
