@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import timing
 import torch
 from torch.nn import functional as F
 
@@ -60,7 +61,8 @@ def main() -> None:
     names = ("reading", "augmentation", "forward, backward, update")
     for name, seconds in zip(names, zip(*batches, strict=True), strict=True):
         print(f"{name:<28}{statistics.median(seconds) * 1e3:>8.2f} ms")
-    print(f"waiting / compute: {statistics.median(shares):.1%}; {arguments.threads} thread(s)")
+    print(f"{arguments.threads} thread(s), {len(shares)} steps")
+    timing.print_aims([("waiting / compute", statistics.median(shares), "below 0.05")])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import timing
 import torch
 
 from asc_nas.cli.run_config import open_run
@@ -63,6 +64,7 @@ def main() -> None:
     print(
         f"{arguments.trainings} trainings of {arguments.epochs} epochs, {arguments.rounds} rounds"
     )
+    timing.print_aims([("one after the other / side by side", ratio, "at least 1.35")])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import statistics
 import time
 from pathlib import Path
 
+import timing
 import torch
 
 from asc_nas.cli.run_config import open_run
@@ -86,10 +87,13 @@ def main() -> None:
                 f"{number:>10}{len(genotypes):>6}{shared / alone:>8.2f}"
                 + "".join(f"{seconds:>13.2f}" for seconds in row)
             )
+    aims = []
     for name, place in (("shared beginnings", 1), (f"{arguments.workers} processes", 2)):
         ratios = [row[0] / row[place] for row in rows]
         total = sum(row[0] for row in rows) / sum(row[place] for row in rows)
         print(f"{name}: ratio {total:.2f}, median of generations {statistics.median(ratios):.2f}")
+        aims.append((f"one after another / {name}", total, "at least 2.5"))
+    timing.print_aims(aims)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import statistics
 import time
 from pathlib import Path
 
+import timing
 import torch
 from torch.nn import functional as F
 
@@ -77,6 +78,7 @@ def main() -> None:
     print(f"{'networks cut out, sum':<28}{statistics.median(sums) * 1e3:>9.0f} ms")
     print(f"{'supernet':<28}{statistics.median(steps) * 1e3:>9.0f} ms  ratio {ratio:.2f}")
     print(f"{len(genotypes)} passes, batch {batch}, {arguments.threads} thread(s)")
+    timing.print_aims([("supernet / networks cut out", ratio, "at most 1.15")])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ median over the turns, as a time on a busy machine says little.
 
 import argparse
 import os
+import re
 import resource
 import statistics
 import sys
@@ -87,7 +88,21 @@ def print_times(times: Times, base: str, threads: int, unit: str = "ms") -> None
 
 
 def print_aims(aims: Sequence[tuple[str, float, str]]) -> None:
-    """Print what was measured beside what was aimed at: (what, measured, aim)."""
+    """Print what was measured beside what was aimed at: (what, measured, aim).
+
+    An aim is "at least A", "at most A", "above A", "below A", "A to B", or words without a number.
+    """
     print()
     for what, measured, aim in aims:
-        print(f"{what}: {measured:.2f} (aim: {aim})")
+        print(f"{what}: {measured:.3g} (aim: {aim}{'' if met(measured, aim) else '; missed'})")
+
+
+def met(measured: float, aim: str) -> bool:
+    """Return whether what was measured is what was aimed at."""
+    number = r"([\d.]+)"
+    if between := re.fullmatch(f"{number} to {number}", aim):
+        return float(between[1]) <= measured <= float(between[2])
+    if one_sided := re.fullmatch(f"(at least|above|at most|below) {number}", aim):
+        sign = 1 if one_sided[1] in ("at least", "above") else -1
+        return sign * measured >= sign * float(one_sided[2])
+    return True

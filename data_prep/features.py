@@ -170,7 +170,7 @@ def _clip_features(task: Task, frontend: FrontEnd) -> Result:
             f"{task.path}: its samples reach {peak:.3g} where full scale is 1, as in a damaged "
             "file; write the recording again or remove it."
         )
-    mel = log_mel(fit_length(wave, frontend.samples), frontend)
+    mel = log_mel(fit_length(wave, frontend.samples, frontend.short), frontend)
     return mel.astype(np.float16)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from asc_nas.audio.logmel import FrontEnd
+from asc_nas.audio.logmel import FrontEnd, Short
 from asc_nas.deploy.card import CardData, ModelCard
 from asc_nas.deploy.classifier import Classifier, open_session
 
@@ -41,12 +41,12 @@ def toy_model() -> bytes:
     return helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
 
 
-def toy_card(temperature: float = 1.0) -> ModelCard:
+def toy_card(temperature: float = 1.0, short: Short = "silence") -> ModelCard:
     model = toy_model()
     return ModelCard(
         name="toy",
         labels=LABELS,
-        frontend=FRONTEND,
+        frontend=FRONTEND.model_copy(update={"short": short}),
         temperature=temperature,
         genotype="skip",
         macs=0,
@@ -58,14 +58,14 @@ def toy_card(temperature: float = 1.0) -> ModelCard:
     )
 
 
-def toy_classifier(temperature: float = 1.0) -> Classifier:
-    return Classifier(toy_card(temperature), open_session(toy_model(), 1))
+def toy_classifier(temperature: float = 1.0, short: Short = "silence") -> Classifier:
+    return Classifier(toy_card(temperature, short), open_session(toy_model(), 1))
 
 
-def write_toy_model(folder: Path) -> Path:
+def write_toy_model(folder: Path, short: Short = "silence") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "toy.onnx").write_bytes(toy_model())
-    toy_card().write(folder / "toy.json")
+    toy_card(short=short).write(folder / "toy.json")
     return folder / "toy.onnx"
 
 

@@ -6,7 +6,7 @@ within 1e-3 dB; the tests hold them to that.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ FLOOR = 1e-10
 """Smallest mel power: silence is -100 dB."""
 FLOOR_DB = -100.0
 """The same in dB."""
+Short = Literal["silence", "repeat"]
+"""What fills an example that the recording does not, see `FrontEnd`."""
 BLOCK_SAMPLES = 40_960
 """Samples, in overlapping frames, transformed together: few enough for the processor's cache, and
 for an hour of audio to need little memory."""
@@ -43,6 +45,10 @@ class FrontEnd(Config):
         Edges of the lowest and the highest band in hertz; an `fmax` of None is half the rate.
     seconds : float
         Length of one example.
+    short : "silence" or "repeat"
+        What fills an example that the recording does not: silence at its end, or the recording once
+        more. A network trained on long clips takes a second of sound and four of silence for
+        something that it is not.
     """
 
     sample_rate: int = Field(gt=0)
@@ -53,6 +59,7 @@ class FrontEnd(Config):
     fmin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     fmax: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     seconds: float = Field(gt=0, allow_inf_nan=False)
+    short: Short = "silence"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -90,7 +97,10 @@ class FrontEnd(Config):
     @property
     def fingerprint(self) -> str:
         """Short hash of all settings and of the algorithm: equal where the features are."""
-        return fingerprint({**self.model_dump(), "fmax": self.highest, "algorithm": ALGORITHM})
+        settings = {**self.model_dump(), "fmax": self.highest, "algorithm": ALGORITHM}
+        if self.short == "silence":  # as features were made before there was a choice
+            del settings["short"]
+        return fingerprint(settings)
 
 
 PRESETS: dict[str, FrontEnd] = {
@@ -101,7 +111,13 @@ PRESETS: dict[str, FrontEnd] = {
         sample_rate=32000, n_mels=64, win_length=1280, hop_length=640, n_fft=1280, seconds=5
     ),
     "esc10_coarse": FrontEnd(
-        sample_rate=32000, n_mels=64, win_length=5120, hop_length=2560, n_fft=5120, seconds=5
+        sample_rate=32000,
+        n_mels=64,
+        win_length=5120,
+        hop_length=2560,
+        n_fft=5120,
+        seconds=5,
+        short="repeat",
     ),
 }
 
@@ -165,11 +181,16 @@ def log_mel_of_frames(wave: NDArray[np.float32], settings: FrontEnd) -> NDArray[
     return mel
 
 
-def fit_length(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
-    """Return `wave` (channels, n) as (channels, samples): its start, or padded with zeros."""
+def fit_length(
+    wave: NDArray[np.float32], samples: int, short: Short = "silence"
+) -> NDArray[np.float32]:
+    """Return `wave` (channels, n) as (channels, samples): its start, or filled as `short` says."""
     wave = wave[..., :samples]
     missing = samples - wave.shape[-1]
-    return np.pad(wave, ((0, 0), (0, missing))) if missing else wave
+    if not missing:
+        return wave
+    how: Any = {"mode": "wrap"} if short == "repeat" and wave.shape[-1] else {"mode": "constant"}
+    return np.pad(wave, ((0, 0), (0, missing)), **how)
 
 
 def windows(

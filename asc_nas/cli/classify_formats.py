@@ -88,7 +88,11 @@ def _audacity(outcomes: "Sequence[Outcome]") -> str:
 def _raven(outcomes: "Sequence[Outcome]") -> str:
     from asc_nas.deploy.labels_out import raven_selections
 
-    return "".join(raven_selections(o.answer.segments, o.highest) for o in outcomes if o.answer)
+    return "".join(
+        raven_selections(o.answer.segments, o.frontend.highest)
+        for o in outcomes
+        if o.answer and o.frontend
+    )
 
 
 _TEXTS: "dict[Format, Callable[[Sequence[Outcome]], str]]" = {

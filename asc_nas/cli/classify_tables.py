@@ -81,8 +81,9 @@ def print_short(outcomes: "Sequence[Outcome]") -> None:
     if short:
         which = shown(short[0].recording.path) if len(short) == 1 else f"{len(short)} recordings"
         verb = "lasts" if len(short) == 1 else "last"
+        seconds = short[0].frontend.seconds if short[0].frontend else 0.0
         print(
-            f"note: {which} {verb} less than half of the {short[0].window:g} s that the network "
+            f"note: {which} {verb} less than half of the {seconds:g} s that the network "
             "takes at a time; silence made up the rest, and a network trained on longer clips is "
             "often wrong then: record that long if you can.",
             file=sys.stderr,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.cli.classify_files import Recording, Target
 from asc_nas.cli.classify_formats import Format, text_of_one
 from asc_nas.cli.classify_progress import Report, progress
@@ -45,22 +46,21 @@ class Outcome:
 
     Attributes
     ----------
-    highest : float
-        Highest frequency in hertz that the network hears.
-    window : float
-        Seconds of a clip that it was trained on.
+    frontend : FrontEnd or None
+        What the network hears; None without an answer.
     """
 
     recording: Recording
     answer: Classification | None = None
     error: str = ""
-    highest: float = 0.0
-    window: float = 0.0
+    frontend: FrontEnd | None = None
 
     @property
     def is_short(self) -> bool:
         """Whether the network heard more silence, put at the end, than recording."""
-        return self.answer is not None and self.answer.duration < self.window / 2
+        if self.answer is None or self.frontend is None or self.frontend.short != "silence":
+            return False
+        return self.answer.duration < self.frontend.seconds / 2
 
 
 _load_card = lru_cache(maxsize=1)(Classifier.load)
@@ -84,9 +84,7 @@ def classify_recording(
 
             path = work.plots.path(recording)
             answer = classify_and_plot(classifier, recording.path, work.config, path, on_progress)
-        heard = classifier.card.frontend
-        answer = replace(answer, steps=())
-        outcome = Outcome(recording, answer, highest=heard.highest, window=heard.seconds)
+        outcome = Outcome(recording, replace(answer, steps=()), frontend=classifier.card.frontend)
         if work.target is not None:
             write_text(work.target.path(recording), text_of_one(work.output, outcome))
     except AscNasError as error:

@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError
-from asc_nas.audio.logmel import fit_length
+from asc_nas.audio.logmel import Short, fit_length
 from asc_nas.audio.window_mel import WindowMel
 from asc_nas.deploy.segments import Segment, Segmenter
 from asc_nas.deploy.timeline import MovingAverage, Step, TimelineConfig, WindowAverage
@@ -73,7 +73,7 @@ class SceneStream:
         self._rate = frontend.sample_rate
         hop, step, half = _in_samples(config, frontend.samples, self._rate)
         self._resampler = Resampler(sample_rate, self._rate)
-        self._windower = Windower(frontend.samples, hop)
+        self._windower = Windower(frontend.samples, hop, frontend.short)
         self._mel = WindowMel(frontend)
         self._average = WindowAverage(hop, step, self._rate)
         self._smooth = MovingAverage(half)
@@ -166,7 +166,7 @@ class Resampler:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """One network window: (channels, samples) float32, padded with zeros behind sample `end`."""
+    """One network window: (channels, samples) float32, filled up behind sample `end`."""
 
     wave: NDArray[np.float32]
     start: int
@@ -179,8 +179,8 @@ class Windower:
     It holds no more than one window and the last chunk.
     """
 
-    def __init__(self, samples: int, hop: int) -> None:
-        self._samples, self._hop = samples, hop
+    def __init__(self, samples: int, hop: int, short: Short = "silence") -> None:
+        self._samples, self._hop, self._short = samples, hop, short
         self._chunks: list[NDArray[np.float32]] = []  # joined only when there is a window in them
         self._held = 0
         self._number = 0  # of the next window, which begins with the first held sample
@@ -202,14 +202,15 @@ class Windower:
         self._chunks, self._held = [held[:, first:].copy()], held.shape[1] - first
 
     def finish(self) -> Iterator[Window]:
-        """Yield the last window, padded: if it has half a hop of new audio, or is the only one."""
+        """Yield the last window, filled: if it has half a hop of new audio, or is the only one."""
         if not self._held:
             return
         held = np.concatenate(self._chunks, axis=1)
         new = held.shape[1] - (self._samples - self._hop)
         if self._number == 0 or 2 * new >= self._hop:
             start = self._number * self._hop
-            yield Window(fit_length(held, self._samples), start, start + held.shape[1])
+            filled = fit_length(held, self._samples, self._short)
+            yield Window(filled, start, start + held.shape[1])
         self._chunks, self._held = [], 0
 
 

@@ -177,6 +177,21 @@ def test_fit_length_keeps_the_start_or_pads_the_end():
     assert (padded[:, 10:] == 0).all()
 
 
+def test_fit_length_repeats_a_short_recording_from_its_start():
+    wave = noise(5, channels=2)
+    filled = fit_length(wave, 13, "repeat")
+    np.testing.assert_array_equal(filled, np.concatenate([wave, wave, wave], axis=1)[:, :13])
+    np.testing.assert_array_equal(fit_length(wave, 4, "repeat"), wave[:, :4])
+    assert (fit_length(wave[:, :0], 13, "repeat") == 0).all()
+
+
+def test_features_of_repeated_recordings_are_not_taken_for_padded_ones():
+    padded = PRESETS["esc10"]
+    repeated = padded.model_copy(update={"short": "repeat"})
+    assert repeated.fingerprint != padded.fingerprint
+    assert padded.fingerprint == "ff7dadf0e957481f"  # of stores that older versions wrote
+
+
 @pytest.mark.parametrize(
     ("length", "hop", "starts"),
     [

@@ -161,6 +161,13 @@ def test_a_recording_of_less_than_half_a_window_is_pointed_out(tmp_path, seconds
     assert err == ""
 
 
+def test_a_recording_that_is_repeated_is_not_pointed_out(tmp_path):
+    model = write_toy_model(tmp_path / "models", short="repeat")
+    soundfile.write(tmp_path / "x.wav", np.zeros(round(0.2 * RATE)), RATE)
+    code, _, err = run(str(tmp_path / "x.wav"), "--model", str(model))
+    assert (code, err) == (0, "")
+
+
 def test_short_recordings_are_counted(tmp_path):
     for name in ("x", "y", "long"):
         soundfile.write(tmp_path / f"{name}.wav", np.zeros(RATE if name == "long" else 800), RATE)

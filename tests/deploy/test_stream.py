@@ -69,6 +69,27 @@ def test_the_windows_of_a_stream_are_those_of_a_recording(length, samples, hop, 
     np.testing.assert_array_equal([w.wave for w in found], cut)
 
 
+def test_a_short_recording_is_repeated_where_the_card_says_so(tmp_path):
+    wave = tones("high", seconds=0.1)
+    repeated = toy_classifier(short="repeat").classify(wave, RATE)
+    tiled = TOY.classify(np.tile(wave, 5), RATE)
+    assert repeated.scores == tiled.scores
+    assert repeated.duration == pytest.approx(0.1)
+    assert repeated.scores != TOY.classify(wave, RATE).scores
+    soundfile.write(tmp_path / "a.wav", wave.T, RATE, subtype="FLOAT")
+    assert toy_classifier(short="repeat").classify(tmp_path / "a.wav").scores == tiled.scores
+
+
+def test_the_end_of_a_long_recording_is_repeated_too():
+    wave = tones("low", "high", seconds=0.4)
+    classifier = toy_classifier(short="repeat")
+    end = np.tile(wave[:, FRONTEND.samples :], 2)[:, : FRONTEND.samples]
+    alone = TOY.classify(end, RATE)
+    last = classifier.classify(wave, RATE).steps[-1]
+    assert last.posterior.tolist() == list(alone.scores.values())
+    assert last.end == pytest.approx(0.8)
+
+
 def test_overlapping_windows_find_a_change_inside_a_window():
     wave = tones("low", "high", seconds=0.75)  # changes in the middle of the second window
     config = TimelineConfig(hop=0.05, merge=0.2)
