@@ -66,7 +66,8 @@ def _fold(model: ModelProto, norm: NodeProto, convolutions: list[NodeProto]) -> 
     for node in graph.node:
         node.input[:] = [norm.input[0] if n == norm.output[0] else n for n in node.input]
     if any(output.name == norm.output[0] for output in graph.output):
-        last = helper.make_node("Identity", [norm.input[0]], [norm.output[0]])
+        name = f"{norm.output[0]}_unchanged"
+        last = helper.make_node("Identity", [norm.input[0]], [norm.output[0]], name=name)
         graph.node.append(last)
     graph.node.remove(norm)
     read = {name for node in graph.node for name in node.input}

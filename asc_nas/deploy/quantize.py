@@ -35,9 +35,7 @@ CLIPS = 100
 PERCENTILE = 99.999
 """Chosen on search-val by the divergence from the float network (same script)."""
 _AT_ONCE = 8  # calibration examples whose activations are held in memory
-# The input's standardisation, as log-mel in dB in 8 bits would lose the quiet bands; and the global
-# pooling, so that logits are not rounded.
-_IN_FLOAT = ("Sub", "Mul", "ReduceMean", "Identity")
+_WEIGHTED = ("Conv", "Gemm", "MatMul")
 _PASSES, _RUNS = 15, 20
 
 
@@ -67,7 +65,7 @@ def quantize_onnx(
     """
     model = onnx.load(source)
     fold_norms(model)
-    kinds = sorted({node.op_type for node in model.graph.node} - set(_IN_FLOAT))
+    kinds = sorted({node.op_type for node in model.graph.node})
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "int8.onnx"
         try:
@@ -78,6 +76,7 @@ def quantize_onnx(
                     _Clips(clips),
                     quant_format=QuantFormat.QDQ,
                     op_types_to_quantize=kinds,
+                    nodes_to_exclude=_outside_of_weights(model),
                     per_channel=True,
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
@@ -94,6 +93,29 @@ def quantize_onnx(
     _shorten_names(quantized)
     with atomic_path(target) as temporary:
         temporary.write_bytes(quantized.SerializeToString(deterministic=True))
+
+
+def _outside_of_weights(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the operations before the first and behind the last with weights.
+
+    They stay in float32: log-mel in dB in 8 bits would lose the quiet bands, and levels of loud
+    clips; and neither what is pooled nor logits should be rounded.
+    """
+    nodes = model.graph.node
+    behind: set[str] = set()  # what depends on weights
+    for node in nodes:
+        if node.op_type in _WEIGHTED or behind & set(node.input):
+            behind.update(node.output)
+    before: set[str] = set()  # what an operation with weights depends on
+    for node in reversed(nodes):
+        if node.op_type in _WEIGHTED or before & set(node.output):
+            before.update(node.input)
+    return [
+        node.name
+        for node in nodes
+        if node.op_type not in _WEIGHTED
+        and not (behind & set(node.input) and before & set(node.output))
+    ]
 
 
 class _Clips(CalibrationDataReader):
@@ -151,7 +173,7 @@ def stored_bytes(onnx_file: Path) -> tuple[int, int]:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             parameters.update(node.input[:1])
             scales.update(node.input[1:])
-        elif node.op_type in ("Conv", "Gemm", "MatMul", "BatchNormalization"):
+        elif node.op_type in (*_WEIGHTED, "BatchNormalization"):
             parameters.update(node.input[1:])
     return sum(sizes.get(name, 0) for name in parameters), sum(sizes[name] for name in scales)
 

@@ -101,6 +101,18 @@ def test_input_and_output_are_floats_and_the_standardisation_is_not_rounded(mode
     assert model.graph.node[-1].op_type != "DequantizeLinear"
 
 
+def test_the_level_of_a_clip_stays_without_effect_in_int8(clips, tmp_path):
+    relative = network(SKELETON | {"input_range_db": 60})
+    relative.input_norm.set_statistics(torch.full((16,), -25.0), torch.full((16,), 12.0))
+    export_onnx(relative, FRONTEND, clips, tmp_path / "float.onnx")
+    quantize_onnx(tmp_path / "float.onnx", clips, tmp_path / "int8.onnx")
+    wanted, found = (logits(tmp_path / f"{kind}.onnx", clips) for kind in ("float", "int8"))
+    assert np.abs(softmax(wanted) - softmax(found)).max() < 0.15
+    for change in (-40, 30):
+        moved = logits(tmp_path / "int8.onnx", clips + np.float32(change))
+        assert np.abs(moved - found).max() < 0.02 * np.ptp(found)
+
+
 def test_stored_bytes_are_a_quarter_for_weights_and_the_same_for_biases(models):
     graph = onnx.load(models[1]).graph
     arrays = [numpy_helper.to_array(constant) for constant in graph.initializer]
