@@ -159,7 +159,7 @@ def _described(card: "ModelCard", path: Path) -> list[tuple[str, str]]:
     lines += [
         ("data", f"{data.name}, {clips} clips; licence: {data.licence}"),
         ("source", data.source),
-        ("network", card.genotype),
+        ("network", f"{card.members} of {card.genotype}" if card.members > 1 else card.genotype),
         ("SHA-256", card.sha256),
         ("made with", card.created_with),
     ]

@@ -25,6 +25,14 @@ def ship(
     source: Annotated[
         str, typer.Option(help="Who made the recordings and where they are, for the card.")
     ] = "",
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="A committee: one network per seed of the cross-validation, whose probabilities "
+            "are averaged.",
+        ),
+    ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Write NAME-int8.onnx too, see 'asc-nas export'.")
     ] = False,
@@ -35,6 +43,9 @@ def ship(
     same network was trained by the same recipe without the fold it was tested on. A twin that
     search-val is kept from calibrates its probabilities. Everything is in CROSSVAL/all.
 
+    With --together it costs as many times the multiply-accumulates and parameters as there are
+    seeds, and its scores are those of such committees in every fold.
+
     Example: asc-nas ship runs/esc10-crossval "f3+t3e2w1 f3+t3e2w1 f3+t3e2w1 f3+t3e2w1 f3+t3e2w1
     f3+t3e2w1" --name esc10 --int8
     """
@@ -43,6 +54,7 @@ def ship(
     from asc_nas.data.manifest import Manifest
     from asc_nas.pipeline.final_model import (
         cross_validated,
+        cross_validated_together,
         export_final,
         quantize_final,
         train_final,
@@ -63,17 +75,21 @@ def ship(
                 first[fold.config.data.test_folds[0]] = fold.context
         seed = whole.config.seed
         chosen = find_network(run.context, network)
-        results = cross_validated(first, chosen)
+        seeds = [seed]
+        if together:
+            results, seeds = cross_validated_together(first, chosen)
+        else:
+            results = cross_validated(first, chosen)
         if not run.paths.manifest.exists():
             clips = Manifest.read(whole.paths.manifest)
             assign_training_roles(clips, run.config.data, seed).write(run.paths.manifest)
         if not run.paths.features.exists():
             run.paths.features.symlink_to(Path("..") / whole.paths.features.name)
         with progress(f"Training {chosen.name} on all folds") as report:
-            train_final(run.context, chosen, seed, report)
+            train_final(run.context, chosen, seeds, report)
         name = name or whole.config.name
-        model = export_final(run.context, chosen, seed, name, results, source)
+        model = export_final(run.context, chosen, seeds, name, results, source)
         typer.echo(str(model))
         if int8:
-            card = quantize_final(run.context, model, list(first.values()), chosen)
+            card = quantize_final(run.context, model, list(first.values()), chosen, seeds)
             typer.echo(str(model.with_name(f"{card.name}.onnx")))

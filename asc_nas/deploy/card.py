@@ -107,8 +107,11 @@ class ModelCard(Config):
         fitted on search-val, 1 where it was not (Guo et al., ICML 2017, arXiv 1706.04599).
     genotype : str
         Text form of the architecture.
+    members : int
+        Networks of that architecture in the file, whose posteriors are averaged.
     macs, params, bytes : int
-        Multiply-accumulates for one clip, parameters, and size of the ONNX file.
+        Multiply-accumulates for one clip, parameters (both of all members), and size of the ONNX
+        file.
     sha256 : str
         Hexadecimal SHA-256 of the ONNX file.
     numeric_type : "float32" or "int8"
@@ -132,6 +135,7 @@ class ModelCard(Config):
     frontend: FrontEnd
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     genotype: str
+    members: int = Field(default=1, gt=0)
     macs: int = Field(ge=0)
     params: int = Field(ge=0)
     bytes: int = Field(gt=0)

@@ -39,6 +39,7 @@ def export_model(
     results: Mapping[str, Any],
     data: CardData,
     temperature: float = 1.0,
+    members: int = 1,
 ) -> ModelCard:
     """Write ``folder/NAME.onnx`` and its card ``folder/NAME.json``; return the card.
 
@@ -51,7 +52,7 @@ def export_model(
         (n, mels, frames) float32 log-mel in dB: the clips the two networks are compared on.
     folder : Path
         Made if it is missing.
-    name, labels, frontend, genotype, macs, params, results, data, temperature
+    name, labels, frontend, genotype, macs, params, results, data, temperature, members
         As in `ModelCard`; `bytes` and `sha256` are filled in here.
 
     Raises
@@ -67,6 +68,7 @@ def export_model(
         "frontend": frontend,
         "temperature": temperature,
         "genotype": genotype,
+        "members": members,
         "macs": macs,
         "params": params,
         "results": dict(results),

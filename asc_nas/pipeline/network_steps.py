@@ -1,6 +1,7 @@
 """Retraining, test and export of chosen networks."""
 
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -200,7 +201,7 @@ def export_step(
         params=result["params"],
         results=scores | {"calibration": calibration},
         temperature=temperature,
-        data=_card_data(context, result["trained_on"]),
+        data=card_data(context, result["trained_on"]),
     )
     return context.paths.models / f"{card.name}.onnx"
 
@@ -211,7 +212,8 @@ def _example(examples: Examples) -> np.ndarray:
     return examples.batch(places)[0][:, 0].numpy()
 
 
-def _card_data(context: Context, trained_on: list[str]) -> CardData:
+def card_data(context: Context, trained_on: Sequence[str]) -> CardData:
+    """Return what the card of a network of the run says about the clips behind it."""
     manifest = context.manifest
     clips = {role: manifest.with_role(role) for role in ROLES}
     train_folds = {clip.fold for role in trained_on for clip in clips[role]}

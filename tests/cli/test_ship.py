@@ -2,15 +2,21 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
 from tiny import write_config
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
+from asc_nas.cli.run_config import open_run
 from asc_nas.data.manifest import Manifest
 from asc_nas.deploy.card import ModelCard
-from asc_nas.deploy.classifier import Classifier
+from asc_nas.deploy.classifier import Classifier, open_session, softmax
 from asc_nas.errors import AscNasError, UsageError
+from asc_nas.pipeline.final_model import load_networks
+from asc_nas.pipeline.network_steps import find_network
+from asc_nas.training.loop import posteriors
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow
@@ -62,6 +68,40 @@ def test_both_kinds_classify(shipped):
     assert len(made) == 4
     mean = sum(other.results["accuracy"] for other in made) / 4
     assert card.results["accuracy"] == pytest.approx(mean)
+
+
+def test_a_committee_is_the_mean_of_its_networks_and_costs_as_much(shipped):
+    asc_nas("ship", shipped, "baseline", "--name", "committee", "--together", "--int8")
+    models = shipped / "all" / "models"
+    one, card = (ModelCard.read(models / f"{name}.json") for name in ("shipped", "committee"))
+    assert (card.members, card.macs, card.params) == (2, 2 * one.macs, 2 * one.params)
+    assert ModelCard.read(models / "committee-int8.json").members == 2
+    assert card.results["cross_validation"]["seeds"] == [0, 1]
+    assert "2 of t" in asc_nas("models", "show", models / "committee.onnx").replace("\n", " ")
+
+    run = open_run(shipped / "all").context
+    x = run.examples("search_val").batch(np.arange(4))[0]
+    network = find_network(run, "baseline")
+    with torch.inference_mode():
+        alone = [load_networks(run, network, [seed])(x).softmax(1) for seed in (0, 1)]
+    session = open_session((models / "committee.onnx").read_bytes(), 1)
+    together = softmax(session.run(None, {"log_mel": x.numpy()})[0])
+    np.testing.assert_allclose(together, (alone[0] + alone[1]) / 2, atol=1e-5)
+
+
+def test_the_scores_of_a_committee_are_those_of_committees_in_every_fold(shipped):
+    card = ModelCard.read(shipped / "all" / "models" / "committee.json")
+    accuracies = []
+    for fold in sorted(shipped.glob("fold-*")):
+        run = open_run(fold).context
+        test = run.examples("test")
+        network = find_network(run, "baseline")
+        both = [posteriors(load_networks(run, network, [seed]), test) for seed in (0, 1)]
+        decided = test.clip_posteriors((both[0] + both[1]).numpy()).argmax(1)
+        accuracies.append(np.mean(decided == test.clip_targets))
+    assert card.results["accuracy"] == pytest.approx(np.mean(accuracies))
+    by_fold = card.results["cross_validation"]["folds"].values()
+    assert [fold["accuracy"] for fold in by_fold] == pytest.approx(accuracies)
 
 
 def test_a_second_call_trains_nothing(shipped):
