@@ -28,9 +28,6 @@ _STORED = """\
 The file stores {card.param_bytes:,} bytes of parameters (batch norms folded, biases in 32 bits) and
 {made.scale_bytes:,} bytes of scales.
 """
-_COMMITTEE = """\
-{card.members} networks answer together; the table of layers is that of one of them.
-"""
 _TABLE = """\
 Cost of every layer, for one network window. A batch norm (a scale and a shift per channel) is
 counted with the layer before it.
@@ -84,8 +81,6 @@ def write_dcase_report(context: Context, model: Path, target: Path) -> None:
         "results": {"development_dataset": _results(context, model, card)},
     }
     about = _ABOUT.format(card=card)
-    if card.members > 1:
-        about += _COMMITTEE.format(card=card)
     if card.quantization is not None:
         about += _STORED.format(card=card, made=card.quantization)
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
@@ -112,8 +107,8 @@ def _description(context: Context, card: ModelCard) -> dict[str, Any]:
         "embeddings": None,
         "data_augmentation": _augmentation(augment),
         "machine_learning_method": "CNN",
-        "ensemble_method_subsystem_count": card.members if card.members > 1 else None,
-        "decision_making": "average" if card.members > 1 else None,
+        "ensemble_method_subsystem_count": None,
+        "decision_making": None,
         "external_data_usage": None,
         "complexity_management": "neural architecture search"
         + (", post-training quantization to int8" if card.numeric_type == "int8" else ""),
@@ -127,7 +122,7 @@ def _augmentation(augment: AugmentConfig) -> str | None:
 
 def _complexity(card: ModelCard, layers: Sequence[LayerCost]) -> dict[str, Any]:
     per_param = 1 if card.numeric_type == "int8" else 4
-    macs = card.members * sum(layer.macs + layer.affine for layer in layers)
+    macs = sum(layer.macs + layer.affine for layer in layers)
     return {
         "total_parameters": card.params,
         "memory_use": card.params * per_param,

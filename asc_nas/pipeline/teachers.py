@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from asc_nas.nn.committee import Committee
 from asc_nas.pipeline.config import PipelineConfig
 from asc_nas.pipeline.context import Context
 from asc_nas.randomness import derived_seed
@@ -89,10 +90,11 @@ def teacher_of(context: Context, roles: Roles, progress: Progress | None = None)
 
 def mean_posteriors(networks: Sequence[torch.nn.Module]) -> Callable[[Tensor], Tensor]:
     """Return the function from a batch to the mean of the networks' posteriors (n, classes)."""
+    committee = Committee(networks).eval()
 
     @torch.no_grad()
     def teach(x: Tensor) -> Tensor:
-        return torch.stack([network(x).softmax(1) for network in networks]).mean(0)
+        return committee(x).softmax(1)
 
     return teach
 
