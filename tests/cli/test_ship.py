@@ -14,6 +14,7 @@ from asc_nas.data.manifest import Manifest
 from asc_nas.deploy.card import ModelCard
 from asc_nas.deploy.classifier import Classifier, open_session, softmax
 from asc_nas.errors import AscNasError, UsageError
+from asc_nas.pipeline import final_model
 from asc_nas.pipeline.final_model import load_networks
 from asc_nas.pipeline.network_steps import find_network
 from asc_nas.training.loop import posteriors
@@ -102,6 +103,14 @@ def test_the_scores_of_a_committee_are_those_of_committees_in_every_fold(shipped
     assert card.results["accuracy"] == pytest.approx(np.mean(accuracies))
     by_fold = card.results["cross_validation"]["folds"].values()
     assert [fold["accuracy"] for fold in by_fold] == pytest.approx(accuracies)
+
+
+def test_a_committee_of_one_seed_is_refused_with_the_remedy(shipped, monkeypatch):
+    run = open_run(shipped / "fold-1").context
+    network = find_network(run, "baseline")
+    monkeypatch.setattr(final_model, "_trained", lambda context, network: [{"seed": 0}])
+    with pytest.raises(AscNasError, match=r"baseline: .* one seed only.*--seed 0 --seed 1"):
+        final_model.cross_validated_together({"1": run}, network)
 
 
 def test_a_second_call_trains_nothing(shipped):
