@@ -4,8 +4,8 @@ python benchmarks/speed.py DATA RUN [NAME ...] [--budget 10m] [--log FILE]
 
 DATA is the folder of ESC-10. RUN is a run of configs/nasc.yaml on it; if it is not there yet, it is
 made first, in the time of --budget, which is measured too. NAME is a script's name without its
-ending; without one, all run, which takes long: give the machine nothing else to do. What the scripts
-print goes to --log too.
+ending; without one, all run, which takes long: give the machine nothing else to do. What the
+scripts print goes to --log too.
 """
 
 import argparse
