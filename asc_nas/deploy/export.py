@@ -17,6 +17,7 @@ from torch import nn
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.deploy.card import CardData, ModelCard
 from asc_nas.deploy.classifier import INPUT, OUTPUT, open_session, softmax
+from asc_nas.deploy.fold_norms import fold_norms
 from asc_nas.errors import AscNasError
 from asc_nas.files import atomic_path, sha256
 
@@ -86,7 +87,8 @@ def export_model(
 def export_onnx(module: nn.Module, frontend: FrontEnd, example: np.ndarray, target: Path) -> float:
     """Write `module` as ONNX and compare it with PyTorch; return the largest difference.
 
-    The file holds nothing of the machine it was made on: the same weights give the same bytes.
+    Batch norms are folded into the convolutions before them. The file holds nothing of the machine
+    it was made on: the same weights give the same bytes.
 
     Parameters
     ----------
@@ -161,6 +163,7 @@ def _to_onnx(network: nn.Module, shape: tuple[int, int], name: str) -> onnx.Mode
             f"export of {name}: PyTorch could not export it: {_reason(error)}"
         ) from error
     _strip(model)
+    fold_norms(model)
     return model
 
 

@@ -48,14 +48,11 @@ def _fold(model: ModelProto, norm: NodeProto, convolutions: list[NodeProto]) -> 
     scale = gamma / np.sqrt(variance + epsilon)
     shift = beta - mean * scale
     for number, conv in enumerate(convolutions):
-        weight = numpy_helper.to_array(constants[conv.input[1]])
-        bias = np.zeros_like(scale)
-        if len(conv.input) == 3:
-            bias = numpy_helper.to_array(constants[conv.input[2]]).astype(np.float64)
-        folded = {
-            "weight": weight * scale.reshape(-1, 1, 1, 1),
-            "bias": bias * scale + (shift if number == 0 else 0),
-        }
+        weight, *biases = (numpy_helper.to_array(constants[name]) for name in conv.input[1:])
+        folded = {"weight": weight * scale.reshape(-1, 1, 1, 1)}
+        if biases or number == 0:
+            bias = sum(biases, np.zeros_like(scale))
+            folded["bias"] = bias * scale + (shift if number == 0 else 0)
         names = [f"{conv.output[0]}_folded_{role}" for role in folded]
         graph.initializer.extend(
             numpy_helper.from_array(array.astype(np.float32), name)

@@ -1,7 +1,8 @@
 """Layers and networks as ONNX with random weights, for timing; built without PyTorch.
 
-The graphs are those that the exporter leaves: batch norms folded into the convolution before them,
-but for the norm after a sum of depthwise kernels; the shortcut pooled, cut or padded and added.
+The graphs are those that the exporter leaves: batch norms folded into the convolutions before them
+(of a sum of depthwise kernels the first has the bias); the shortcut pooled, cut or padded and
+added.
 """
 
 from typing import Any
@@ -87,15 +88,10 @@ class _Graph:
 
     def add_layer(self, layer: Layer, x: str, block_input: str | None) -> str:
         """Add a layer on `x`; a shortcut comes from `block_input`."""
-        paths = [self._conv(layer, kernel, x) for kernel in layer.kernels]
-        y = paths[0]
-        for path in paths[1:]:
-            y = self.add("Add", y, path)
-        if len(paths) > 1:
-            channels = layer.out_channels
-            statistics = [self.weight(channels) for _ in range(3)]
-            ones = self.constant(np.ones(channels, np.float32))
-            y = self.add("BatchNormalization", y, *statistics, ones)
+        first, *others = layer.kernels
+        y = self._conv(layer, first, x, self.weight(layer.out_channels))
+        for kernel in others:
+            y = self.add("Add", y, self._conv(layer, kernel, x))
         if layer.shortcut is not None and block_input is not None:
             y = self.add("Add", y, self._shortcut(layer.shortcut, layer.out_channels, block_input))
         if layer.relu:
@@ -107,16 +103,15 @@ class _Graph:
                 y = self.add("Gemm", y, weight, self.weight(layer.classes), transB=1)
         return y
 
-    def _conv(self, layer: Layer, kernel: Shape, x: str) -> str:
+    def _conv(self, layer: Layer, kernel: Shape, x: str, *bias: str) -> str:
         groups = layer.in_channels if layer.kind == "depthwise" else 1
-        inputs = [self.weight(layer.out_channels, layer.in_channels // groups, *kernel)]
-        if len(layer.kernels) == 1:  # else the norm after the sum has the bias
-            inputs.append(self.weight(layer.out_channels))
+        weight = self.weight(layer.out_channels, layer.in_channels // groups, *kernel)
         padding = [extent // 2 for extent in kernel] * 2
         return self.add(
             "Conv",
             x,
-            *inputs,
+            weight,
+            *bias,
             kernel_shape=kernel,
             strides=layer.stride,
             pads=padding,

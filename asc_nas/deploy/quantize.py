@@ -26,7 +26,6 @@ from onnxruntime.quantization import (
 
 from asc_nas.deploy.classifier import INPUT, OUTPUT, open_session
 from asc_nas.deploy.export import quiet
-from asc_nas.deploy.fold_norms import fold_norms
 from asc_nas.errors import AscNasError
 from asc_nas.files import atomic_path
 
@@ -50,7 +49,7 @@ def quantize_onnx(
     Parameters
     ----------
     source : Path
-        A float network as `export_onnx` writes it; its batch norms are folded first.
+        A float network as `export_onnx` writes it.
     clips : np.ndarray
         (n, mels, frames) float32 log-mel in dB, n at least 1: training clips, on which the range of
         every activation is found.
@@ -64,7 +63,6 @@ def quantize_onnx(
         If the network cannot be quantised.
     """
     model = onnx.load(source)
-    fold_norms(model)
     kinds = sorted({node.op_type for node in model.graph.node})
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "int8.onnx"
@@ -161,7 +159,7 @@ def stored_bytes(onnx_file: Path) -> tuple[int, int]:
     Returns
     -------
     parameters : int
-        Weights and biases (batch norms too, if there are any left).
+        Weights and biases (and batch norms that could not be folded).
     scales : int
         Scales and zero points of weights, biases and activations; 0 for a float network.
     """
