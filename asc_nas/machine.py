@@ -55,6 +55,19 @@ def keep_freed_memory() -> bool:
     return all(mallopt(name, value) == 1 for name, value in settings.items())
 
 
+def wait_asleep() -> None:
+    """Let threads that wait for one another give up their core soon; called before PyTorch loads.
+
+    PyTorch's threads (GNU OpenMP) wait at the end of every operation by asking again and again, for
+    milliseconds. If another program has the core of the thread that is waited for, that keeps two
+    cores busy with nothing: beside one busy process a training step on two threads took twice as
+    long (`benchmarks/busy_machine.py`). What the user has set stays.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+
+_SPINS = "1000"  # some ten microseconds; with 10,000 most of the gain is lost
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 

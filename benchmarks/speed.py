@@ -27,6 +27,7 @@ def commands(data: Path, run: Path, budget: str) -> dict[str, list[str]]:
         "log_mel": [],
         "extraction": [str(data)],
         "training_step": [],
+        "busy_machine": [],
         "supernet_step": [],
         "parallel_trainings": [str(run), "--epochs", "100", "--trainings", "2"],
         "population": [str(run)],

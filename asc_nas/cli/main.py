@@ -16,6 +16,7 @@ from asc_nas.cli.listen import listen
 from asc_nas.cli.report import report
 from asc_nas.cli.ship import ship
 from asc_nas.errors import AscNasError
+from asc_nas.machine import wait_asleep
 
 app = typer.Typer(
     name="asc-nas",
@@ -82,6 +83,7 @@ def _options(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    wait_asleep()
     try:
         app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
     except (AscNasError, ModuleNotFoundError, OSError) as error:
