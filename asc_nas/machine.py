@@ -67,7 +67,7 @@ def wait_asleep() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
-_SPINS = "1000"  # some ten microseconds; with 10,000 most of the gain is lost
+_SPINS = "1000"  # with 10,000 most of the gain is lost
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 

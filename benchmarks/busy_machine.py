@@ -4,7 +4,7 @@ python benchmarks/busy_machine.py [CONFIG] [--threads 2] [--rounds 3]
 
 The step is that of `training_step.py`, ours, once with threads that wait as PyTorch's do by
 default and once as asc-nas lets them wait; on a machine that does nothing else, and beside an
-endless loop. All take turns.
+endless loop. The two take turns.
 """
 
 import argparse
