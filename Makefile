@@ -8,8 +8,10 @@ demo: install  ## The whole job on the built-in synthetic set, ending with class
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
 	$(BIN)/asc-nas classify data/synthetic-task5/unseen --model runs/demo/models/demo-best.onnx
 
-test: install  ## All tests.
-	$(BIN)/python -m pytest
+# The tests of a file stay together, as they share what was trained once; in the order of the
+# folders, as the file with the longest test would otherwise come last.
+test: install  ## All tests, on up to four cores.
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: install  ## Style, format and types.
 	$(BIN)/ruff check .

@@ -1,7 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Files of tests run side by side: threads of tiny networks would only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before PyTorch is imported
 
 settings.register_profile("untimed", deadline=None)  # what is timed lives in benchmarks/
 settings.load_profile("untimed")
