@@ -2,12 +2,13 @@
 
 python benchmarks/recipe.py ESC-10 --out DIR [FACTOR ...] [--config configs/nasc.yaml]
     [--folds 1 2 3 4] [--seeds 0 1 2] [--network "f3+t3e1w1"] [--set retrain.epochs=100]
-    [--workers 2]
+    [--thin 4] [--workers 2]
 
 A factor is a name of `FACTORS` or of several joined by "+"; without one, all are trained. Every
 training is of one fixed network (a single gene stands for all blocks), on three folds, by the
 recipe of the config with the factor's settings, and is tested on the fourth with its last weights.
-A finished training is kept in DIR: a second call goes on, and prints the whole table.
+With --thin N every other class keeps one training clip of N, so that "balanced" has something to
+balance. A finished training is kept in DIR: a second call goes on, and prints the whole table.
 
 Columns: accuracy of each fold, mean over seeds; the mean of all; the difference from the base,
 paired by fold and seed, with its standard error; macro-F1; log loss; accuracy if the posteriors of
@@ -18,7 +19,7 @@ five windows of half a clip are averaged (multi-crop), and if those of the netwo
 import argparse
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,12 @@ FACTORS = {
     "window 160, hop 80": [_front_end(window=160, hop=80)],
     "128 mels": [_front_end(mels=128)],
     "40 mels": [_front_end(mels=40)],
+    "128 mels, window 160, hop 80": [
+        _front_end(mels=128, window=160, hop=80),
+        f"{AUGMENT}.frequency_mask=16",
+    ],
+    "16 kHz, window 160, hop 80": [_front_end(rate=16000, window=160, hop=80)],
+    "44.1 kHz, window 160, hop 80": [_front_end(rate=44100, window=160, hop=80)],
     "128 mels, window 80, hop 40": [_front_end(mels=128, window=80, hop=40)],
     "16 kHz": [_front_end(rate=16000)],
     "44.1 kHz": [_front_end(rate=44100)],
@@ -121,6 +128,7 @@ FACTORS = {
     "time kept": [_stages("32: 11 11 11, 56: 21 11, 104: 11")],
     "frequency kept": [_stages("32: 11 11 12, 56: 11 11, 104: 11")],
     "wider at the end": [_stages("32: 11 11 12, 80: 21 11, 200: 11")],
+    "balanced": ["retrain.balanced=true"],
     "batch 64": ["retrain.batch_size=64"],
     "batch 16": ["retrain.batch_size=16"],
 }  # fmt: skip
@@ -136,6 +144,7 @@ class Training:
     settings: tuple[str, ...]
     genotype: str
     seed: int
+    thin: int
     result: Path
 
     def __str__(self) -> str:
@@ -154,7 +163,7 @@ def train(job: Training) -> None:
     state = job.result.with_suffix(".safetensors")
     network, _ = train_network(
         context.spec(genotype),
-        context.examples("train", "search_val"),
+        thinned(context.examples("train", "search_val"), job.thin),
         config.retrain,
         seed=job.seed,
         state_file=state,
@@ -182,6 +191,20 @@ def train(job: Training) -> None:
         },
     )
     state.unlink(missing_ok=True)
+
+
+def thinned(examples: Examples, nth: int) -> Examples:
+    """Return the examples with only every `nth` left of the first, third, ... class."""
+    keep = np.ones(len(examples), dtype=bool)
+    for target in range(0, len(examples.labels), 2):
+        members = np.flatnonzero(examples.targets == target)
+        keep[members] = np.arange(len(members)) % nth == 0
+    return replace(
+        examples,
+        rows=examples.rows[keep],
+        targets=examples.targets[keep],
+        clips=examples.clips[keep],
+    )
 
 
 @torch.inference_mode()
@@ -221,6 +244,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--network", default="f3+t3e1w1")
     parser.add_argument("--set", dest="settings", action="append", default=[])
+    parser.add_argument("--thin", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_intermixed_args()
     factors = arguments.factors or list(FACTORS)
@@ -248,8 +272,9 @@ def training_of(arguments: argparse.Namespace, factor: str, fold: str, seed: int
     if not (root / "features" / "index.json").exists():
         fixed = [*front_end, f"data.test_folds=[{fold}]"]
         prepare(open_run(arguments.config, arguments.data, fixed, root))
-    result = arguments.out / "results" / f"{factor.replace(' ', '_')}-fold{fold}-seed{seed}.json"
-    return Training(root, others, arguments.network, seed, result)
+    results = arguments.out / ("results" if arguments.thin == 1 else f"results-{arguments.thin}")
+    result = results / f"{factor.replace(' ', '_')}-fold{fold}-seed{seed}.json"
+    return Training(root, others, arguments.network, seed, arguments.thin, result)
 
 
 def print_table(results: dict[tuple[str, str, int], dict]) -> None:
