@@ -14,6 +14,7 @@ clips of a draw. A part of one second is padded to the network's window by the c
 import argparse
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ import timing
 from conditions import CLEAN, CONDITIONS, Condition, write_under
 
 from asc_nas.audio.io import audio_info, load_audio
-from asc_nas.data.manifest import Clip
+from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.deploy.classifier import Classifier
 from asc_nas.files import write_json
 from asc_nas.randomness import stream
@@ -38,6 +39,29 @@ def generator(seed: int, condition: Condition, draw: int, clip: Clip) -> np.rand
     """Return the stream of one draw; clips share it where the condition says so."""
     whose = (clip.key,) if condition.per_clip else ()
     return stream(seed, "robustness", condition.name, draw, *whose)
+
+
+def judges_of(
+    paths: Sequence[Path], manifest: Manifest, folds: Sequence[str] | None
+) -> dict[str, Judges]:
+    """Return which model judges which clip, by file name: those of its test folds, or of `folds`.
+
+    Raises
+    ------
+    SystemExit
+        If a model has no clips to judge, or labels other than theirs.
+    """
+    models: dict[str, Judges] = {}
+    for path in paths:
+        model = Classifier.load(path)
+        own = folds or model.card.data.test_folds
+        clips = [clip for clip in manifest.clips if clip.fold in own]
+        if not clips or not set(manifest.labels) <= set(model.card.labels):
+            raise SystemExit(f"{path}: no clips of fold {', '.join(own)}, or other labels.")
+        if seen := set(own) & set(model.card.data.train_folds):
+            print(f"note: {path} was trained on fold {', '.join(sorted(seen))}")
+        models.setdefault(path.stem, {}).update({clip.key: (clip, model) for clip in clips})
+    return models
 
 
 def classify_all(
@@ -92,16 +116,7 @@ def main() -> None:
     timing.restart_with_threads(1)
 
     manifest = read_esc10(arguments.data)
-    models: dict[str, Judges] = {}
-    for path in arguments.models:
-        model = Classifier.load(path)
-        folds = arguments.fold or model.card.data.test_folds
-        clips = [clip for clip in manifest.clips if clip.fold in folds]
-        if not clips or not set(manifest.labels) <= set(model.card.labels):
-            raise SystemExit(f"{path}: no clips of fold {', '.join(folds)}, or other labels.")
-        if seen := set(folds) & set(model.card.data.train_folds):
-            print(f"note: {path} was trained on fold {', '.join(sorted(seen))}")
-        models.setdefault(path.stem, {}).update({clip.key: (clip, model) for clip in clips})
+    models = judges_of(arguments.models, manifest, arguments.fold)
     right, kilobits = classify_all(models, manifest.root, arguments.seed, arguments.draws)
 
     accuracies = {key: [float(np.mean(draw)) for draw in found] for key, found in right.items()}
