@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from toy import make_examples
 
 from asc_nas.data.augment import AugmentConfig
+from asc_nas.data.dataset import Examples
 from asc_nas.errors import AscNasError
 from asc_nas.nn.supernet import Supernet, init_weights
 from asc_nas.space.genotype import Genotype
@@ -111,6 +113,31 @@ def test_a_network_learns_and_its_clip_decision_averages_channels(tmp_path):
     scores = evaluate(network, test)
     assert sum(map(sum, scores.confusion)) == 12
     assert scores.macro_f1 > 0.9
+
+
+@pytest.mark.parametrize(("balanced", "least"), [(False, 2), (True, 6)])
+def test_a_network_hears_a_small_class_as_often_as_others_if_it_shall(
+    balanced, least, tmp_path, monkeypatch
+):
+    whole = make_examples(clips=30)
+    few = np.r_[np.flatnonzero(whole.targets > 0), np.flatnonzero(whole.targets == 0)[:2]]
+    examples = replace(whole, rows=whole.rows[few], targets=whole.targets[few], clips=few)
+    heard = []
+    batches = Examples.batches
+
+    def listen(self, size, rng=None, **options):
+        for positions in batches(self, size, rng, **options):
+            if rng is not None:  # shuffled, to be trained with
+                heard.extend(self.targets[positions])
+            yield positions
+
+    monkeypatch.setattr(Examples, "batches", listen)
+    config = CONFIG.model_copy(update={"epochs": 1, "balanced": balanced})
+    train_network(NET, examples, config, seed=0, state_file=tmp_path / "s")
+    counts = np.bincount(heard)
+    assert counts.sum() == 22
+    assert least <= counts.min() <= 7
+    assert (counts.max() - counts.min() <= 2) == balanced
 
 
 def test_clip_posterior_is_the_mean_over_channels():
