@@ -57,6 +57,22 @@ def test_a_command_in_running_text_exists_with_its_options(command):
     assert used <= known | {"--help"}
 
 
+SETTINGS = [
+    (page, block)
+    for page in PAGES
+    for block in re.findall(r"^```yaml\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
+]
+
+
+@pytest.mark.parametrize(("page", "block"), SETTINGS, ids=[page.stem for page, _ in SETTINGS])
+def test_settings_that_a_page_shows_are_taken(page, block):
+    values = read_yaml(ROOT / "configs" / "folders.yaml")
+    for key, value in yaml.safe_load(block).items():
+        both = isinstance(value, dict) and isinstance(values.get(key), dict)
+        values[key] = values[key] | value if both else value
+    RunConfig.parse(values, str(page))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[p.relative_to(ROOT).as_posix() for p in PAGES])
 def test_every_linked_file_exists(page):
     assert [t for t in links(page) if not (page.parent / t).exists()] == []
