@@ -77,7 +77,7 @@ def test_a_worker_has_one_thread_and_this_process_keeps_its_setting(monkeypatch)
 
 
 SLEEPERS = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from asc_nas.pipeline.jobs import run_jobs
 
@@ -86,6 +86,7 @@ def sleep(path):
     time.sleep(120)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by jobs of a shell's "&"
     run_jobs(sleep, [Path(sys.argv[1]) / str(n) for n in range(3)], 2)
 """
 
