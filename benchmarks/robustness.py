@@ -8,7 +8,8 @@ column: every clip is judged by the one that has it as a test clip. Each clip is
 (WAV of 16 bits; noise and microphone as float, so that nothing is clipped), which the classifier
 reads as `asc-nas classify` does. Conditions with chance in them are drawn several times, and the
 mean is shown: noise and parts anew for every clip, a microphone's frequency response once for all
-clips of a draw. A part of one second is padded to the network's window by the classifier.
+clips of a draw. A part of one second is padded or repeated to the network's window, as its card
+says.
 """
 
 import argparse
