@@ -37,8 +37,8 @@ from asc_nas.pipeline.context import Context
 from asc_nas.pipeline.jobs import run_jobs
 from asc_nas.pipeline.teachers import teacher_of
 from asc_nas.randomness import derived_seed
-from asc_nas.training.loop import Progress, Teacher, TrainConfig, fit
-from asc_nas.training.retrain import evaluate
+from asc_nas.training.loop import Progress, Teacher, TrainConfig
+from asc_nas.training.retrain import evaluate, fit_network
 
 FORMAT = "asc-nas/peer/1"
 
@@ -83,15 +83,12 @@ def fit_peer(
 
     Dropout knows PyTorch's global generator only, which is left as it was.
     """
-    network.input_norm.set_statistics(*examples.mel_statistics(network.input_norm.level))
     with torch.random.fork_rng(devices=[]):
-        fit(
+        fit_network(
             network,
-            lambda step: [network],
             examples,
             config,
             seed=seed,
-            name="retrain",
             state_file=state_file,
             teacher=teacher,
             before_epoch=lambda epoch: torch.manual_seed(derived_seed(seed, "dropout", epoch)),

@@ -2,18 +2,20 @@
 
 python benchmarks/recipe.py ESC-10 --out DIR [FACTOR ...] [--config configs/nasc.yaml]
     [--folds 1 2 3 4] [--seeds 0 1 2] [--network "f3+t3e1w1"] [--set retrain.epochs=100]
-    [--thin 4] [--workers 2]
+    [--thin 4] [--peak] [--workers 2]
 
 A factor is a name of `FACTORS` or of several joined by "+"; without one, all are trained. Every
 training is of one fixed network (a single gene stands for all blocks), on three folds, by the
 recipe of the config with the factor's settings, and is tested on the fourth with its last weights.
 With --thin N every other class keeps one training clip of N, so that "balanced" has something to
-balance. A finished training is kept in DIR: a second call goes on, and prints the whole table.
+balance. With --peak the test fold also judges every epoch, which changes nothing but shows what
+choosing the epoch by it would have claimed. A finished training is kept in DIR: a second call goes
+on, and prints the whole table.
 
 Columns: accuracy of each fold, mean over seeds; the mean of all; the difference from the base,
 paired by fold and seed, with its standard error; macro-F1; log loss; accuracy if the posteriors of
 five windows of half a clip are averaged (multi-crop), and if those of the networks of all seeds are
-(together); seconds of a training.
+(together); that of the best epoch, were it chosen by the test fold (peak); seconds of a training.
 """
 
 import argparse
@@ -30,13 +32,15 @@ from asc_nas.cli.run_config import RunConfig, open_run
 from asc_nas.config import apply_overrides
 from asc_nas.data.dataset import Examples
 from asc_nas.files import fingerprint, read_json, write_json
+from asc_nas.nn.subnet import SubNet
 from asc_nas.pipeline.context import Context
 from asc_nas.pipeline.jobs import run_jobs
 from asc_nas.pipeline.teachers import teacher_of
 from asc_nas.runs import RunPaths
 from asc_nas.space.genotype import Genotype
+from asc_nas.training.loop import OnEpoch
 from asc_nas.training.metrics import score
-from asc_nas.training.retrain import train_network
+from asc_nas.training.retrain import evaluate, fit_network, new_network
 
 AUGMENT = "retrain.augment"
 
@@ -145,6 +149,7 @@ class Training:
     genotype: str
     seed: int
     thin: int
+    peak: bool
     result: Path
 
     def __str__(self) -> str:
@@ -161,16 +166,20 @@ def train(job: Training) -> None:
     genotype = Genotype.parse(" ".join(genes * blocks if len(genes) == 1 else genes))
     start = time.monotonic()
     state = job.result.with_suffix(".safetensors")
-    network, _ = train_network(
-        context.spec(genotype),
+    network, test = new_network(context.spec(genotype), job.seed), context.examples("test")
+    accuracies: list[float] = []
+    if job.peak:
+        state.unlink(missing_ok=True)  # the epochs before a stop were not kept
+    fit_network(
+        network,
         thinned(context.examples("train", "search_val"), job.thin),
         config.retrain,
         seed=job.seed,
         state_file=state,
         teacher=teacher_of(context, config.retrain.roles),
+        on_epoch=judge(network, test, accuracies) if job.peak else None,
     )
     seconds = time.monotonic() - start
-    test = context.examples("test")
     whole, crops = clip_posteriors(network, test)
     plain = score(whole, test.clip_targets, test.labels)
     cropped = score(crops, test.clip_targets, test.labels)
@@ -183,6 +192,7 @@ def train(job: Training) -> None:
             "macro_f1": plain.macro_f1,
             "log_loss": plain.log_loss,
             "multi_crop": cropped.accuracy,
+            "accuracies": accuracies,
             "macs": cost.macs,
             "params": cost.params,
             "seconds": seconds,
@@ -191,6 +201,16 @@ def train(job: Training) -> None:
         },
     )
     state.unlink(missing_ok=True)
+
+
+def judge(network: SubNet, test: Examples, accuracies: list[float]) -> OnEpoch:
+    """Return what appends the accuracy on `test` after every epoch; training does not notice."""
+
+    def after_epoch(epoch: int, values: dict[str, float]) -> None:
+        accuracies.append(evaluate(network, test).accuracy)
+        network.train()
+
+    return after_epoch
 
 
 def thinned(examples: Examples, nth: int) -> Examples:
@@ -245,6 +265,7 @@ def main() -> None:
     parser.add_argument("--network", default="f3+t3e1w1")
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--thin", type=int, default=1)
+    parser.add_argument("--peak", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_intermixed_args()
     factors = arguments.factors or list(FACTORS)
@@ -272,9 +293,12 @@ def training_of(arguments: argparse.Namespace, factor: str, fold: str, seed: int
     if not (root / "features" / "index.json").exists():
         fixed = [*front_end, f"data.test_folds=[{fold}]"]
         prepare(open_run(arguments.config, arguments.data, fixed, root))
-    results = arguments.out / ("results" if arguments.thin == 1 else f"results-{arguments.thin}")
-    result = results / f"{factor.replace(' ', '_')}-fold{fold}-seed{seed}.json"
-    return Training(root, others, arguments.network, seed, arguments.thin, result)
+    thin, peak = arguments.thin, arguments.peak
+    results = "results" + f"-{thin}" * (thin > 1) + "-peak" * peak
+    name = f"{factor.replace(' ', '_')}-fold{fold}-seed{seed}.json"
+    return Training(
+        root, others, arguments.network, seed, thin, peak, arguments.out / results / name
+    )
 
 
 def print_table(results: dict[tuple[str, str, int], dict]) -> None:
@@ -282,7 +306,7 @@ def print_table(results: dict[tuple[str, str, int], dict]) -> None:
     folds = dict.fromkeys(fold for _, fold, _ in results)
     first = next(iter(factors))
     print(f"{'factor':<28}" + "".join(f"{'fold ' + fold:>9}" for fold in folds), end="")
-    names = ("mean", "more", "+-", "F1", "log loss", "crops", "together", "M MACs", "s")
+    names = ("mean", "more", "+-", "F1", "log loss", "crops", "together", "peak", "M MACs", "s")
     print("".join(f"{name:>9}" for name in names))
     for factor in factors:
         mine = {(f, s): r for (name, f, s), r in results.items() if name == factor}
@@ -296,10 +320,13 @@ def print_table(results: dict[tuple[str, str, int], dict]) -> None:
 
         names = ("accuracy", "macro_f1", "log_loss", "multi_crop", "macs", "seconds")
         means = {name: statistics.mean(result[name] for result in mine.values()) for name in names}
+        peaks = [max(r["accuracies"]) for r in mine.values() if r.get("accuracies")]
+        peak = f"{statistics.mean(peaks):.4f}" if peaks else ""
         print(
             f"{means['accuracy']:>9.4f}{statistics.mean(pairs):>+9.4f}{error:>9.4f}"
             f"{means['macro_f1']:>9.4f}{means['log_loss']:>9.3f}{means['multi_crop']:>9.4f}"
-            f"{accuracy_together(mine):>9.4f}{means['macs'] / 1e6:>9.2f}{means['seconds']:>9.0f}"
+            f"{accuracy_together(mine):>9.4f}{peak:>9}{means['macs'] / 1e6:>9.2f}"
+            f"{means['seconds']:>9.0f}"
         )
     print(f"{len(results)} trainings; 'more' is against '{first}'")
 

@@ -1,10 +1,17 @@
-"""The part of the recipe study that makes classes uneven."""
+"""The parts of the recipe study that make classes uneven and that judge every epoch."""
 
 import numpy as np
 import recipe
+import torch
+import toy
 
 from asc_nas.audio.logmel import PRESETS
 from asc_nas.data.dataset import Examples
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.netspec import resolve
+from asc_nas.space.skeleton import skeleton_from
+from asc_nas.training.loop import TrainConfig
+from asc_nas.training.retrain import evaluate, fit_network, new_network
 
 
 def examples(per_class=12, labels=("a", "b", "c")):
@@ -27,3 +34,18 @@ def test_every_other_class_keeps_one_clip_of_n():
 def test_without_thinning_all_clips_stay():
     whole = examples()
     assert recipe.thinned(whole, 1).rows.tolist() == whole.rows.tolist()
+
+
+def test_judging_every_epoch_changes_nothing(tmp_path):
+    train, test = toy.make_examples(), toy.make_examples(seed=1)
+    genotype = Genotype.parse("t3e1w1 f3e1w1 t3e1w1 f3e1w1 t3e1w1")
+    spec = resolve(genotype, skeleton_from("cp_mobile_tiny"), (16, 24), 3)
+    config = TrainConfig(epochs=3, batch_size=8)
+    plain, judged = new_network(spec, 0), new_network(spec, 0)
+    accuracies = []
+    fit_network(plain, train, config, seed=0, state_file=tmp_path / "plain")
+    after_epoch = recipe.judge(judged, test, accuracies)
+    fit_network(judged, train, config, seed=0, state_file=tmp_path / "judged", on_epoch=after_epoch)
+    assert all(torch.equal(v, judged.state_dict()[k]) for k, v in plain.state_dict().items())
+    assert len(accuracies) == 3
+    assert accuracies[-1] == evaluate(judged, test).accuracy
