@@ -119,6 +119,7 @@ retrain:
   batch_size: {settings.batch_size}
   learning_rate: 3.0e-3
   warmup_epochs: {settings.warmup_epochs}
+  label_smoothing: 0
   balanced: true         # every class equally often, if some have fewer recordings
   augment: {masks}
 baselines:               # hand-made networks, trained like the searched ones
