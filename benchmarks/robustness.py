@@ -1,15 +1,16 @@
 """How exported models do on recordings that are not as those they were trained on.
 
 python benchmarks/robustness.py MODEL... --data ESC-10 [--fold 4] [--draws 3] [--json FILE]
+    [--condition "another microphone"]
 
 Accuracy on the test clips (of the folds that each card names, or of --fold) under every condition
-of ``conditions.py``. Models of one file name, as the folds of a cross-validation have them, are one
-column: every clip is judged by the one that has it as a test clip. Each clip is written to a file
-(WAV of 16 bits; noise and microphone as float, so that nothing is clipped), which the classifier
-reads as `asc-nas classify` does. Conditions with chance in them are drawn several times, and the
-mean is shown: noise and parts anew for every clip, a microphone's frequency response once for all
-clips of a draw. A part of one second is padded or repeated to the network's window, as its card
-says.
+of ``conditions.py``, or those that --condition names. Models of one file name, as the folds of a
+cross-validation have them, are one column: every clip is judged by the one that has it as a test
+clip. Each clip is written to a file (WAV of 16 bits; noise and microphone as float, so that nothing
+is clipped), which the classifier reads as `asc-nas classify` does. Conditions with chance in them
+are drawn several times, and the mean is shown: noise and parts anew for every clip, a microphone's
+frequency response once for all clips of a draw. A part of one second is padded or repeated to the
+network's window, as its card says.
 """
 
 import argparse
@@ -66,7 +67,11 @@ def judges_of(
 
 
 def classify_all(
-    models: dict[str, Judges], root: Path, seed: int, draws: int
+    models: dict[str, Judges],
+    root: Path,
+    seed: int,
+    draws: int,
+    conditions: Sequence[Condition] = CONDITIONS,
 ) -> tuple[Right, dict[str, float]]:
     """Classify every clip under every condition; return the answers and the mean file sizes.
 
@@ -74,6 +79,8 @@ def classify_all(
     ----------
     models : dict
         The test clips of each name, and which model judges them.
+    draws : int
+        How often a condition with chance in it is drawn.
 
     Returns
     -------
@@ -85,7 +92,7 @@ def classify_all(
     kilobits: dict[str, list[float]] = defaultdict(list)
     every = {clip.key: clip for judges in models.values() for clip, _ in judges.values()}
     with tempfile.TemporaryDirectory() as folder:
-        for condition in CONDITIONS:
+        for condition in conditions:
             for draw in range(draws if condition.random else 1):
                 for name in models:
                     right[name, condition.name].append([])
@@ -111,6 +118,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of ESC-10")
     parser.add_argument("--fold", action="append", help="test fold [default: the card's]")
     parser.add_argument("--draws", type=int, default=3, help="of the conditions with chance")
+    names = [condition.name for condition in CONDITIONS]
+    parser.add_argument(
+        "--condition", action="append", choices=names, metavar="NAME", help="[default: all]"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
@@ -118,10 +129,13 @@ def main() -> None:
 
     manifest = read_esc10(arguments.data)
     models = judges_of(arguments.models, manifest, arguments.fold)
-    right, kilobits = classify_all(models, manifest.root, arguments.seed, arguments.draws)
+    conditions = [c for c in CONDITIONS if c.name in (arguments.condition or names)]
+    right, kilobits = classify_all(
+        models, manifest.root, arguments.seed, arguments.draws, conditions
+    )
 
     accuracies = {key: [float(np.mean(draw)) for draw in found] for key, found in right.items()}
-    print_table(models, accuracies, kilobits)
+    print_table(models, accuracies, kilobits, conditions)
     if arguments.json is not None:
         write_json(
             arguments.json,
@@ -133,7 +147,7 @@ def main() -> None:
                         "sha256": sorted({model.card.sha256 for _, model in judges.values()}),
                         "clips": len(judges),
                         "folds": sorted({clip.fold for clip, _ in judges.values()}),
-                        "accuracy": {c.name: accuracies[name, c.name] for c in CONDITIONS},
+                        "accuracy": {c.name: accuracies[name, c.name] for c in conditions},
                     }
                     for name, judges in models.items()
                 },
@@ -146,19 +160,22 @@ def print_table(
     models: dict[str, Judges],
     accuracies: dict[tuple[str, str], list[float]],
     kilobits: dict[str, float],
+    conditions: Sequence[Condition],
 ) -> None:
     """Print the mean accuracy by condition and model."""
     print(f"\nclips: {', '.join(f'{len(judges)} of {name}' for name, judges in models.items())}\n")
     print(f"| condition | kbit/s | {' | '.join(models)} |")
     print("|---|---|" + "---|" * len(models))
-    for condition in CONDITIONS:
+    for condition in conditions:
         cells = []
         for name in models:
             draws = accuracies[name, condition.name]
             spread = f" ({min(draws):.3f} to {max(draws):.3f})" if len(draws) > 1 else ""
             cells.append(f"{np.mean(draws):.3f}{spread}")
         print(f"| {condition.name} | {kilobits[condition.name]:.0f} | {' | '.join(cells)} |")
-    changed = [condition.name for condition in CONDITIONS if condition is not CLEAN]
+    changed = [condition.name for condition in conditions if condition is not CLEAN]
+    if not changed:
+        return
     means = [np.mean([np.mean(accuracies[name, other]) for other in changed]) for name in models]
     print(f"| mean of all but clean | | {' | '.join(f'{mean:.3f}' for mean in means)} |")
 

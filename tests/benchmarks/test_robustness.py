@@ -43,13 +43,25 @@ def load(monkeypatch):
     return use
 
 
-def test_every_clip_is_judged_by_the_model_that_has_it_as_a_test_clip(manifest, load, monkeypatch):
+def test_every_clip_is_judged_by_the_model_that_has_it_as_a_test_clip(manifest, load):
     load({"a": Constant("dog", ["1"]), "b": Constant("rain", ["2"])})
     models = robustness.judges_of([Path(f"{x}/m.onnx") for x in "ab"], manifest, None)
     assert list(models) == ["m"]
-    monkeypatch.setattr(robustness, "CONDITIONS", [robustness.CLEAN])
-    right, _ = robustness.classify_all(models, manifest.root, seed=0, draws=3)
+    right, _ = robustness.classify_all(models, manifest.root, 0, 3, [robustness.CLEAN])
     assert right == {("m", robustness.CLEAN.name): [[True, False, True]]}
+
+
+def test_only_the_conditions_that_are_named_are_tried(manifest, load, monkeypatch, capsys):
+    load({"a": Constant("dog", ["1"])})
+    monkeypatch.setattr(robustness, "read_esc10", lambda _: manifest)
+    monkeypatch.setattr(robustness.timing, "restart_with_threads", lambda _: None)
+    arguments = ["a/m.onnx", "--data", "x", "--draws", "2", "--condition", "another microphone"]
+    monkeypatch.setattr("sys.argv", ["robustness.py", *arguments])
+    robustness.main()
+    table = [row for row in capsys.readouterr().out.splitlines() if row.startswith("|")]
+    named, mean = table[2:]
+    assert named.startswith("| another microphone |")
+    assert mean.endswith("| 0.500 |")
 
 
 def test_a_fold_that_is_asked_for_replaces_the_cards_and_seen_clips_are_told(
