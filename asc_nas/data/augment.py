@@ -52,7 +52,8 @@ class AugmentConfig(Config):
     gain_db : float
         Largest change of level, dB, either way.
     response_db : float
-        Largest range, from its least to its most, of a random smooth frequency response, dB.
+        Largest range, from its least to its most, of a random frequency response, dB; it is
+        smooth over octaves.
     device_responses : str or None
         Folder of impulse responses of devices (audio files), one of which an example is recorded
         with.
@@ -149,7 +150,7 @@ class Augmentation:
         if config.noise:
             x = recording_channel.add_noise(x, config.noise, self.frequencies, rng)
         if config.response_db:
-            x = recording_channel.respond(x, config.response_db, rng)
+            x = recording_channel.respond(x, config.response_db, self.frequencies, rng)
         if self.responses is not None:
             x = recording_channel.respond_as(x, self.responses, rng)
         if config.gain_db:

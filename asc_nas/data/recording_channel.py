@@ -16,8 +16,8 @@ FLUCTUATION_DB = 3.0
 """Deviation of the noise's level in one band of one frame."""
 LOWEST_CUT = 2000.0
 """Lowest frequency, in hertz, above which a band limit leaves nothing."""
-RIPPLES = 4
-"""Half-periods over all bands of the finest part of a random response."""
+RIPPLES = 6
+"""Half-periods over the octaves of all bands of the finest part of a random response."""
 
 
 def change_level(x: Tensor, gain_db: float, rng: np.random.Generator) -> Tensor:
@@ -27,10 +27,14 @@ def change_level(x: Tensor, gain_db: float, rng: np.random.Generator) -> Tensor:
     return louder.clamp(min=FLOOR_DB).where(x > FLOOR_DB, x)
 
 
-def respond(x: Tensor, range_db: float, rng: np.random.Generator) -> Tensor:
-    """Record each example with a random smooth response of a range up to `range_db`."""
-    n, mels = len(x), x.shape[2]
-    waves = np.cos(np.pi * np.outer(np.arange(1, RIPPLES + 1), (np.arange(mels) + 0.5) / mels))
+def respond(x: Tensor, range_db: float, frequencies: Bands, rng: np.random.Generator) -> Tensor:
+    """Record each example with a random response of a range up to `range_db`.
+
+    It is smooth over octaves, as that of a microphone is: its bass may roll off within few bands.
+    """
+    n = len(x)
+    octaves = np.log2(frequencies / frequencies[0])
+    waves = np.cos(np.pi * np.outer(np.arange(1, RIPPLES + 1), octaves / octaves[-1]))
     curves = rng.normal(size=(n, RIPPLES)) @ waves
     ranges = curves.max(1) - curves.min(1)
     curves *= (rng.uniform(0, range_db, n) / np.maximum(ranges, 1e-9))[:, None]

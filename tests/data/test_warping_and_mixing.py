@@ -140,11 +140,17 @@ def test_noise_has_the_signal_to_noise_ratio_that_was_drawn():
 def test_a_random_response_is_one_smooth_curve_for_all_frames():
     x = features(noise())
     x = x.expand(30, -1, -1, -1)
-    curves = recording_channel.respond(x, 12, rng()) - x
+    curves = recording_channel.respond(x, 12, FREQUENCIES, rng()) - x
     assert torch.allclose(curves, curves[..., :1].expand_as(curves), atol=1e-4)
     span = curves.amax(2) - curves.amin(2)
     assert 9 < span.max() <= 12.001
-    assert curves.diff(dim=2).abs().max() < 2
+    octaves = torch.from_numpy(np.log2(FREQUENCIES)).diff()[:, None]
+    slopes = (curves.diff(dim=2) / octaves).abs()[..., 0]
+    assert slopes.max() < 25  # dB per octave, and as steep in the bass as in the treble
+    low, high = (
+        slopes[..., part].amax() for part in (FREQUENCIES[1:] < 500, FREQUENCIES[1:] > 2000)
+    )
+    assert 0.5 < low / high < 2
 
 
 def test_gain_and_response_leave_digital_silence_as_it_is():
@@ -153,7 +159,7 @@ def test_gain_and_response_leave_digital_silence_as_it_is():
     louder = recording_channel.change_level(x, 30, rng())
     assert (louder[..., [0, 1, 3, 4]] == FLOOR_DB).all()
     assert (louder[..., 2] != -20).all()
-    assert (recording_channel.respond(x, 12, rng()) >= FLOOR_DB).all()
+    assert (recording_channel.respond(x, 12, FREQUENCIES[:8], rng()) >= FLOOR_DB).all()
 
 
 def test_a_band_limit_silences_all_bands_above_a_frequency():
