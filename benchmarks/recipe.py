@@ -72,6 +72,7 @@ def _stages(text: str) -> str:
 FACTORS = {
     "base": [],
     "no mixup": [f"{AUGMENT}.mixup_alpha=0"],
+    "mixup 0.3": [f"{AUGMENT}.mixup_alpha=0.3"],
     "mixup 1": [f"{AUGMENT}.mixup_alpha=1"],
     "between-class": [f"{AUGMENT}.mixup_alpha=1", f"{AUGMENT}.between_class=true"],
     "between-class 0.3": [f"{AUGMENT}.between_class=true"],
@@ -134,6 +135,7 @@ FACTORS = {
     "wider at the end": [_stages("32: 11 11 12, 80: 21 11, 200: 11")],
     "balanced": ["retrain.balanced=true"],
     "batch 64": ["retrain.batch_size=64"],
+    "batch 32": ["retrain.batch_size=32"],
     "batch 16": ["retrain.batch_size=16"],
 }  # fmt: skip
 CROPS = 5
