@@ -2,11 +2,11 @@
 
 python benchmarks/exported_network.py MODEL [--skeleton cp_mobile] [--repeats 300]
 
-MODEL is an exported model whose network has the shape of the skeleton. PyTorch runs the same
-network in eager mode (in inference mode, batch norms as they are). CP-Mobile, the baseline of DCASE
-2024 Task 1, is exported in the same way, for the model's input, for that of `peers.py`, where its
-accuracy is measured (64 mels x 251 frames, 5 s), and for its own, 256 x 65 (1 s). All weights but
-the model's are random: they do not change the time.
+MODEL is an exported model whose network has the shape of the skeleton: a name, or that of a config
+(FILE.yaml). PyTorch runs the same network in eager mode (in inference mode, batch norms as they
+are). CP-Mobile, the baseline of DCASE 2024 Task 1, is exported in the same way, for the model's
+input, for that of `peers.py`, where its accuracy is measured (64 mels x 251 frames, 5 s), and for
+its own, 256 x 65 (1 s). All weights but the model's are random: they do not change the time.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import torch
 from cp_mobile import MELS, cp_mobile
 
 from asc_nas.audio.logmel import PRESETS, FrontEnd
+from asc_nas.config import read_yaml
 from asc_nas.deploy.card import ModelCard
 from asc_nas.deploy.classifier import INPUT, open_session
 from asc_nas.deploy.export import export_onnx
@@ -37,7 +38,8 @@ CP_MOBILE_FRONTEND = FrontEnd(
 def eager_network(card: ModelCard, skeleton: str) -> torch.nn.Module:
     """Return the card's network as PyTorch has it, with fresh weights."""
     size = (card.frontend.n_mels, card.frontend.frames)
-    spec = resolve(Genotype.parse(card.genotype), skeleton_from(skeleton), size, len(card.labels))
+    shape = read_yaml(Path(skeleton))["skeleton"] if skeleton.endswith(".yaml") else skeleton
+    spec = resolve(Genotype.parse(card.genotype), skeleton_from(shape), size, len(card.labels))
     networks = [new_network(spec, seed) for seed in range(card.members)]
     network = (networks[0] if len(networks) == 1 else Committee(networks)).eval()
     params = sum(weight.numel() for weight in network.parameters())
