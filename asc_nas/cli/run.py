@@ -92,7 +92,7 @@ def _run(opened: "OpenRun") -> list[dict[str, Any]]:
     from asc_nas.cli.tables import print_results
     from asc_nas.pipeline.network_steps import export_step, find_network
     from asc_nas.pipeline.parallel_training import train_networks
-    from asc_nas.search.pareto import choose
+    from asc_nas.search.pareto import choose, preferred
 
     members = find_pareto_set(opened, check=True)
     context, seed = opened.context, opened.config.seed
@@ -105,8 +105,8 @@ def _run(opened: "OpenRun") -> list[dict[str, Any]]:
     results = train_networks(context, [*networks, *baselines], [seed], workers, progress)
     print_results(results)
 
-    # The best is chosen by search-val, before the test: the member with the highest macro-F1 there.
-    best = max(range(len(chosen)), key=lambda place: members[chosen[place]].macro_f1)
+    # The best is chosen by search-val, before the test: the member with the best score there.
+    best = preferred([members[i] for i in chosen], objectives)
     if opened.config.retrain.calibrate:
         train_twins(context, [networks[best]], seed)
     for network in networks:

@@ -58,5 +58,5 @@ def find_pareto_set(run: "OpenRun", *, check: bool = False) -> "list[Evaluation]
         supernet_step(context, report, typer.echo)
     with progress("Search") as report:
         members = search_step(context, report)
-    print_pareto(members)
+    print_pareto(members, context.config.search.objectives)
     return members

@@ -8,18 +8,25 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from asc_nas.search.objectives import Evaluation
+    from asc_nas.search.objectives import Evaluation, Objective
     from asc_nas.training.breakdown import EvaluationReport, Part
 
 
-def print_pareto(members: "Sequence[Evaluation]") -> None:
-    """Print the Pareto set: scores with the supernet's weights on search-val."""
-    columns = ("Id", "macro-F1", "MACs", "Parameters", "Latency", "Genotype")
+def print_pareto(members: "Sequence[Evaluation]", objectives: "Sequence[Objective]") -> None:
+    """Print the Pareto set: scores with the supernet's weights on search-val.
+
+    Macro-F1 always, and before it the score that was searched for, if it is another.
+    """
+    from asc_nas.search.objectives import SCORES, leading_score
+
+    scores = dict.fromkeys([leading_score(objectives).name, "macro_f1"])
+    titles = [SCORES[name] for name in scores]
+    columns = ("Id", *titles, "MACs", "Parameters", "Latency", "Genotype")
     table = Table(*columns, box=None, header_style="bold")
     for i, member in enumerate(members):
         table.add_row(
             str(i),
-            f"{member.macro_f1:.3f}",
+            *(f"{getattr(member, name):.3f}" for name in scores),
             _millions(member.macs),
             f"{member.params:,}",
             _milliseconds(member.latency_ms),

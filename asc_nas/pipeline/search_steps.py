@@ -1,7 +1,7 @@
 """Supernet training and search, from features to the Pareto set."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import torch
@@ -16,7 +16,7 @@ from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.nsga2 import CostOf, nsga2
-from asc_nas.search.objectives import Evaluation
+from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
 from asc_nas.search.pareto import pareto_document, pareto_set, read_members
 from asc_nas.search.shrinking import ShrinkingSchedule
 from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
@@ -122,7 +122,7 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
         return read_pareto(context)
     belongs_to = evaluation_scope(context)
     generations: list[list[Evaluation]] = []
-    log = context.events.counter("search", "generation")
+    log, score = context.events.counter("search", "generation"), leading_score(search.objectives)
 
     with population_evaluator(context, search.workers) as judge:
         evaluate = CachedEvaluator(judge, read_history(paths.history, belongs_to))
@@ -130,12 +130,13 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
 
         def on_generation(number: int, evaluations: list[Evaluation]) -> None:
             generations.append(evaluations)
-            log(number, search_values(generations))
+            log(number, search_values(generations, score))
             if len(evaluate.known) > known or number == search.generations:
                 write_history(paths.history, generations, belongs_to)
-            best = max(e.macro_f1 for e in evaluate.known.values())
+            best = best_of(evaluate.known.values(), score)
             if progress is not None:
-                progress(number, search.generations, f"best macro-F1 {best:.3f}")
+                text = f"best {SCORES[score.name]} {best:.3f}"
+                progress(number, search.generations, text)
 
         nsga2(
             context.remaining_space(),
@@ -151,10 +152,19 @@ def search_step(context: Context, progress: Progress | None = None) -> list[Eval
     return members
 
 
-def search_values(generations: Sequence[Sequence[Evaluation]]) -> dict[str, float]:
+def search_values(
+    generations: Sequence[Sequence[Evaluation]], score: Objective
+) -> dict[str, float]:
     """Return what the search logs after so many generations."""
-    scores = {e.genotype: e.macro_f1 for evaluations in generations for e in evaluations}
-    return {"evaluated": len(scores), "best_macro_f1": max(scores.values(), default=math.nan)}
+    found = {e.genotype: e for evaluations in generations for e in evaluations}
+    return {"evaluated": len(found), f"best_{score.name}": best_of(found.values(), score)}
+
+
+def best_of(evaluations: Iterable[Evaluation], score: Objective) -> float:
+    """Return the best value of a score; NaN of none."""
+    values = [getattr(evaluation, score.name) for evaluation in evaluations]
+    best = max if score.sense == "max" else min
+    return float(best(values, default=math.nan))
 
 
 def evaluation_scope(context: Context) -> dict[str, str]:

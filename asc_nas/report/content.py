@@ -178,8 +178,8 @@ class RunReport:
     missing: dict[str, str] = field(default_factory=dict)
 
     def traded(self, cost: str) -> bool:
-        """Whether the search traded this cost, and no other, for a score: its front is a line."""
-        return len(self.objectives) == 2 and cost in self.objectives
+        """Whether the search traded this cost, and no other, for macro-F1: its front is a line."""
+        return set(self.objectives) == {"macro_f1", cost}
 
     @property
     def members(self) -> tuple[Network, ...]:

@@ -30,7 +30,10 @@ class Evaluation:
         return asdict(self) | {"genotype": str(self.genotype)}
 
 
-MEASURES = ("macro_f1", "accuracy", "log_loss", "macs", "params", "latency_ms")
+SCORES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "log_loss": "log loss"}
+"""What a network is good at, and how people call it."""
+COSTS = ("macs", "params", "latency_ms")
+MEASURES = (*SCORES, *COSTS)
 
 
 def _no_latency(where: str) -> UsageError:
@@ -62,6 +65,14 @@ DEFAULT_OBJECTIVES = (
     Objective(name="macro_f1", sense="max"),
     Objective(name="macs", sense="min"),
 )
+
+
+def leading_score(objectives: Sequence[Objective]) -> Objective:
+    """Return the score by which one network is preferred to another: the first of `objectives`.
+
+    Macro-F1 if none of them is a score.
+    """
+    return next((o for o in objectives if o.name in SCORES), DEFAULT_OBJECTIVES[0])
 
 
 def to_minimise(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> np.ndarray:

@@ -10,7 +10,13 @@ from pymoo.indicators.hv import HV
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from asc_nas.documents import Count, GenotypeText, Shape, read_document
-from asc_nas.search.objectives import Evaluation, Objective, to_minimise
+from asc_nas.search.objectives import (
+    COSTS,
+    Evaluation,
+    Objective,
+    leading_score,
+    to_minimise,
+)
 
 FORMAT = "asc-nas/pareto/1"
 
@@ -40,6 +46,7 @@ def pareto_document(members: Sequence[Evaluation]) -> dict[str, Any]:
             "id": i,
             "genotype": str(member.genotype),
             "macro_f1": member.macro_f1,
+            "log_loss": member.log_loss,
             "macs": member.macs,
             "params": member.params,
             "latency_ms": member.latency_ms,
@@ -55,6 +62,7 @@ class MemberRow(Shape):
     id: Count
     genotype: GenotypeText
     macro_f1: FiniteFloat
+    log_loss: FiniteFloat | None = None
     macs: Count
     params: Count
     latency_ms: float | None = None
@@ -99,11 +107,18 @@ def hypervolume(
     return float(HV(ref_point=np.ones(len(objectives)))(values))
 
 
-COSTS = ("macs", "params", "latency_ms")
+def preferred(members: Sequence[Evaluation], objectives: Sequence[Objective]) -> int:
+    """Return the position of the member with the best score on search-val, the first of equals.
+
+    Which score it is, the objectives say (`leading_score`).
+    """
+    return int(to_minimise(members, [leading_score(objectives)]).argmin())
 
 
 def choose(members: Sequence[Evaluation], objectives: Sequence[Objective], count: int) -> list[int]:
     """Return the ids of `count` members spread evenly over the front, both ends included.
+
+    One alone is the `preferred` one.
 
     A cost that is maximised (MoGA's parameters: room to learn at equal latency) widens the front to
     networks that nothing but their size speaks for; members are chosen from the front without it.
@@ -112,6 +127,6 @@ def choose(members: Sequence[Evaluation], objectives: Sequence[Objective], count
     worthwhile = set(pareto_set(members, judged))
     ids = [i for i, member in enumerate(members) if member in worthwhile]
     count = min(count, len(ids))
-    if count <= 1:
-        return ids[len(ids) - 1 :][:count]
+    if count == 1:
+        return [ids[preferred([members[i] for i in ids], objectives)]]
     return sorted({ids[round(place)] for place in np.linspace(0, len(ids) - 1, count)})

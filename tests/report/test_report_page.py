@@ -96,6 +96,8 @@ def test_the_front_is_a_line_only_along_the_one_cost_that_was_traded(whole_run):
     assert modes == {"macs": "lines+markers", "params": "markers"}
     third = replace(found, objectives=found.objectives | {"params": "min, weight 1"})
     assert "lines+markers" not in pareto_plot(third)["costs"][0]["mode"]
+    other = replace(found, objectives={"log_loss": "min, weight 1", "macs": "min, weight 1"})
+    assert "lines+markers" not in pareto_plot(other)["costs"][0]["mode"]
 
 
 def test_mistakes_come_with_spectrogram_and_recording(written):

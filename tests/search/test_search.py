@@ -24,7 +24,7 @@ from asc_nas.search.objectives import (
     to_minimise,
 )
 from asc_nas.search.operators import FeasibleSampling, ResetMutation
-from asc_nas.search.pareto import choose, hypervolume, pareto_document, pareto_set
+from asc_nas.search.pareto import choose, hypervolume, pareto_document, pareto_set, preferred
 from asc_nas.search.random_search import random_search
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -204,6 +204,36 @@ def test_chosen_members_are_spread_and_include_both_ends():
     assert choose(members, DEFAULT_OBJECTIVES, 3) == [0, 4, 8]
     assert choose(members[:2], DEFAULT_OBJECTIVES, 4) == [0, 1]
     assert choose(members, DEFAULT_OBJECTIVES, 1) == [8]
+
+
+def test_the_preferred_member_is_best_in_the_first_score_of_the_objectives():
+    members = [
+        replace(made_up(0.8, 10), accuracy=0.7, log_loss=0.9),
+        replace(made_up(0.9, 20), accuracy=0.8, log_loss=0.8),
+        replace(made_up(0.7, 30), accuracy=0.9, log_loss=0.7),
+    ]
+    macs = Objective(name="macs", sense="min")
+    loss, accuracy = (
+        Objective(name="log_loss", sense="min"),
+        Objective(name="accuracy", sense="max"),
+    )
+    assert preferred(members, DEFAULT_OBJECTIVES) == 1
+    assert preferred(members, [macs]) == 1
+    assert preferred(members, [macs, loss]) == preferred(members, [accuracy, loss]) == 2
+    equal = [made_up(0.5, 10), made_up(0.9, 20), made_up(0.9, 30)]
+    assert preferred(equal, DEFAULT_OBJECTIVES) == 1
+
+
+def test_a_single_network_is_the_one_with_the_lowest_log_loss_where_that_is_searched_for():
+    """Not the dearest: a third objective lets a dear one of a worse score stay on the front."""
+    objectives = [Objective(name=name, sense="min") for name in ("log_loss", "macs", "latency_ms")]
+    members = [
+        replace(made_up(0.9, 10), log_loss=0.8, latency_ms=3.0),
+        replace(made_up(0.6, 20), log_loss=0.5, latency_ms=2.0),
+        replace(made_up(0.9, 30), log_loss=0.6, latency_ms=1.0),
+    ]
+    assert pareto_set(members, objectives) == members
+    assert choose(members, objectives, 1) == [1]
 
 
 def test_pareto_document_is_sorted_and_numbered():
