@@ -88,6 +88,7 @@ FACTORS = {
     "pitch": [f"{AUGMENT}.pitch=3"],
     "crop": [f"{AUGMENT}.crop=0.5"],
     "crop, twice as long": [f"{AUGMENT}.crop=0.5", "retrain.epochs=400"],
+    "shorten": [f"{AUGMENT}.shorten=0.5"],
     "pad": [f"{AUGMENT}.pad=0.25"],
     "mixstyle": [f"{AUGMENT}.mixstyle=0.5"],
     "response": [f"{AUGMENT}.response_db=12"],

@@ -35,6 +35,9 @@ class AugmentConfig(Config):
     crop : float
         Share of the clip that is cut away, a random remainder being kept; this makes training
         faster by as much.
+    shorten : float, 0 to 1
+        Probability that a random part of an example, down to a fifth, is repeated until it fills
+        the example, as the front end's ``short: repeat`` does with a recording that is too short.
     shuffle_mix : float, 0 to 1
         Probability that an example is replaced by a mixture with another of its class, of both the
         segments shuffled (Inoue et al., "Domestic activities classification based on CNN using
@@ -72,6 +75,7 @@ class AugmentConfig(Config):
     time_roll: NonNegativeFloat = 0.5
     pad: float = Field(0.0, ge=0, lt=1)
     crop: float = Field(0.0, ge=0, lt=1)
+    shorten: float = Field(0.0, ge=0, le=1)
     shuffle_mix: float = Field(0.0, ge=0, le=1)
     shuffle_segments: PositiveInt = 5
     mixup_alpha: NonNegativeFloat = 0.3
@@ -141,6 +145,8 @@ class Augmentation:
             x = warping.shift(x, config.pad, rng)
         if config.crop:
             x = warping.crop(x, config.crop, rng)
+        if config.shorten:
+            x = warping.shorten(x, config.shorten, rng)
         return x
 
     def _record(self, x: Tensor, rng: np.random.Generator) -> Tensor:

@@ -10,6 +10,9 @@ from asc_nas.audio.logmel import FLOOR_DB
 
 Factors = NDArray[np.float64]
 
+SHORTEST = 0.2
+"""Least share of an example that `shorten` leaves, to be repeated."""
+
 
 def draw_factors(
     n: int, speed: float, tempo: float, pitch: float, rng: np.random.Generator
@@ -74,6 +77,20 @@ def crop(x: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     length = max(1, round((1 - share) * frames))
     starts = torch.from_numpy(rng.integers(0, frames - length + 1, n))
     return frames_at(x, starts[:, None] + torch.arange(length))
+
+
+def shorten(x: Tensor, probability: float, rng: np.random.Generator) -> Tensor:
+    """Repeat a random part of some examples until it fills them, as short recordings are.
+
+    The part has any length from `SHORTEST` of the example, every ratio of lengths equally often.
+    """
+    n, frames = len(x), x.shape[3]
+    chosen = rng.random(n) < probability
+    shares = np.where(chosen, SHORTEST ** rng.random(n), 1.0)
+    lengths = np.maximum(1, np.round(shares * frames)).astype(np.int64)
+    starts = torch.from_numpy(rng.integers(0, frames - lengths + 1))
+    index = torch.arange(frames) % torch.from_numpy(lengths)[:, None]
+    return frames_at(x, starts[:, None] + index)
 
 
 def frames_at(x: Tensor, index: Tensor) -> Tensor:

@@ -45,6 +45,7 @@ _AUGMENTATIONS = {
     "pitch": "pitch shifting",
     "pad": "random padding",
     "crop": "random cropping",
+    "shorten": "repetition of random parts",
     "gain_db": "gain",
     "response_db": "random frequency response",
     "device_responses": "device impulse responses",

@@ -94,6 +94,25 @@ def test_crops_are_pieces_of_the_clip_and_shifts_let_silence_in():
     assert (shifted == FLOOR_DB).any()
 
 
+def test_a_shortened_example_is_a_piece_of_it_again_and_again():
+    x = torch.arange(20.0).expand(400, 1, 3, 20)
+    shortened = warping.shorten(x, 1, rng())
+    assert shortened.shape == x.shape
+    lengths = set()
+    for clip in shortened[:, 0, 1].int():
+        length = len(clip.unique())
+        lengths.add(length)
+        assert torch.equal(clip, clip[0] + torch.arange(20, dtype=torch.int32) % length)
+    assert lengths == set(range(4, 21))
+    assert len(shortened[:, 0, 0, 0].unique()) == 17  # a piece of four may begin at 0 to 16
+
+
+def test_as_many_examples_are_shortened_as_asked_for():
+    x = torch.arange(100.0).expand(1000, 1, 3, 100)
+    shortened = (warping.shorten(x, 0.3, rng()) != x).any(dim=3).any(dim=2)
+    assert 0.25 < shortened.float().mean() < 0.35
+
+
 def test_between_class_mixing_is_the_sum_of_waveforms_of_equal_loudness():
     loud, quiet = noise(1) * 3, noise(2) * np.hanning(2 * RATE) * 0.1
     x = torch.cat([features(loud), features(quiet)])
@@ -197,8 +216,9 @@ def test_a_folder_without_impulse_responses_is_told(tmp_path):
 def test_everything_at_once_stays_finite_and_within_the_floor():
     examples = make_examples(clips=30, size=(16, 40))
     config = AugmentConfig(
-        speed=0.3, tempo=0.2, pitch=4, pad=0.3, crop=0.5, shuffle_mix=0.5, mixup_alpha=1,
-        between_class=True, mixstyle=1, gain_db=20, response_db=12, band_limit=0.5, noise=0.5,
+        speed=0.3, tempo=0.2, pitch=4, pad=0.3, crop=0.5, shorten=0.5, shuffle_mix=0.5,
+        mixup_alpha=1, between_class=True, mixstyle=1, gain_db=20, response_db=12,
+        band_limit=0.5, noise=0.5,
     )  # fmt: skip
     x, targets = examples.batch(np.arange(30))
     varied, soft = Augmentation(config, examples)(x, targets, rng())
