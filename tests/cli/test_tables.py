@@ -1,0 +1,36 @@
+import pytest
+
+from asc_nas.cli.tables import print_pareto
+from asc_nas.pipeline.search_steps import best_of, search_values
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective, leading_score
+from asc_nas.space.genotype import Genotype
+
+LOSS = Objective(name="log_loss", sense="min")
+MACS = Objective(name="macs", sense="min")
+MEMBERS = [
+    Evaluation(Genotype.parse(text), f1, f1, loss, macs, 1000)
+    for text, f1, loss, macs in (("t3e2w1", 0.8, 0.625, 10_000_000), ("f3e2w1", 0.7, 0.5, 10**7))
+]
+
+
+@pytest.mark.parametrize(
+    ("objectives", "titles"),
+    [
+        (DEFAULT_OBJECTIVES, ["macro-F1", "MACs"]),
+        ((MACS, LOSS), ["log loss", "macro-F1", "MACs"]),
+        ((MACS,), ["macro-F1", "MACs"]),
+    ],
+)
+def test_the_pareto_table_shows_the_score_that_was_searched_for(objectives, titles, capsys):
+    print_pareto(MEMBERS, objectives)
+    out = capsys.readouterr().out
+    head = next(line for line in out.splitlines() if line.strip().startswith("Id"))
+    assert head.split("Parameters")[0].split() == ["Id", *" ".join(titles).split()]
+    assert ("0.625" in out) == ("log loss" in titles)
+    assert "0.800" in out
+
+
+def test_what_a_search_tells_is_the_best_of_the_score_that_it_is_for():
+    told = search_values([MEMBERS[:1], MEMBERS], leading_score((MACS, LOSS)))
+    assert told == {"evaluated": 2, "best_log_loss": 0.5}
+    assert best_of(MEMBERS, leading_score(DEFAULT_OBJECTIVES)) == 0.8
