@@ -15,8 +15,8 @@ from pathlib import Path
 
 import timing
 
-from asc_nas.files import read_json
-from asc_nas.pipeline.budget import FORMAT, parse_duration
+from asc_nas.core.files import read_json
+from asc_nas.run.budget import FORMAT, parse_duration
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import timing
 from training_step import VARIANTS
 
-from asc_nas.machine import wait_asleep
+from asc_nas.core.machine import wait_asleep
 
 SCRIPT = Path(__file__).with_name("training_step.py")
 LOOP = [sys.executable, "-c", "while True: pass"]

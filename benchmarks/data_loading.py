@@ -18,10 +18,10 @@ import timing
 import torch
 from torch.nn import functional as F
 
-from asc_nas.cli.run_config import open_run
 from asc_nas.data.augment import Augmentation
-from asc_nas.training.loop import make_optimizer, to_channels_last
-from asc_nas.training.retrain import new_network
+from asc_nas.run.opening import open_run
+from asc_nas.training.network_trainer import new_network
+from asc_nas.training.trainer import make_optimizer, to_channels_last
 
 
 def main() -> None:

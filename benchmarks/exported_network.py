@@ -20,15 +20,15 @@ import torch
 from cp_mobile import MELS, cp_mobile
 
 from asc_nas.audio.logmel import PRESETS, FrontEnd
-from asc_nas.config import read_yaml
-from asc_nas.deploy.card import ModelCard
-from asc_nas.deploy.classifier import INPUT, open_session
-from asc_nas.deploy.export import export_onnx
+from asc_nas.core.config import read_yaml
+from asc_nas.export.onnx import export_onnx
 from asc_nas.nn.committee import Committee
+from asc_nas.runtime.card import ModelCard
+from asc_nas.runtime.classifier import INPUT, open_session
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from
-from asc_nas.training.retrain import new_network
+from asc_nas.training.network_trainer import new_network
 
 CP_MOBILE_FRONTEND = FrontEnd(
     sample_rate=32000, n_mels=MELS, win_length=3072, hop_length=500, n_fft=4096, seconds=1

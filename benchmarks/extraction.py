@@ -39,7 +39,7 @@ from asc_nas.audio.mel_bands import hann_window
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep import parallel
 from data_prep.datasets import read_dataset
-from data_prep.features import extract
+from data_prep.extraction import extract
 
 FRONTEND = PRESETS["esc10"]
 FRAMES_AT_ONCE = 32

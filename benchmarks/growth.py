@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 from asc_nas.audio.logmel import PRESETS
+from asc_nas.core.machine import keep_freed_memory
 from asc_nas.cost.counts import count
-from asc_nas.data.dataset import Examples
-from asc_nas.machine import keep_freed_memory
+from asc_nas.data.examples import Examples
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.space.search_space import SearchSpace, SpaceConfig

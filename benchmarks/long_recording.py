@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 import timing
 
-from asc_nas.deploy.classifier import Classifier, softmax
+from asc_nas.runtime.classifier import Classifier, softmax
 
 
 def write_noise(path: Path, minutes: int, rate: int, channels: int) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 import timing
 import torch
 
-from asc_nas.cli.run_config import open_run
-from asc_nas.pipeline.context import Context
-from asc_nas.pipeline.network_steps import find_network
-from asc_nas.pipeline.parallel_training import train_networks
-from asc_nas.runs import RunPaths
+from asc_nas.run.folder import Context
+from asc_nas.run.networks import find_network
+from asc_nas.run.opening import open_run
+from asc_nas.run.paths import RunPaths
+from asc_nas.run.training import train_networks
 
 
 @contextlib.contextmanager

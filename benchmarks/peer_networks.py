@@ -11,16 +11,16 @@ from cp_mobile import CpMobile
 from task5_cnn import Task5Cnn
 from torch import nn
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
+from asc_nas.core.randomness import derived_seed
 from asc_nas.nn.subnet import InputNorm
 from asc_nas.nn.supernet import init_weights
-from asc_nas.pipeline.config import FixedNetwork
-from asc_nas.pipeline.context import Context
-from asc_nas.pipeline.network_steps import NamedNetwork, find_network
-from asc_nas.randomness import derived_seed
+from asc_nas.run.config import FixedNetwork
+from asc_nas.run.folder import Context
+from asc_nas.run.networks import NamedNetwork, find_network
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from
-from asc_nas.training.retrain import new_network
+from asc_nas.training.network_trainer import new_network
 
 Size = tuple[int, int]
 """(mels, frames)"""

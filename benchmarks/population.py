@@ -17,11 +17,11 @@ from pathlib import Path
 import timing
 import torch
 
-from asc_nas.cli.run_config import open_run
-from asc_nas.pipeline.evaluation import population_evaluator, supernet_evaluator
-from asc_nas.pipeline.search_steps import cached_cost
+from asc_nas.run.opening import open_run
+from asc_nas.run.population import population_evaluator, supernet_evaluator
+from asc_nas.run.search import cached_cost
 from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
-from asc_nas.search.nsga2 import nsga2
+from asc_nas.search.strategies.nsga2 import nsga2
 
 
 def blocks(genotypes):

@@ -14,13 +14,13 @@ from pathlib import Path
 import timing
 import torch
 
-from asc_nas.cli.run_config import open_run
-from asc_nas.pipeline.evaluation import supernet_evaluator
-from asc_nas.pipeline.search_steps import cached_cost, evaluation_scope
+from asc_nas.run.opening import open_run
+from asc_nas.run.population import supernet_evaluator
+from asc_nas.run.search import cached_cost, evaluation_scope
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.history import write_history
-from asc_nas.search.nsga2 import nsga2
 from asc_nas.search.pareto import pareto_set
+from asc_nas.search.strategies.nsga2 import nsga2
 
 
 def main() -> None:

@@ -22,14 +22,14 @@ import numpy as np
 
 from asc_nas.audio.logmel import PRESETS
 from asc_nas.data.augment import AugmentConfig
-from asc_nas.data.dataset import Examples
+from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FEATURES, FeatureStore, Index
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import Skeleton
-from asc_nas.training.loop import TrainConfig
-from asc_nas.training.retrain import train_network
+from asc_nas.training.network_trainer import train_network
+from asc_nas.training.trainer import TrainConfig
 from data_prep.feature_writer import create_arrays
 
 FRONT_END = PRESETS["esc10"]

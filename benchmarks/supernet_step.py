@@ -17,12 +17,12 @@ import timing
 import torch
 from torch.nn import functional as F
 
-from asc_nas.cli.run_config import RunConfig
-from asc_nas.config import read_yaml
-from asc_nas.machine import keep_freed_memory
+from asc_nas.core.config import read_yaml
+from asc_nas.core.machine import keep_freed_memory
 from asc_nas.nn.supernet import Supernet, init_supernet
-from asc_nas.training.loop import make_optimizer, to_channels_last
+from asc_nas.run.opening import RunConfig
 from asc_nas.training.path_samplers import SAMPLERS
+from asc_nas.training.trainer import make_optimizer, to_channels_last
 
 CLASSES = 10
 

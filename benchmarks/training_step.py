@@ -22,14 +22,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from asc_nas.cli.run_config import RunConfig
-from asc_nas.config import read_yaml
+from asc_nas.core.config import read_yaml
+from asc_nas.core.machine import keep_freed_memory
 from asc_nas.cost.counts import count
-from asc_nas.machine import keep_freed_memory
 from asc_nas.nn import subnet
+from asc_nas.run.opening import RunConfig
 from asc_nas.space.netspec import resolve
-from asc_nas.training.loop import TrainConfig, make_optimizer, to_channels_last
-from asc_nas.training.retrain import new_network
+from asc_nas.training.network_trainer import new_network
+from asc_nas.training.trainer import TrainConfig, make_optimizer, to_channels_last
 
 CLASSES = 10
 VARIANTS = {

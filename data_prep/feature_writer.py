@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.audio.logmel import FrontEnd
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.feature_store import DONE, FEATURES, Index, store_shape
-from asc_nas.errors import AscNasError
 
 FLUSH_SECONDS = 0.5
 """How often finished clips are forced to the disk and marked as done."""

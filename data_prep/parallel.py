@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 
 BACKLOG = 4
 """Tasks a process has before it, so that it never waits for the next; memory stays small."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from asc_nas.config import Config
+from asc_nas.core.config import Config
+from asc_nas.core.errors import AscNasError, UsageError, closest
+from asc_nas.core.randomness import derived_seed
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError, UsageError, closest
-from asc_nas.randomness import derived_seed
 
 TRAIN_FOLD, TEST_FOLD = "train", "test"
 """Folds of a set with one published split."""

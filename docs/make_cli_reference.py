@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from asc_nas.cli.main import app
-from asc_nas.files import write_text
+from asc_nas.core.files import write_text
 
 TARGET = Path(__file__).with_name("CLI.md")
 INTRODUCTION = """\

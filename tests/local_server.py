@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 from data_prep.datasets.catalogue import Package
 
 BODY = bytes(range(256)) * 1200  # 307,200 bytes: more than one chunk

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from asc_nas.cli.run_config import RunConfig
-from asc_nas.config import apply_overrides, read_yaml
+from asc_nas.core.config import apply_overrides, read_yaml
+from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import count
-from asc_nas.errors import UsageError
-from asc_nas.pipeline.config import FixedNetwork
+from asc_nas.run.config import FixedNetwork
+from asc_nas.run.opening import RunConfig
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.space.netspec import resolve
 from data_prep.datasets import READERS

@@ -1,7 +1,7 @@
 import numpy as np
 
 from asc_nas.audio.logmel import FrontEnd
-from asc_nas.data.dataset import Examples
+from asc_nas.data.examples import Examples
 
 
 def make_examples(clips=24, channels=1, labels=("a", "b", "c"), size=(16, 24), seed=0):

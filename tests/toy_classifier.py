@@ -7,8 +7,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from asc_nas.audio.logmel import FrontEnd, Short
-from asc_nas.deploy.card import CardData, ModelCard
-from asc_nas.deploy.classifier import Classifier, open_session
+from asc_nas.runtime.card import CardData, ModelCard
+from asc_nas.runtime.classifier import Classifier, open_session
 
 RATE = 8000
 FRONTEND = FrontEnd(

@@ -14,7 +14,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 """Endings, in lower case, of the files that are taken for audio in a folder."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from asc_nas.audio.mel_bands import hann_window, mel_bands
-from asc_nas.config import Config
-from asc_nas.errors import UsageError, closest
-from asc_nas.files import fingerprint
+from asc_nas.core.config import Config
+from asc_nas.core.errors import UsageError, closest
+from asc_nas.core.files import fingerprint
 
 ALGORITHM = 1
 """Version of the transform; raise it when the same settings give other numbers."""

@@ -1,11 +1,11 @@
 """What the shell offers for names that are no files. Imports nothing heavy."""
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 
 
 def complete_model(incomplete: str) -> list[str]:
     """Return the models that can be named and begin with `incomplete`."""
-    from asc_nas.deploy.model_files import installed_models
+    from asc_nas.runtime.model_files import installed_models
 
     names = (model.name for model in installed_models() if not model.hidden)
     return [name for name in names if name.startswith(incomplete)]

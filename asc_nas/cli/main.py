@@ -6,17 +6,28 @@ from typing import Annotated
 import typer
 
 from asc_nas import __version__
-from asc_nas.cli import data, export, features, latency, models, rank, run, search, supernet, train
-from asc_nas.cli.classify import classify
-from asc_nas.cli.crossval import crossval
-from asc_nas.cli.doctor import doctor
-from asc_nas.cli.evaluate import evaluate
-from asc_nas.cli.init import init
-from asc_nas.cli.listen import listen
-from asc_nas.cli.report import report
-from asc_nas.cli.ship import ship
-from asc_nas.errors import AscNasError
-from asc_nas.machine import wait_asleep
+from asc_nas.cli.commands import (
+    data,
+    export,
+    features,
+    latency,
+    models,
+    rank,
+    run,
+    search,
+    supernet,
+    train,
+)
+from asc_nas.cli.commands.classify import classify
+from asc_nas.cli.commands.crossval import crossval
+from asc_nas.cli.commands.doctor import doctor
+from asc_nas.cli.commands.evaluate import evaluate
+from asc_nas.cli.commands.init import init
+from asc_nas.cli.commands.listen import listen
+from asc_nas.cli.commands.report import report
+from asc_nas.cli.commands.ship import ship
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.machine import wait_asleep
 
 app = typer.Typer(
     name="asc-nas",

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asc_nas.cli.completion import complete_model
-from asc_nas.deploy.model_files import DEFAULT_MODEL
+from asc_nas.runtime.model_files import DEFAULT_MODEL
 
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A config file, or the directory of a run.")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from asc_nas.config import Config
+from asc_nas.core.config import Config
+from asc_nas.core.errors import UsageError
+from asc_nas.core.files import read_json
 from asc_nas.cost.layers import Layer, layers_of
-from asc_nas.errors import UsageError
-from asc_nas.files import read_json
 from asc_nas.space.netspec import NetSpec
 
 FORMAT = "asc-nas/latency/1"

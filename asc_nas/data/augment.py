@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from asc_nas.audio.mel_bands import centre_frequencies
-from asc_nas.config import Config
+from asc_nas.core.config import Config
 from asc_nas.data import mixing, recording_channel, warping
-from asc_nas.data.dataset import Examples
+from asc_nas.data.examples import Examples
 from asc_nas.data.impulse_responses import read_responses
 
 

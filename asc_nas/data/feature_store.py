@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.audio.logmel import FrontEnd
-from asc_nas.errors import AscNasError
-from asc_nas.files import read_json, write_text
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import read_json, write_text
 
 FORMAT = "asc-nas/features/1"
 FEATURES, DONE, INDEX = "features.npy", "done.npy", "index.json"

@@ -9,7 +9,7 @@ from torch import Tensor
 from asc_nas.audio.io import AUDIO_SUFFIXES, load_audio
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import filter_bank
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 
 SILENT = 1e-10
 """Least power, relative to the mean, that a band of a response has."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from asc_nas.errors import AscNasError
-from asc_nas.files import atomic_path
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import atomic_path
 
 FORMAT = "asc-nas/manifest/1"
 ROLES = ("train", "search_val", "test")

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from asc_nas.files import atomic_path
-from asc_nas.report.content import RunReport
+from asc_nas.core.files import atomic_path
 from asc_nas.report.plots import ranking_figure
+from asc_nas.report.run_report import RunReport
 
 # Okabe and Ito's colours, told apart with any colour vision; the page uses the same.
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#9a9a9a"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from asc_nas.report.content import Candidate, Network, RunReport
+from asc_nas.report.run_report import Candidate, Network, RunReport
 
 Plot = dict[str, Any]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from asc_nas.report.clips import SECONDS, data_uri
-from asc_nas.report.content import Mistake, Mistakes
 from asc_nas.report.markup import Markup, tag, text
+from asc_nas.report.run_report import Mistake, Mistakes
 
 
 def mistakes_view(mistakes: Mistakes) -> Markup:

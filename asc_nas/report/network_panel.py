@@ -2,9 +2,9 @@
 
 import shlex
 
-from asc_nas.report.content import Network, RunReport
 from asc_nas.report.drawing import LEGEND, draw
 from asc_nas.report.markup import Markup, captioned, tag, text
+from asc_nas.report.run_report import Network, RunReport
 from asc_nas.report.tables import Table, show
 
 

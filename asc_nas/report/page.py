@@ -6,9 +6,9 @@ from importlib.resources import files
 
 from plotly.offline import get_plotlyjs
 
-from asc_nas.report.content import RunReport
 from asc_nas.report.interactive import Plot, pareto_plot, ranking_plot, search_plot, training_plot
 from asc_nas.report.markup import Markup, json_script, tag, text
+from asc_nas.report.run_report import RunReport
 from asc_nas.report.sections import all_sections
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from asc_nas.files import atomic_path
+from asc_nas.core.files import atomic_path
 
 
 def plot_ranking(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None:

@@ -1,9 +1,9 @@
 """The sections of the page, in the order of a run."""
 
-from asc_nas.report.content import RunReport
 from asc_nas.report.markup import Markup, Node, tag, text
 from asc_nas.report.mistakes_view import mistakes_view
 from asc_nas.report.network_panel import network_list, network_panel
+from asc_nas.report.run_report import RunReport
 from asc_nas.report.shrinking_view import shrinking_view
 from asc_nas.report.tables import Cell, Table, network_table, ranking_table, search_table
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asc_nas.report.content import Network, RunReport
 from asc_nas.report.markup import Markup, captioned, tag
+from asc_nas.report.run_report import Network, RunReport
 
 Cell = str | int | float | None
 

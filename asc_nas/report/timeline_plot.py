@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from asc_nas.audio.io import audio_info
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import filter_bank
-from asc_nas.deploy.classifier import Classification, Classifier
-from asc_nas.deploy.segments import UNKNOWN
-from asc_nas.deploy.timeline import TimelineConfig
-from asc_nas.files import atomic_path
+from asc_nas.core.files import atomic_path
+from asc_nas.runtime.classifier import Classification, Classifier
+from asc_nas.runtime.segments import UNKNOWN
+from asc_nas.runtime.timeline import TimelineConfig
 
 COLUMNS = 1500
 """Columns of a spectrogram at most; those of a long recording are means."""

@@ -6,14 +6,14 @@ from typing import Protocol
 import torch
 
 from asc_nas.cost.counts import Cost
-from asc_nas.data.dataset import Examples
+from asc_nas.data.examples import Examples
+from asc_nas.evaluation.scores import Scores
 from asc_nas.nn.supernet import Supernet
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import Genotype
-from asc_nas.training.bn_calibration import recalibrate
-from asc_nas.training.loop import to_channels_last
-from asc_nas.training.metrics import Scores
-from asc_nas.training.retrain import evaluate
+from asc_nas.training.network_trainer import evaluate
+from asc_nas.training.recalibration import recalibrate
+from asc_nas.training.trainer import to_channels_last
 
 
 class Evaluate(Protocol):

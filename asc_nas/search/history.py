@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asc_nas.errors import AscNasError
-from asc_nas.files import atomic_path
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import atomic_path
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import Genotype
 

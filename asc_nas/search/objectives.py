@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import PositiveFloat, PositiveInt, field_validator, model_validator
 
-from asc_nas.config import Config
+from asc_nas.core.config import Config
+from asc_nas.core.errors import UsageError, closest
 from asc_nas.cost.counts import Cost
-from asc_nas.errors import UsageError, closest
 from asc_nas.space.genotype import Genotype
 
 
@@ -46,7 +46,7 @@ def _no_latency(where: str) -> UsageError:
 class Objective(Config):
     """One thing to optimise: a measure of `Evaluation`, its sense and its weight.
 
-    The weight enters the crowding distance (`asc_nas.search.crowding`), not dominance.
+    The weight enters the crowding distance (`asc_nas.search.strategies.crowding`), not dominance.
     """
 
     name: str

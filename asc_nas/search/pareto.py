@@ -9,7 +9,7 @@ from pydantic import FiniteFloat
 from pymoo.indicators.hv import HV
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from asc_nas.documents import Count, GenotypeText, Shape, read_document
+from asc_nas.core.documents import Count, GenotypeText, Shape, read_document
 from asc_nas.search.objectives import (
     COSTS,
     Evaluation,

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asc_nas.evaluation.scores import score
 from asc_nas.nn.subnet import SubNet, pool_and_classify
 from asc_nas.search.evaluator import SupernetEvaluator
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import BlockGene, Genotype
-from asc_nas.training.bn_calibration import own_statistics
-from asc_nas.training.loop import to_channels_last
-from asc_nas.training.metrics import score
+from asc_nas.training.recalibration import own_statistics
+from asc_nas.training.trainer import to_channels_last
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
+from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
-from asc_nas.errors import UsageError
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 

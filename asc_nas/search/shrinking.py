@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, field_validator
 
-from asc_nas.config import Config
+from asc_nas.core.config import Config
+from asc_nas.core.errors import UsageError
+from asc_nas.core.randomness import derived_seed
 from asc_nas.cost.counts import Cost
-from asc_nas.errors import UsageError
-from asc_nas.randomness import derived_seed
 from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.objectives import Evaluation, Limits

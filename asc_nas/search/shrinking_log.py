@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from asc_nas.config import Config
-from asc_nas.documents import Count, Shape, read_document
-from asc_nas.files import write_json
+from asc_nas.core.config import Config
+from asc_nas.core.documents import Count, Shape, read_document
+from asc_nas.core.files import write_json
 from asc_nas.space.search_space import SearchSpace
 
 FORMAT = "asc-nas/shrinking/1"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 
 _KERNEL = re.compile(r"([tfs])(\d+)")
 _BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d+(?:\.\d+)?)w(\d+(?:\.\d+)?)")

@@ -7,7 +7,7 @@ supernet all read that list, so the topology is written once.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import BlockGene, Genotype
 from asc_nas.space.skeleton import BlockPlan, Skeleton
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field, PositiveInt, field_validator
 
-from asc_nas.config import Config
-from asc_nas.errors import UsageError
+from asc_nas.core.config import Config
+from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import SKIP, BlockGene, Genotype, Kernel
 from asc_nas.space.skeleton import Skeleton
 

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
-from asc_nas.config import Config
-from asc_nas.errors import UsageError, closest
+from asc_nas.core.config import Config
+from asc_nas.core.errors import UsageError, closest
 
 Stride = tuple[PositiveInt, PositiveInt]
 

@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from asc_nas.errors import AscNasError
-from asc_nas.files import atomic_path
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import atomic_path
 
 FORMAT = "asc-nas/weights/1"
 

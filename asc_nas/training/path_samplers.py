@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from asc_nas.randomness import stream
-from asc_nas.registry import Registry
+from asc_nas.core.randomness import stream
+from asc_nas.core.registry import Registry
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 

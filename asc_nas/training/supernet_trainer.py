@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from asc_nas.data.dataset import Examples
+from asc_nas.core.randomness import derived_seed
+from asc_nas.data.examples import Examples
 from asc_nas.nn.supernet import Supernet
-from asc_nas.randomness import derived_seed
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.broadening import broadened
-from asc_nas.training.loop import OnEpoch, Progress, TrainConfig, fit, steps_per_epoch
 from asc_nas.training.path_samplers import SAMPLERS, PathSampler
 from asc_nas.training.path_schedule import PathSchedule, SpaceAt, updates_document
+from asc_nas.training.trainer import OnEpoch, Progress, TrainConfig, fit, steps_per_epoch
 
 
 class SupernetConfig(TrainConfig):

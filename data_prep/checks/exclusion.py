@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from asc_nas.core.errors import AscNasError, UsageError, closest
+from asc_nas.core.files import write_text
 from asc_nas.data.manifest import Manifest
-from asc_nas.errors import AscNasError, UsageError, closest
-from asc_nas.files import write_text
 
 
 def write_keys(path: Path, keys: Iterable[str]) -> None:

@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+from asc_nas.core.errors import UsageError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import UsageError
 from data_prep import parallel
 from data_prep.checks import table
 from data_prep.checks.findings import CHECKS, TABLE_CHECKS, Finding, Report, Severity
 from data_prep.checks.scan import SHORTFALL_SECONDS, Broken, Scan, ScanTask, scan_clip
-from data_prep.features import LOUDEST
+from data_prep.extraction import LOUDEST
 
 SILENT = 1e-4
 """Peak below which a clip is silent: -80 dBFS."""

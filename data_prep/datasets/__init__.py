@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.registry import Registry
 from asc_nas.data.manifest import Manifest
-from asc_nas.errors import AscNasError
-from asc_nas.registry import Registry
 from data_prep.datasets.catalogue import total_bytes
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from asc_nas.errors import UsageError, closest
+from asc_nas.core.errors import UsageError, closest
 
 CONTENTS = ("documentation", "meta", "audio")
 """What a package can hold; an archive that holds everything counts as audio."""

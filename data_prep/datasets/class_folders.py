@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, audio_info
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import READERS, DatasetInfo, Reader
 
 

@@ -5,8 +5,8 @@ import math
 from io import StringIO
 from pathlib import Path
 
+from asc_nas.core.errors import AscNasError, closest
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError, closest
 from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
 

@@ -7,8 +7,8 @@ the same sessions at the same time, so the session is the group.
 import re
 from pathlib import Path
 
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.dcase_lists import DcaseLayout
 from data_prep.datasets.tables import malformed, tab_rows

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from asc_nas.audio.io import AUDIO_SUFFIXES
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
 

@@ -7,8 +7,8 @@ files lie in one folder, in the repository ``recordings``.
 import re
 from pathlib import Path
 
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import READERS, DatasetInfo, Reader
 
 FILE_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^\W_]+)_\d+\.wav")

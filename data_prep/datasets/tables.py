@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 
 HEADER = "filename"
 """First cell of the header that some of the DCASE lists have and others lack."""

@@ -6,8 +6,8 @@ Multimedia 2014. ``metadata/UrbanSound8K.csv`` lists the files.
 
 from pathlib import Path
 
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
 from data_prep.datasets.tables import csv_rows, whole_number

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, AudioInfo, audio_info
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import read_dataset
 from data_prep.datasets.class_folders import channels_or_one
 from data_prep.datasets.csv_table import REQUIRED

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 
 HIGHEST_RATE = 32000
 LONGEST, SHORTEST = 10.0, 0.25

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from asc_nas.errors import AscNasError
-from asc_nas.files import atomic_path, read_json, write_json, write_text
-from asc_nas.randomness import stream
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import atomic_path, read_json, write_json, write_text
+from asc_nas.core.randomness import stream
 from data_prep.synthetic.plan import FOLDS, Plan, Session
 from data_prep.synthetic.room import node, record
 from data_prep.synthetic.scenes import perform

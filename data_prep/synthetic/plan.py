@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 
-from asc_nas.files import fingerprint
-from asc_nas.randomness import stream
+from asc_nas.core.files import fingerprint
+from asc_nas.core.randomness import stream
 
 NODES = ("DevNode1", "DevNode2", "DevNode3", "DevNode4")
 FOLDS = 4

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from asc_nas.randomness import stream
+from asc_nas.core.randomness import stream
 from data_prep.synthetic.signals import RATE, Curve, Signal, gains, random_curve
 
 SIZE = np.array([6.2, 4.6, 2.6])  # metres

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from asc_nas.registry import Registry
+from asc_nas.core.registry import Registry
 from data_prep.synthetic.room import Source, place
 from data_prep.synthetic.signals import RATE, Signal, filtered, noise, poisson, random_curve, slow
 from data_prep.synthetic.sources import Motor, Objects, Stream, bursts, gate, hum, sizzle

@@ -9,7 +9,7 @@ import soundfile
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import PRESETS, FrontEnd, fit_length, frontend_from, log_mel, windows
 from asc_nas.audio.mel_bands import filter_bank, hann_window
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 
 TOLERANCE_DB = 1e-3
 SHORT_WINDOW = FrontEnd(

@@ -15,11 +15,11 @@ from toy_classifier import write_toy_model
 from typer.testing import CliRunner
 
 from asc_nas.audio.logmel import FrontEnd, log_mel
-from asc_nas.cli.classify import classify
-from asc_nas.deploy.card import CardData
-from asc_nas.deploy.classifier import Classifier
-from asc_nas.deploy.export import export_model
-from asc_nas.errors import AscNasError
+from asc_nas.cli.commands.classify import classify
+from asc_nas.core.errors import AscNasError
+from asc_nas.export.onnx import export_model
+from asc_nas.runtime.card import CardData
+from asc_nas.runtime.classifier import Classifier
 
 RATE = 8000
 FRONTEND = FrontEnd(
@@ -220,6 +220,7 @@ def test_the_help_shows_an_example_and_loads_no_model_runtime():
     code, out, _ = run("--help")
     assert code == 0
     assert "asc-nas classify street.wav" in " ".join(out.split())
-    script = "import asc_nas.cli.classify, sys; print({'onnxruntime', 'numpy'} & set(sys.modules))"
+    module = "asc_nas.cli.commands.classify"
+    script = f"import {module}, sys; print({{'onnxruntime', 'numpy'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")

@@ -11,9 +11,9 @@ import typer
 from toy_classifier import RATE, tones, write_toy_model
 from typer.testing import CliRunner
 
-from asc_nas.cli.classify import classify
+from asc_nas.cli.commands.classify import classify
 from asc_nas.cli.main import _sentence
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 
 DAY = ("low", "low", "low", "high", "low", "low", "middle", "middle", "middle")
 

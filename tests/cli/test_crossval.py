@@ -8,8 +8,8 @@ from tiny import write_config
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.manifest import Manifest
-from asc_nas.errors import AscNasError, UsageError
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow

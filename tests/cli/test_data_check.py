@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.cli.main import app
-from asc_nas.cli.prepare import prepare
-from asc_nas.cli.run_config import open_run
+from asc_nas.core.errors import UsageError
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import UsageError
+from asc_nas.run.opening import open_run
+from asc_nas.run.preparation import prepare
 
 runner = CliRunner()
 

@@ -4,12 +4,12 @@ import sys
 
 from typer.testing import CliRunner
 
-from asc_nas import machine
-from asc_nas.cli import doctor
+from asc_nas.cli.commands import doctor
 from asc_nas.cli.main import app
-from asc_nas.deploy import microphone
-from asc_nas.deploy.microphone import Device
-from asc_nas.errors import AscNasError
+from asc_nas.core import machine
+from asc_nas.core.errors import AscNasError
+from asc_nas.runtime import microphone
+from asc_nas.runtime.microphone import Device
 
 
 def facts(*blocked):

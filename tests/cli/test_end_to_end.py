@@ -14,10 +14,10 @@ from tiny import ENVIRONMENT, asc_nas, command, write_config
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import fit_length, log_mel
-from asc_nas.cli.run_config import open_run
+from asc_nas.core.events import read_events
 from asc_nas.data.manifest import Manifest
-from asc_nas.event_log import read_events
 from asc_nas.nn.supernet import SubNet
+from asc_nas.run.opening import open_run
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 from data_prep.synthetic import Plan, generate

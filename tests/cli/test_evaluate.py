@@ -7,8 +7,8 @@ import pytest
 from tiny import asc_nas, write_config
 
 from asc_nas.data.manifest import Manifest
-from asc_nas.deploy.card import ModelCard
-from asc_nas.deploy.classifier import Classifier
+from asc_nas.runtime.card import ModelCard
+from asc_nas.runtime.classifier import Classifier
 from data_prep.synthetic import Plan, generate
 
 

@@ -7,9 +7,9 @@ import yaml
 from tiny import asc_nas, write_config
 
 from asc_nas.cost.counts import count
-from asc_nas.deploy.card import ModelCard
-from asc_nas.deploy.classifier import Classifier
-from asc_nas.deploy.quantize import stored_bytes
+from asc_nas.export.quantize import stored_bytes
+from asc_nas.runtime.card import ModelCard
+from asc_nas.runtime.classifier import Classifier
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from

@@ -12,13 +12,13 @@ import soundfile
 from toy_classifier import RATE, tones, write_toy_model
 from typer.testing import CliRunner
 
-from asc_nas.cli import listen
+from asc_nas.cli.commands import listen
 from asc_nas.cli.interrupt import Stop
 from asc_nas.cli.main import app
-from asc_nas.deploy.classifier import Classifier
-from asc_nas.deploy.listen import Gap
-from asc_nas.deploy.timeline import TimelineConfig
-from asc_nas.errors import AscNasError, UsageError
+from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.runtime.classifier import Classifier
+from asc_nas.runtime.listen import Gap
+from asc_nas.runtime.timeline import TimelineConfig
 
 SCRIPT = Path(sys.executable).with_name("asc-nas")
 WAVE = tones("low", "high", "high", "middle", channels=2)
@@ -207,6 +207,7 @@ def test_a_second_ctrl_c_ends_the_work_too():
 
 
 def test_the_command_loads_no_model_runtime_for_its_help():
-    script = "import asc_nas.cli.listen, sys; print({'onnxruntime', 'numpy'} & set(sys.modules))"
+    module = "asc_nas.cli.commands.listen"
+    script = f"import {module}, sys; print({{'onnxruntime', 'numpy'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")

@@ -108,7 +108,7 @@ def on_terminal(code, **variables):
 
 def test_colours_are_for_terminals_without_no_color():
     lacking = (  # the doctor colours what is missing
-        "import asc_nas.cli.doctor as doctor\n"
+        "import asc_nas.cli.commands.doctor as doctor\n"
         "doctor.SEARCH = ('no-such-package',)\n"
         "from asc_nas.cli.main import main\nmain(['doctor'])\n"
     )

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.cli.main import app
-from asc_nas.deploy import model_files
-from asc_nas.deploy.card import CardData, ModelCard
-from asc_nas.files import sha256
+from asc_nas.core.files import sha256
+from asc_nas.runtime import model_files
+from asc_nas.runtime.card import CardData, ModelCard
 
 FRONTEND = FrontEnd(
     sample_rate=8000, n_mels=4, win_length=256, hop_length=400, n_fft=256, seconds=1.0

@@ -7,12 +7,12 @@ import pytest
 import soundfile
 from tiny import write_config
 
-from asc_nas.cli import prepare as preparation
-from asc_nas.cli.prepare import prepare
-from asc_nas.cli.run_config import open_run
-from asc_nas.errors import UsageError
-from asc_nas.pipeline.report_documents import CHECK_FORMAT, CheckDocument
-from asc_nas.runs import RunPaths
+from asc_nas.core.errors import UsageError
+from asc_nas.run import preparation as preparation
+from asc_nas.run.gather.documents import CHECK_FORMAT, CheckDocument
+from asc_nas.run.opening import open_run
+from asc_nas.run.paths import RunPaths
+from asc_nas.run.preparation import prepare
 
 DATA = {"dataset": "folders", "test_folds": [], "test_fraction": 0.25, "workers": 1}
 

@@ -9,15 +9,15 @@ from tiny import write_config
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
-from asc_nas.cli.run_config import open_run
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.manifest import Manifest
-from asc_nas.deploy.card import ModelCard
-from asc_nas.deploy.classifier import Classifier, open_session, softmax
-from asc_nas.errors import AscNasError, UsageError
-from asc_nas.pipeline import final_model
-from asc_nas.pipeline.final_model import load_networks
-from asc_nas.pipeline.network_steps import find_network
-from asc_nas.training.loop import posteriors
+from asc_nas.run import final_model
+from asc_nas.run.final_model import load_networks
+from asc_nas.run.networks import find_network
+from asc_nas.run.opening import open_run
+from asc_nas.runtime.card import ModelCard
+from asc_nas.runtime.classifier import Classifier, open_session, softmax
+from asc_nas.training.trainer import posteriors
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow

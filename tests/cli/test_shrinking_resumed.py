@@ -6,7 +6,7 @@ import pytest
 from test_end_to_end import kill_when
 from tiny import asc_nas, write_config
 
-from asc_nas.cli.run_config import open_run
+from asc_nas.run.opening import open_run
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
 

@@ -1,7 +1,7 @@
 import pytest
 
-from asc_nas.cli.tables import print_pareto
-from asc_nas.pipeline.search_steps import best_of, search_values
+from asc_nas.cli.output.network_tables import print_pareto
+from asc_nas.run.search import best_of, search_values
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective, leading_score
 from asc_nas.space.genotype import Genotype
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny import asc_nas
 
-from asc_nas.cli.run_config import open_run
+from asc_nas.run.opening import open_run
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.latency import FORMAT, LatencyTable
 from asc_nas.cost.layers import layers_of, layers_of_space
-from asc_nas.errors import AscNasError, UsageError
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from asc_nas.audio.logmel import FrontEnd
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.feature_store import DONE, FEATURES, INDEX, FeatureStore, Index
-from asc_nas.errors import AscNasError
 from data_prep.feature_writer import FeatureWriter, create_arrays
 
 FRONT_END = FrontEnd(

@@ -9,10 +9,10 @@ from toy import make_examples
 
 from asc_nas.audio.logmel import FLOOR_DB, PRESETS, log_mel
 from asc_nas.audio.mel_bands import centre_frequencies
+from asc_nas.core.errors import UsageError
 from asc_nas.data import mixing, recording_channel, warping
 from asc_nas.data.augment import Augmentation, AugmentConfig
 from asc_nas.data.impulse_responses import read_responses
-from asc_nas.errors import UsageError
 
 FRONT_END = PRESETS["esc10"].model_copy(update={"seconds": 2})
 RATE = FRONT_END.sample_rate

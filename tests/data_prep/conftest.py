@@ -1,7 +1,7 @@
 import pytest
 from local_server import BODY, NAME, Site
 
-from data_prep.transfer import Policy
+from data_prep.download.transfer import Policy
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from collections import namedtuple
 import pytest
 from archive_makers import FILES, MAKERS, make_tar, make_zip, tree
 
-from asc_nas.errors import AscNasError
-from data_prep import archives
-from data_prep.archive_readers import Member
-from data_prep.archives import unpack, unpacked
+from asc_nas.core.errors import AscNasError
+from data_prep.download import archives
+from data_prep.download.archive_readers import Member
+from data_prep.download.archives import unpack, unpacked
 
 Usage = namedtuple("Usage", "total used free")
 

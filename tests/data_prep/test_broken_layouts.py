@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trees
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 from data_prep.datasets import READERS, read_dataset
 
 WRITERS = {

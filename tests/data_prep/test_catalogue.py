@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 from data_prep.datasets import READERS
 from data_prep.datasets.catalogue import CONTENTS, packages, total_bytes
 

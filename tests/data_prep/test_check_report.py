@@ -4,7 +4,7 @@ import pytest
 from recordings import Recordings, found, noise
 
 import data_prep.checks.run
-from asc_nas.errors import AscNasError, UsageError
+from asc_nas.core.errors import AscNasError, UsageError
 from data_prep.checks import CHECKS, check, read_keys, without, write_keys
 
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 from archive_makers import MAKERS, make_tar, make_zip, tree
 
-from asc_nas.errors import AscNasError
-from data_prep.archives import unpack
+from asc_nas.core.errors import AscNasError
+from data_prep.download.archives import unpack
 
 
 @pytest.mark.parametrize("name", [*MAKERS, "a.tar", "a.tar.xz"])

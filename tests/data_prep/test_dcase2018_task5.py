@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 from data_prep.datasets import READERS
 from data_prep.datasets.dcase2018_task5 import read
 

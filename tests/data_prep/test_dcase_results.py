@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError, UsageError
-from data_prep.dcase_results import compare, read_results, result_format, write_results
-from data_prep.ground_truth import read_truth
+from data_prep.results.dcase_results import compare, read_results, result_format, write_results
+from data_prep.results.ground_truth import read_truth
 
 LABELS = ("airport", "bus", "tram")
 PATHS = ("audio/airport-a.wav", "audio/bus-b.wav", "audio/tram-s4.wav")
@@ -241,7 +241,7 @@ def test_a_missing_file_and_one_that_is_no_text_are_named(tmp_path):
 
 def test_scoring_a_file_loads_no_torch():
     code = (
-        "import sys, data_prep.dcase_results, asc_nas.training.breakdown;"
+        "import sys, data_prep.results.dcase_results, asc_nas.evaluation.parts;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

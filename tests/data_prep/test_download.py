@@ -12,9 +12,9 @@ import local_server as faults
 import pytest
 from local_server import BODY, NAME, final_files, is_right, package, sentence
 
-from asc_nas.errors import AscNasError, UsageError
-from data_prep.disk import alone_in
-from data_prep.download import download
+from asc_nas.core.errors import AscNasError, UsageError
+from data_prep.download.disk import alone_in
+from data_prep.download.files import download
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -51,7 +51,7 @@ def test_a_second_call_asks_nothing_and_reads_nothing(site, tmp_path, policy, mo
     download([package(site)], tmp_path, policy=policy)
     before = (tmp_path / NAME).stat()
     site.requests.clear()
-    monkeypatch.setattr("data_prep.download.md5", lambda path: pytest.fail(f"{path} is read"))
+    monkeypatch.setattr("data_prep.download.files.md5", lambda path: pytest.fail(f"{path} is read"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
     assert download([package(site)], tmp_path, policy=policy) == [tmp_path / NAME]
     assert site.requests == []

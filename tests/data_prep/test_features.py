@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 
-import data_prep.features
+import data_prep.extraction
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.feature_store import DONE, FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError, UsageError
-from data_prep.features import extract
+from data_prep.extraction import extract
 
 FRONT_END = FrontEnd(
     sample_rate=8000, n_mels=8, win_length=256, hop_length=128, n_fft=256, seconds=0.25
@@ -42,13 +42,13 @@ def manifest(tmp_path):
 def computed(monkeypatch):
     """Keys of the clips that are computed in this process, as it happens."""
     keys = []
-    original = data_prep.features._clip_features
+    original = data_prep.extraction._clip_features
 
     def noted(task, frontend):
         keys.append(task.clip.key)
         return original(task, frontend)
 
-    monkeypatch.setattr(data_prep.features, "_clip_features", noted)
+    monkeypatch.setattr(data_prep.extraction, "_clip_features", noted)
     return keys
 
 
@@ -101,7 +101,7 @@ from pathlib import Path
 import data_prep.feature_writer
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.manifest import Manifest
-from data_prep.features import extract
+from data_prep.extraction import extract
 data_prep.feature_writer.FLUSH_SECONDS = 0
 folder = Path({str(tmp_path)!r})
 extract(
@@ -193,7 +193,7 @@ def test_a_full_disk_keeps_what_is_done(manifest, tmp_path, monkeypatch):
         def __getattr__(self, name):
             return getattr(self.handle, name)
 
-    original = data_prep.features.FeatureWriter.add
+    original = data_prep.extraction.FeatureWriter.add
 
     def add(writer, number, features):
         if number == 3:
@@ -201,7 +201,7 @@ def test_a_full_disk_keeps_what_is_done(manifest, tmp_path, monkeypatch):
         original(writer, number, features)
 
     with monkeypatch.context() as patch:
-        patch.setattr(data_prep.features.FeatureWriter, "add", add)
+        patch.setattr(data_prep.extraction.FeatureWriter, "add", add)
         with pytest.raises(AscNasError, match="No space left on device"):
             extract(manifest, FRONT_END, tmp_path / "store", workers=1)
     assert np.load(tmp_path / "store" / DONE).tolist() == [1, 1, 1, 0, 0, 0]

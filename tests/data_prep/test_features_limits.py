@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-import data_prep.features
+import data_prep.extraction
 from asc_nas.audio.logmel import FrontEnd
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.feature_store import DONE
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
-from data_prep.features import READ_BEYOND, extract
+from data_prep.extraction import READ_BEYOND, extract
 
 FRONT_END = FrontEnd(
     sample_rate=8000, n_mels=8, win_length=256, hop_length=128, n_fft=256, seconds=0.25
@@ -28,14 +28,14 @@ def test_of_a_long_recording_only_the_beginning_is_read(tmp_path, monkeypatch, d
     soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).uniform(-1, 1, 640000), 8000)
     manifest = Manifest("long", tmp_path, ("a",), (Clip("long.wav", "a", duration=duration),))
     lengths = []
-    original = data_prep.features.load_audio
+    original = data_prep.extraction.load_audio
 
     def load(*arguments):
         wave = original(*arguments)
         lengths.append(wave.shape[-1] / 8000)
         return wave
 
-    monkeypatch.setattr(data_prep.features, "load_audio", load)
+    monkeypatch.setattr(data_prep.extraction, "load_audio", load)
     extract(manifest, FRONT_END, tmp_path / "store", workers=1)
     assert lengths == [read]
 
@@ -69,7 +69,7 @@ from pathlib import Path
 import data_prep.feature_writer
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.manifest import Manifest
-from data_prep.features import extract
+from data_prep.extraction import extract
 if __name__ == "__main__":
     data_prep.feature_writer.FLUSH_SECONDS = 0
     folder = Path({str(tmp_path)!r})

@@ -14,11 +14,11 @@ import trees
 from local_server import package, sentence
 from tiny import ENVIRONMENT
 
-from asc_nas.cli.download import ByteLines
-from asc_nas.errors import AscNasError
+from asc_nas.cli.commands.download import ByteLines
+from asc_nas.core.errors import AscNasError
 from data_prep.datasets import read_dataset
-from data_prep.disk import alone_in, human
-from data_prep.fetch import fetch_dataset
+from data_prep.download.disk import alone_in, human
+from data_prep.download.fetch import fetch_dataset
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -18,7 +18,7 @@ from mutations import COUNTS, cut_near_the_end, huge_claim, truncated, zero_fram
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.checks import check
-from data_prep.features import extract
+from data_prep.extraction import extract
 
 RATE = 16000
 SECONDS = 2.0

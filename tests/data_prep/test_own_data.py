@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import read_dataset
 from data_prep.own_data import as_listed, choose_settings, clip_table, cut_long, guess_groups, look
 from data_prep.own_data.settings import common_rate, example_seconds

@@ -11,19 +11,19 @@ import pytest
 import soundfile
 
 import data_prep.checks.run
-import data_prep.features
+import data_prep.extraction
 from asc_nas.audio.logmel import FrontEnd
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError
 from data_prep.checks import check
 from data_prep.checks.scan import scan_clip
-from data_prep.features import extract
+from data_prep.extraction import extract
 from data_prep.parallel import BACKLOG, Lost, each
 
 FRONT_END = FrontEnd(
     sample_rate=8000, n_mels=8, win_length=256, hop_length=128, n_fft=256, seconds=0.25
 )
-original = data_prep.features._clip_features
+original = data_prep.extraction._clip_features
 
 
 def die():
@@ -150,7 +150,7 @@ def manifest(tmp_path):
 
 
 def test_extraction_goes_on_past_a_clip_that_kills(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(data_prep.features, "_clip_features", features_or_death)
+    monkeypatch.setattr(data_prep.extraction, "_clip_features", features_or_death)
     store = extract(manifest, FRONT_END, tmp_path / "store", workers=2, skip_unreadable=True)
     assert list(store.failed) == ["002.wav"]
     assert "002.wav: the process that read it died" in store.failed["002.wav"]
@@ -163,7 +163,7 @@ def test_extraction_goes_on_past_a_clip_that_kills(manifest, tmp_path, monkeypat
 
 
 def test_a_clip_that_kills_is_named_when_nothing_may_be_left_out(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(data_prep.features, "_clip_features", features_or_death)
+    monkeypatch.setattr(data_prep.extraction, "_clip_features", features_or_death)
     with pytest.raises(AscNasError, match=r"1 of 5 clips .*002\.wav.*died"):
         extract(manifest, FRONT_END, tmp_path / "store", workers=2)
     monkeypatch.undo()

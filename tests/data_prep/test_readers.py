@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_nas.errors import AscNasError
+from asc_nas.core.errors import AscNasError
 from data_prep.datasets import READERS, read_dataset
 
 

@@ -11,7 +11,7 @@ import soundfile
 import trees
 from typer.testing import CliRunner
 
-from asc_nas.cli.data import app
+from asc_nas.cli.commands.data import app
 from asc_nas.data.manifest import Manifest
 from data_prep.datasets import READERS, read_dataset
 from data_prep.datasets.dcase2018_task5 import KNOWN_NODES

@@ -7,8 +7,8 @@ import trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.errors import AscNasError, UsageError
 from data_prep.datasets import read_dataset
 from data_prep.splits import SplitConfig, assign_roles
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Manifest
-from asc_nas.errors import AscNasError
 from data_prep.datasets import READERS
 from data_prep.synthetic import Plan, generate, reader
 from data_prep.synthetic.generate import COMPLETED, STARTED, render, write_flac

@@ -6,9 +6,9 @@ import local_server as faults
 import pytest
 from local_server import BODY, NAME, Site, final_files, is_right, package, sentence
 
-from asc_nas.errors import AscNasError
-from data_prep.download import download
-from data_prep.transfer import Policy, transfer
+from asc_nas.core.errors import AscNasError
+from data_prep.download.files import download
+from data_prep.download.transfer import Policy, transfer
 
 
 def test_a_file_comes_whole_and_is_the_returned_path(site, tmp_path, policy):

@@ -11,8 +11,8 @@ from documented import PAGES, ROOT, Command, commands, links, mentions, resolve
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
-from asc_nas.cli.run_config import RunConfig
-from asc_nas.config import apply_overrides, read_yaml
+from asc_nas.core.config import apply_overrides, read_yaml
+from asc_nas.run.opening import RunConfig
 
 TYPED = [command for page in PAGES for command in commands(page)]
 CHEAP = (("doctor",), ("data", "list"), ("models", "list"))

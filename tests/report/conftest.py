@@ -10,20 +10,20 @@ import yaml
 from tiny import TINY
 
 from asc_nas.cli.main import main
-from asc_nas.cli.run_config import RunConfig
+from asc_nas.core.files import write_json
 from asc_nas.data.manifest import ROLES, Clip, Manifest
-from asc_nas.files import write_json
-from asc_nas.pipeline.context import Context
-from asc_nas.runs import RunPaths
+from asc_nas.run.folder import Context
+from asc_nas.run.opening import RunConfig
+from asc_nas.run.paths import RunPaths
 from asc_nas.search.history import write_history
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation
 from asc_nas.search.pareto import pareto_document, pareto_set
 from asc_nas.search.shrinking_log import ShrinkingEvent, Verdict, write_events
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
-from asc_nas.training.retrain import new_network
+from asc_nas.training.network_trainer import new_network
 from data_prep.checks import check
-from data_prep.features import extract
+from data_prep.extraction import extract
 
 HOSTILE = "</script><script>document.title = 'attacked'</script>"
 LABELS = ("quiet & calm", HOSTILE, "50 % loud_ly")

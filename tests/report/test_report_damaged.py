@@ -7,15 +7,15 @@ import shutil
 
 import pytest
 
-from asc_nas.errors import AscNasError
-from asc_nas.pipeline.context import Context
-from asc_nas.pipeline.report_step import gather_report
+from asc_nas.core.errors import AscNasError
 from asc_nas.report.figures import all_figures
 from asc_nas.report.markup import json_script
 from asc_nas.report.page import plots
 from asc_nas.report.sections import all_sections
 from asc_nas.report.tables import all_tables
-from asc_nas.runs import RunPaths
+from asc_nas.run.folder import Context
+from asc_nas.run.gather.report import gather_report
+from asc_nas.run.paths import RunPaths
 from asc_nas.search.pareto import read_members
 from asc_nas.search.shrinking_log import read_events
 

@@ -14,13 +14,13 @@ import soundfile
 
 from asc_nas.cli.main import main
 from asc_nas.data.manifest import Clip
-from asc_nas.pipeline.context import Context
-from asc_nas.pipeline.report_step import gather_report
 from asc_nas.report.clips import PEAK, SAMPLE_RATE, SECONDS, audio_ogg
+from asc_nas.report.folder import write_report
 from asc_nas.report.interactive import pareto_plot
 from asc_nas.report.mistakes_view import mistakes_view
-from asc_nas.report.write import write_report
-from asc_nas.runs import RunPaths
+from asc_nas.run.folder import Context
+from asc_nas.run.gather.report import gather_report
+from asc_nas.run.paths import RunPaths
 
 
 def report(*arguments):

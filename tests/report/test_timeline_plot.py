@@ -4,9 +4,9 @@ import soundfile
 from matplotlib.image import imread
 from toy_classifier import FRONTEND, RATE, tones, toy_classifier
 
-from asc_nas.deploy.timeline import TimelineConfig
 from asc_nas.report import timeline_plot
 from asc_nas.report.timeline_plot import MelPicture, classify_and_plot
+from asc_nas.runtime.timeline import TimelineConfig
 
 
 @pytest.mark.parametrize("seconds", [0.1, 2.0])

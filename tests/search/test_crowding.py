@@ -8,10 +8,10 @@ from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
 
 from asc_nas.cost.counts import Cost
-from asc_nas.search import nsga2 as nsga2_module
-from asc_nas.search.crowding import WeightedCrowding, crowding_distance
-from asc_nas.search.nsga2 import SearchConfig, nsga2
 from asc_nas.search.objectives import Evaluation, Objective
+from asc_nas.search.strategies import nsga2 as nsga2_module
+from asc_nas.search.strategies.crowding import WeightedCrowding, crowding_distance
+from asc_nas.search.strategies.nsga2 import SearchConfig, nsga2
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
 

@@ -5,9 +5,9 @@ from dataclasses import asdict
 import pyarrow.parquet as pq
 import pytest
 
-from asc_nas.cli.run_config import RunConfig
+from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
-from asc_nas.errors import UsageError
+from asc_nas.run.opening import RunConfig
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.objectives import Evaluation, Limits, Objective, to_minimise
 from asc_nas.search.pareto import pareto_document, pareto_set

@@ -3,11 +3,11 @@
 import pytest
 
 from asc_nas.cli.options import with_limits
-from asc_nas.config import apply_overrides
+from asc_nas.core.config import apply_overrides
+from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
-from asc_nas.errors import UsageError
-from asc_nas.search.nsga2 import SearchConfig
 from asc_nas.search.objectives import Limits
+from asc_nas.search.strategies.nsga2 import SearchConfig
 
 
 def test_a_name_stands_for_the_challenges_limits():

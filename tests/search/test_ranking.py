@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import count
-from asc_nas.errors import UsageError
 from asc_nas.search.ranking import agreement, ranking_table, regret, sample_over_cost
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from pymoo.core.problem import Problem
 from pymoo.operators.crossover.ux import UniformCrossover
 
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
-from asc_nas.errors import AscNasError, UsageError
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.history import read_history, write_history
-from asc_nas.search.nsga2 import SearchConfig, nsga2
 from asc_nas.search.objectives import (
     DEFAULT_OBJECTIVES,
     Evaluation,
@@ -23,9 +22,10 @@ from asc_nas.search.objectives import (
     Objective,
     to_minimise,
 )
-from asc_nas.search.operators import FeasibleSampling, ResetMutation
 from asc_nas.search.pareto import choose, hypervolume, pareto_document, pareto_set, preferred
-from asc_nas.search.random_search import random_search
+from asc_nas.search.strategies.nsga2 import SearchConfig, nsga2
+from asc_nas.search.strategies.operators import FeasibleSampling, ResetMutation
+from asc_nas.search.strategies.random import random_search
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from

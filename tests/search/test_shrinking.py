@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
-from asc_nas.errors import AscNasError, UsageError
-from asc_nas.pipeline.config import PipelineConfig
+from asc_nas.run.config import PipelineConfig
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.objectives import Evaluation, Limits
 from asc_nas.search.shrinking import ShrinkingConfig, ShrinkingSchedule, judge, target_size

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import SKIP, BlockGene, Genotype, Kernel
 
 kernels = st.builds(

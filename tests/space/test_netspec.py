@@ -2,7 +2,7 @@
 
 import pytest
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from

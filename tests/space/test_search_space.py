@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from, skeleton_names

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asc_nas.errors import UsageError
+from asc_nas.core.errors import UsageError
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
 from asc_nas.training.path_samplers import SAMPLERS, StrictFairSampler, UniformSampler

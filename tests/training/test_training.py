@@ -9,19 +9,19 @@ import pytest
 import torch
 from toy import make_examples
 
+from asc_nas.core.errors import AscNasError
 from asc_nas.data.augment import AugmentConfig
-from asc_nas.data.dataset import Examples
-from asc_nas.errors import AscNasError
+from asc_nas.data.examples import Examples
 from asc_nas.nn.supernet import Supernet, init_weights
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton
 from asc_nas.training import checkpoint
-from asc_nas.training.bn_calibration import recalibrate
-from asc_nas.training.loop import TrainConfig, make_optimizer, set_learning_rate
-from asc_nas.training.retrain import evaluate, new_network, train_network
+from asc_nas.training.network_trainer import evaluate, new_network, train_network
+from asc_nas.training.recalibration import recalibrate
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
+from asc_nas.training.trainer import TrainConfig, make_optimizer, set_learning_rate
 
 SKELETON = Skeleton.parse(
     {

@@ -6,7 +6,7 @@ from torch import nn
 from toy import make_examples
 
 from asc_nas.data.augment import AugmentConfig
-from asc_nas.training.loop import TrainConfig, fit
+from asc_nas.training.trainer import TrainConfig, fit
 from asc_nas.training.weight_average import moving_average
 
 PLAIN = AugmentConfig(mixup_alpha=0, frequency_mask=0, time_mask=0, time_roll=0)

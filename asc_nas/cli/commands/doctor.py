@@ -1,0 +1,201 @@
+"""``asc-nas doctor``: what is installed, what this machine has, and what does not work."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+
+BASE = ("numpy", "soundfile", "soxr", "onnxruntime", "typer", "rich", "pydantic", "pyyaml")
+SEARCH = (
+    *("torch", "pymoo", "scikit-learn", "pyarrow", "safetensors", "onnx", "onnxscript"),
+    *("matplotlib", "plotly", "tensorboard"),
+)
+"""Distributions of the base install and of the [search] extra."""
+ROUND_TRIPS = (
+    ("WAV", "PCM_16"),
+    ("FLAC", "PCM_16"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+    ("MP3", "MPEG_LAYER_III"),
+    ("AIFF", "PCM_16"),
+)
+"""File formats that are written and read back in memory, with their subtypes."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the report.
+
+    Attributes
+    ----------
+    group, name, value : str
+    advice : str
+        What to do about it; empty where nothing is wrong.
+    fails : bool
+        Whether even ``classify`` does not work without it.
+    """
+
+    group: str
+    name: str
+    value: str
+    advice: str = ""
+    fails: bool = False
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs and bug reports.")] = False,
+) -> None:
+    """Say what is installed, which audio files can be read, and what this machine has.
+
+    The exit code is 1 if something is missing that 'asc-nas classify' needs.
+
+    Example: asc-nas doctor
+    """
+    facts = list(examine())
+    if as_json:
+        typer.echo(json.dumps([asdict(fact) for fact in facts], indent=2))
+    else:
+        _print(facts)
+    if any(fact.fails for fact in facts):
+        raise typer.Exit(1)
+
+
+def examine() -> Iterator[Fact]:
+    """Yield everything there is to say, in the order of the report."""
+    import os
+    import platform
+
+    from asc_nas import __version__
+
+    yield Fact("asc-nas", "version", __version__)
+    yield Fact("asc-nas", "Python", f"{platform.python_version()} on {platform.platform()}")
+    for name in BASE:
+        yield _package("base", name, "pip install --force-reinstall asc-nas", fails=True)
+    for name in SEARCH:
+        yield _package("search", name, "pip install 'asc-nas[search]'", fails=False)
+    yield from _torch()
+    yield _package("listen", "sounddevice", "pip install 'asc-nas[listen]'", fails=False)
+    yield from _microphone()
+    yield from _audio()
+    yield from _machine()
+    yield from _models()
+    yield Fact("terminal", "NO_COLOR", "set" if os.environ.get("NO_COLOR") else "not set")
+
+
+def _package(group: str, name: str, install: str, *, fails: bool) -> Fact:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return Fact(group, name, version(name))
+    except PackageNotFoundError:
+        return Fact(group, name, "not installed", install, fails)
+
+
+def _torch() -> Iterator[Fact]:
+    try:
+        import torch
+    except ImportError:  # said already, as a missing package
+        return
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    names = ", ".join(torch.cuda.get_device_name(i) for i in range(gpus))
+    yield Fact("search", "GPU", names or "none that PyTorch can use")
+    yield Fact("search", "PyTorch threads", str(torch.get_num_threads()))
+
+
+def _microphone() -> Iterator[Fact]:
+    from importlib.util import find_spec
+
+    from asc_nas.core.errors import AscNasError
+
+    if find_spec("sounddevice") is None:  # said already, as a missing package
+        return
+    try:
+        from asc_nas.runtime.microphone import input_devices
+    except (ImportError, OSError):  # of the base, and said already
+        return
+    try:
+        devices = input_devices()
+    except AscNasError as error:
+        yield Fact("listen", "microphone", "not usable", str(error))
+        return
+    default = next((device for device in devices if device.is_default), None)
+    found = f"none of {len(devices)} is the default" if devices else "none"
+    yield Fact("listen", "microphone", f"{default.name} (default)" if default else found)
+
+
+def _audio() -> Iterator[Fact]:
+    try:
+        import numpy as np
+        import soundfile
+        import soxr
+    except (ImportError, OSError) as error:  # OSError: the package without its library
+        yield Fact("audio", "soundfile", str(error), "pip install --force-reinstall soundfile soxr")
+        return
+    yield Fact("audio", "libsndfile", soundfile.__libsndfile_version__)
+    yield Fact("audio", "soxr", soxr.__libsoxr_version__)
+    wave = np.sin(np.arange(4800, dtype=np.float32) / 20) / 2
+    for kind, subtype in ROUND_TRIPS:
+        works = _round_trip(wave, kind, subtype)
+        name = kind if subtype == "PCM_16" else f"{kind} ({subtype.lower()})"
+        advice = "" if works else "convert such files to WAV or FLAC, or update soundfile"
+        yield Fact("audio", name, "can be read" if works else "cannot be read", advice)
+
+
+def _round_trip(wave: "object", kind: str, subtype: str) -> bool:
+    """Return whether a wave that is written in this format is there when it is read."""
+    import io
+
+    import soundfile
+
+    buffer = io.BytesIO()
+    try:
+        soundfile.write(buffer, wave, 48000, format=kind, subtype=subtype)
+        buffer.seek(0)
+        found, _ = soundfile.read(buffer)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, OSError):
+        return False
+    return bool(abs(found).max() > 0.25)
+
+
+def _machine() -> Iterator[Fact]:
+    import shutil
+
+    from asc_nas.core.machine import available_memory, cores, total_memory
+
+    usable, there = cores()
+    yield Fact("machine", "cores", str(there) if usable == there else f"{usable} of {there} usable")
+    total, free = total_memory(), available_memory()
+    if total:
+        available = f", {free / 1e9:.1f} GB of it available" if free else ""
+        yield Fact("machine", "memory", f"{total / 1e9:.1f} GB{available}")
+    disk = shutil.disk_usage(".").free
+    advice = "free some space before a run" if disk < 2e9 else ""
+    yield Fact("machine", "disk", f"{disk / 1e9:.1f} GB free here", advice)
+
+
+def _models() -> Iterator[Fact]:
+    from asc_nas.runtime.model_files import VARIABLE, installed_models, model_folders
+
+    names = ", ".join(model.name for model in installed_models() if not model.hidden)
+    advice = "" if names else f"copy NAME.onnx and NAME.json to ./models, or set {VARIABLE}"
+    yield Fact("models", "found", names or "none", advice)
+    yield Fact("models", "searched", ", ".join(map(str, model_folders())))
+
+
+def _print(facts: list[Fact]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False)
+    before = ""
+    for fact in facts:
+        style = "red" if fact.fails else "yellow" if fact.advice else ""
+        value = Text(fact.value, style=style)
+        if fact.advice:
+            value.append(f"  -> {fact.advice}")
+        table.add_row(Text(fact.group if fact.group != before else "", "bold"), fact.name, value)
+        before = fact.group
+    Console(soft_wrap=False).print(table)

@@ -1,0 +1,119 @@
+"""``asc-nas init``: look at own recordings, say what was found, and write a config for them."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asc_nas.core.errors import UsageError
+
+UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
+_FILES = (".csv", ".tsv", ".yaml", ".yml")
+
+
+def number(text: str) -> float:
+    """Return the positive number that a user wrote, such as 3000000, 3e6, 3M or 128k.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none.
+    """
+    unit = text[-1:]
+    try:
+        value = float(text[:-1]) * UNITS[unit] if unit in UNITS else float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"'{text}' is not a positive number, such as 3000000, 3e6 or 3M.")
+    return value
+
+
+def init(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Recordings as FOLDER/<label>/..., or as <label>_<number> files, or a CSV or TSV "
+            "list with the columns path and label.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="CONFIG", help="Config to write [default: FOLDER's name + .yaml]."),
+    ] = None,
+    max_macs: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="N", help="Most multiply-accumulates per example."),
+    ] = None,
+    max_macs_per_second: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="N", help="The same per second of audio, as 30M."),
+    ] = None,
+    max_params: Annotated[
+        float | None, typer.Option(parser=number, metavar="N", help="Most parameters, as 60k.")
+    ] = None,
+    max_kb: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="KB", help="Most kilobytes (1000) of parameters."),
+    ] = None,
+    bytes_per_param: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="BYTES", help="For --max-kb: 4 (float32, default) or 1 (int8)."
+        ),
+    ] = None,
+    max_latency_ms: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="MS", help="Most milliseconds per example."),
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(help="latency.json of the device, or 'measure' (on this machine)."),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            parser=number, metavar="S", help="Length of an example [default: median, at most 10]."
+        ),
+    ] = None,
+    sample_rate: Annotated[
+        int | None, typer.Option(min=1000, help="Hertz [default: by the recordings, up to 32000].")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option(help="Decode every recording: silence, damage, duplicates.")
+    ] = True,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a config.")] = False,
+) -> None:
+    """Look at your recordings, say what is there, and write a config for 'asc-nas run'.
+
+    Classes, rates, lengths, problems, and which recordings belong together are
+    found out; long recordings are cut into clips. Settings suit the amount of
+    data, and the limits what your device can do.
+
+    Example: asc-nas init my_recordings --max-macs 3M --max-kb 128
+    """
+    from asc_nas.run.starter import Starter, inspect, write
+
+    config = out or Path(f"{run_name(folder)}.yaml")
+    starter = Starter(run_name(config), config)
+    if starter.exists and not force:
+        raise UsageError(f"{config}: is there already; name another with --out, or add --force.")
+    limits = {
+        "max_macs": max_macs and int(max_macs),
+        "max_macs_per_second": max_macs_per_second,
+        "max_params": max_params and int(max_params),
+        "max_param_bytes": max_kb and int(1000 * max_kb),
+        "bytes_per_param": bytes_per_param,
+        "max_latency_ms": max_latency_ms,
+    }
+    clips = inspect(folder, starter, seconds, check=check)
+    used = {name: value for name, value in limits.items() if value is not None}
+    write(starter, clips, used, latency, sample_rate)
+
+
+def run_name(path: Path) -> str:
+    """Return a name for a run from that of a folder or a file."""
+    name = path.resolve().stem if path.suffix in _FILES else path.resolve().name
+    return re.sub(r"^[^A-Za-z0-9]+|[^\w.-]+", "_", name).lstrip("_") or "own"

@@ -1,0 +1,150 @@
+"""``asc-nas latency``: tables of measured layers, and how well they predict networks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+
+if TYPE_CHECKING:
+    from asc_nas.run.folder import Context
+    from asc_nas.run.latency_check import CheckedNetwork
+
+app = typer.Typer(
+    no_args_is_help=True, help="Measure how long networks take, on this machine or on a device."
+)
+
+
+@app.command("kit")
+def kit(
+    config: ConfigArgument,
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
+    data: DataOption = None,
+    settings: SetOption = None,
+) -> None:
+    """Write a folder that measures the search space on another device.
+
+    It holds the layers as ONNX and measure.py, which needs only numpy and
+    onnxruntime and writes latency.json there; 'latency: FILE' in a config, or
+    --set latency=FILE, searches with it.
+
+    Example: asc-nas latency kit runs/esc10 --out kit
+    """
+    from asc_nas.run.latency import latency_kit
+
+    with _context(config, data, settings, shared=True) as context:
+        latency_kit(context, folder)
+    typer.echo((folder / "README.txt").read_text(encoding="utf-8"), nl=False)
+
+
+@app.command("measure")
+def measure(
+    config: ConfigArgument,
+    data: DataOption = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+) -> None:
+    """Measure the search space on this machine, into RUN/latency/latency.json.
+
+    Example: asc-nas latency measure configs/moga.yaml --data ESC-10
+    """
+    from asc_nas.cli.output.progress import progress
+    from asc_nas.cost.latency import LatencyTable
+    from asc_nas.run.latency import measure_latency
+
+    with _context(config, data, settings, out) as context:
+        path = context.paths.latency
+        if path.exists():
+            typer.echo(f"{path} is there already; delete it to measure again.")
+            return
+        with progress("Latency") as report:
+            measure_latency(context, report)
+        measured = LatencyTable.read(path).measured
+        typer.echo(f"{len(measured.layers)} layers on {measured.device.name} -> {path}")
+
+
+@app.command("check")
+def check(
+    config: ConfigArgument,
+    table: Annotated[
+        Path | None, typer.Option(help="Latency table [default: the run's].", show_default=False)
+    ] = None,
+    networks: Annotated[int, typer.Option(min=3, help="Random networks to measure.")] = 30,
+    data: DataOption = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+) -> None:
+    """Compare predicted with measured latency on random networks, on this machine.
+
+    Example: asc-nas latency check runs/moga --networks 30
+    """
+    from asc_nas.cli.output.progress import progress
+    from asc_nas.cost.latency import LatencyTable
+    from asc_nas.export.latency_measure import describe_device
+    from asc_nas.run.latency_check import check_latency
+
+    with _context(config, data, settings, out, shared=True) as context:
+        opened = LatencyTable.read(table or context.paths.latency)
+        device, here = opened.measured.device, describe_device()
+        if device.machine != here["machine"] or device.cores != here["cores"]:
+            typer.echo(
+                f"note: the table was measured on {device.name}; this machine is {here['name']}.",
+                err=True,
+            )
+        with progress("Check") as report:
+            checked = check_latency(context, opened, networks, report)
+        _print(checked)
+
+
+def get_latency(context: "Context") -> None:
+    """Put the table that the config asks for into the run, as far as that is not done."""
+    from asc_nas.cli.output.progress import progress
+    from asc_nas.run.latency import latency_step
+
+    if context.config.latency is not None:
+        with progress("Latency") as report:
+            latency_step(context, report)
+
+
+@contextmanager
+def _context(
+    config: Path,
+    data: Path | None,
+    settings: list[str] | None,
+    out: Path | None = None,
+    *,
+    shared: bool = False,
+) -> "Iterator[Context]":
+    """Open the run; its manifest, which tells the number of labels, is made if it is missing."""
+    from asc_nas.run.opening import lock_run
+    from asc_nas.run.preparation import prepare
+
+    with lock_run(config, data, settings, out, shared=shared) as run:
+        if not run.paths.manifest.exists():
+            prepare(run)
+        yield run.context
+
+
+def _print(checked: "list[CheckedNetwork]") -> None:
+    from rich.table import Table
+
+    from asc_nas.cli.output.network_tables import print_table
+    from asc_nas.run.latency_check import agreement
+
+    table = Table("Measured", "Predicted", "Error", "Genotype", box=None, header_style="bold")
+    for network in sorted(checked, key=lambda network: network.measured):
+        table.add_row(
+            f"{network.measured:.3f} ms",
+            f"{network.predicted:.3f} ms",
+            f"{network.predicted / network.measured - 1:+.1%}",
+            str(network.genotype),
+        )
+    print_table(table)
+    measured = [network.measured for network in checked]
+    correlation, error = agreement([network.predicted for network in checked], measured)
+    typer.echo(
+        f"\n{len(checked)} networks: Spearman {correlation:.3f}, mean absolute error {error:.1%}"
+    )

@@ -1,0 +1,62 @@
+"""``asc-nas train``: train fixed networks from scratch and test them once."""
+
+from typing import Annotated
+
+import typer
+
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
+
+
+def train(
+    config: ConfigArgument,
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="A Pareto member's id, the name of a baseline of the config, or a genotype.",
+        ),
+    ],
+    data: DataOption = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(min=0, help="Seed; give several for several trainings [default: the run's]."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Trainings side by side, on one thread each [default: retrain.workers]."
+        ),
+    ] = None,
+    tensorboard: TensorBoardOption = False,
+) -> None:
+    """Train networks from scratch; each is tested once, with the last epoch's weights.
+
+    Trained ones are not trained again, so that a command that was stopped goes on. Two calls may
+    train different networks of a run at the same time.
+
+    Example: asc-nas train runs/esc10 baseline square 3 "t5e2w1 f5e2w1 t5e2w1 f5e2w1 skip f3e3w1"
+
+    asc-nas train runs/esc10 baseline square --seed 0 --seed 1 --seed 2 --workers 2
+    """
+    from asc_nas.cli.output.network_tables import print_results
+    from asc_nas.cli.output.progress import progress
+    from asc_nas.run.networks import find_network
+    from asc_nas.run.opening import lock_run
+    from asc_nas.run.preparation import prepare
+    from asc_nas.run.training import train_networks
+
+    with lock_run(config, data, settings, out, shared=True) as run:
+        if tensorboard:
+            run.context.events.use_tensorboard()
+        prepare(run)
+        context = run.context
+        results = train_networks(
+            context,
+            [find_network(context, text) for text in networks],
+            seed or [run.config.seed],
+            run.config.retrain.workers if workers is None else workers,
+            progress,
+        )
+        print_results(results)

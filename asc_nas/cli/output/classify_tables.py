@@ -1,0 +1,119 @@
+"""What ``asc-nas classify`` shows to people: answers, timelines and a summary per folder."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asc_nas.cli.output.text import clock, shown
+from asc_nas.runtime.segments import UNKNOWN
+
+if TYPE_CHECKING:
+    from asc_nas.cli.output.classify_work import Outcome
+    from asc_nas.runtime.classifier import Classification
+
+
+def print_answers(outcomes: "Sequence[Outcome]", top: int) -> None:
+    """Print a row per recording with its scene and the next candidates."""
+    table = Table("File", "Scene", "Probability", box=None, header_style="bold")
+    if top > 1:
+        table.add_column("Next candidates", style="dim")
+    for outcome in outcomes:
+        # As Text, since a file name may hold what rich takes for markup.
+        name = Text(shown(outcome.recording.path), overflow="fold")
+        if outcome.answer is None:
+            table.add_row(name, Text("not classified", style="red"), "")
+            continue
+        answer = outcome.answer
+        cells = [name, _scene(answer.label), Text(f"{answer.probability:.1%}")]
+        table.add_row(*cells, *([Text(_candidates(answer, top))] if top > 1 else []))
+    Console().print(table)
+
+
+def print_timelines(outcomes: "Sequence[Outcome]") -> None:
+    """Print the segments of every recording."""
+    for outcome in outcomes:
+        if outcome.answer is None:
+            continue
+        table = Table("From", "To", "Scene", "Probability", box=None, header_style="bold")
+        for segment in outcome.answer.segments:
+            times = clock(segment.start), clock(segment.end)
+            table.add_row(*times, _scene(segment.label), f"{segment.probability:.1%}")
+        print(f"\n{shown(outcome.recording.path)}")
+        Console().print(table)
+
+
+def print_summary(outcomes: "Sequence[Outcome]") -> None:
+    """Print the length of the recordings in each folder, and the share of time of each scene."""
+    folders: dict[str, _Total] = {}
+    everything = _Total()
+    for outcome in outcomes:
+        if outcome.answer is not None:
+            folder = shown(outcome.recording.path.parent)
+            for total in (folders.setdefault(folder, _Total()), everything):
+                total.add(outcome.answer)
+    if everything.recordings < 2:
+        return
+    if len(folders) > 1:
+        folders["all"] = everything
+    table = Table("Folder", "Recordings", "Hours", "Share of time", box=None, header_style="bold")
+    for folder, total in folders.items():
+        cells = Text(folder, overflow="fold"), str(total.recordings), f"{total.seconds / 3600:.2f}"
+        table.add_row(*cells, Text(total.shares()))
+    print()
+    Console().print(table)
+
+
+def print_errors(outcomes: "Sequence[Outcome]") -> None:
+    """Print a line on standard error for every recording that was not classified."""
+    for outcome in outcomes:
+        if outcome.answer is None:
+            print(f"error: {shown(outcome.error)}", file=sys.stderr)
+
+
+def print_short(outcomes: "Sequence[Outcome]") -> None:
+    """Print a note on standard error if recordings are much shorter than the network's clips."""
+    short = [outcome for outcome in outcomes if outcome.is_short]
+    if short:
+        which = shown(short[0].recording.path) if len(short) == 1 else f"{len(short)} recordings"
+        verb = "lasts" if len(short) == 1 else "last"
+        seconds = short[0].frontend.seconds if short[0].frontend else 0.0
+        print(
+            f"note: {which} {verb} less than half of the {seconds:g} s that the network "
+            "takes at a time; silence made up the rest, and a network trained on longer clips is "
+            "often wrong then: record that long if you can.",
+            file=sys.stderr,
+        )
+
+
+@dataclass
+class _Total:
+    recordings: int = 0
+    seconds: float = 0.0
+    seconds_of: dict[str, float] = field(default_factory=dict)
+
+    def add(self, answer: "Classification") -> None:
+        self.recordings += 1
+        self.seconds += answer.duration
+        for segment in answer.segments:
+            before = self.seconds_of.get(segment.label, 0.0)
+            self.seconds_of[segment.label] = before + segment.end - segment.start
+
+    def shares(self) -> str:
+        labelled = sum(self.seconds_of.values())
+        shares = sorted(self.seconds_of.items(), key=lambda item: -item[1])
+        return ", ".join(f"{label} {seconds / labelled:.0%}" for label, seconds in shares)
+
+
+def _scene(label: str) -> Text:
+    return Text(label, style="yellow" if label == UNKNOWN else "bold green")
+
+
+def _candidates(answer: "Classification", top: int) -> str:
+    ranked = sorted(answer.scores.items(), key=lambda item: -item[1])
+    first = 0 if answer.label == UNKNOWN else 1
+    return ", ".join(f"{label} {score:.1%}" for label, score in ranked[first:top])

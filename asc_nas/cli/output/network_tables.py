@@ -1,0 +1,145 @@
+"""Tables of networks for people."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from asc_nas.evaluation.parts import EvaluationReport, Part
+    from asc_nas.search.objectives import Evaluation, Objective
+
+
+def print_pareto(members: "Sequence[Evaluation]", objectives: "Sequence[Objective]") -> None:
+    """Print the Pareto set: scores with the supernet's weights on search-val.
+
+    Macro-F1 always, and before it the score that was searched for, if it is another.
+    """
+    from asc_nas.search.objectives import SCORES, leading_score
+
+    scores = dict.fromkeys([leading_score(objectives).name, "macro_f1"])
+    titles = [SCORES[name] for name in scores]
+    columns = ("Id", *titles, "MACs", "Parameters", "Latency", "Genotype")
+    table = Table(*columns, box=None, header_style="bold")
+    for i, member in enumerate(members):
+        table.add_row(
+            str(i),
+            *(f"{getattr(member, name):.3f}" for name in scores),
+            _millions(member.macs),
+            f"{member.params:,}",
+            _milliseconds(member.latency_ms),
+            str(member.genotype),
+        )
+    print("\nPareto set (scores of the supernet's weights on search-val)")
+    print_table(table)
+
+
+def print_results(results: Sequence[dict[str, Any]]) -> None:
+    """Print networks trained from scratch: scores on test with the last epoch's weights."""
+    scores = ("Accuracy", "macro-F1", "MACs", "Parameters", "Latency")
+    table = Table("Network", "Seed", *scores, "Genotype", box=None, header_style="bold")
+    for result in results:
+        table.add_row(
+            result["network"],
+            str(result["seed"]),
+            f"{result['accuracy']:.3f}",
+            f"{result['macro_f1']:.3f}",
+            _millions(result["macs"]),
+            f"{result['params']:,}",
+            _milliseconds(result.get("latency_ms")),
+            result["genotype"],
+        )
+    data, clips = results[0]["data"], results[0]["test_clips"]
+    print(f"\nTrained from scratch, tested once on {clips} test clips of {data}")
+    print_table(table)
+
+
+def print_crossval(document: dict[str, Any]) -> None:
+    """Print the summary of a cross-validation: mean, standard deviation, and the mean by fold."""
+    entries = document["summary"]
+    folds = list(entries[0]["folds"])
+    columns = ("Network", "MACs", "Score", "Mean", "Std. dev.", *(f"Fold {f}" for f in folds))
+    table = Table(*map(escape, columns), box=None, header_style="bold")
+    for entry in entries:
+        for score, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
+            first = score == "accuracy"
+            found, std = entry[score], entry[score]["std"]
+            table.add_row(
+                entry["network"] if first else "",
+                _millions_between(entry["macs"]["min"], entry["macs"]["max"]) if first else "",
+                title,
+                f"{found['mean']:.3f}",
+                "-" if std is None else f"{std:.3f}",
+                *(f"{entry['folds'][fold][score]:.3f}" for fold in folds),
+            )
+    trainings = entries[0]["trainings"]
+    print(
+        f"\n{document['data']}: {len(folds)} fold{'s' * (len(folds) != 1)}, {trainings} "
+        f"training{'s' * (trainings != 1)} of each network, each tested once on its fold\n"
+        "(standard deviation over folds and seeds)"
+    )
+    print_table(table)
+
+
+def print_evaluation(about: dict[str, Any], evaluation: "EvaluationReport") -> None:
+    """Print the scores of a set of clips with their intervals, per class and per device."""
+    scores, intervals = evaluation.scores, evaluation.intervals
+    total = Table("Score", "Value", "95 % interval", box=None, header_style="bold")
+    for name in ("accuracy", "macro_f1", "log_loss"):
+        interval = getattr(intervals, name, None)
+        between = "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+        title = name.replace("_f1", "-F1").replace("_", " ")
+        total.add_row(title, _number(getattr(scores, name)), between)
+    classes = Table("Class", "Clips", "F1", box=None, header_style="bold")
+    for label, f1 in scores.per_class.items():
+        classes.add_row(label, str(evaluation.clips_of[label]), _number(f1))
+    groups = f"{intervals.groups} groups" if intervals else "1 group: no intervals"
+    what = about.get("results") or f"{about['network']}, {about['role']} of {about['scored']}"
+    print(f"\n{what}: {sum(evaluation.clips_of.values())} clips of {groups}")
+    console = Console(markup=False, highlight=False)  # a label may hold brackets
+    for table in (total, classes, *_device_tables(evaluation)):
+        console.print(table)
+        print()
+
+
+def _device_tables(evaluation: "EvaluationReport") -> "list[Table]":
+    if not evaluation.devices:
+        return []
+    columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")
+    table = Table(*columns, box=None, header_style="bold")
+    for part in evaluation.devices:
+        table.add_row(part.name, {True: "seen", False: "unseen", None: ""}[part.seen], *_row(part))
+    for part in evaluation.seen_and_unseen:
+        table.add_row("all", part.name, *_row(part))
+    return [table]
+
+
+def _row(part: "Part") -> tuple[str, ...]:
+    values = (part.accuracy, part.macro_f1, part.log_loss)
+    return (str(part.clips), *(_number(value) for value in values))
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"  # NaN: not known
+
+
+def _millions(value: int) -> str:
+    return f"{value / 1e6:.2f} M"
+
+
+def _millions_between(low: int, high: int) -> str:
+    return _millions(high) if low == high else f"{low / 1e6:.2f} to {_millions(high)}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f} ms"
+
+
+def print_table(table: Table) -> None:
+    """Print a table, in full width where the output is not a terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # piped: a genotype stays on one line, so that it can be copied
+    console.print(table)

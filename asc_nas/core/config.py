@@ -1,0 +1,128 @@
+"""Strict, typed settings: a misspelt key is an error that names the nearest right one.
+
+Each settings class stands beside the code that uses it; `Config` is only their common base.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from asc_nas.core.errors import UsageError, closest
+
+
+class Config(BaseModel):
+    """A frozen group of settings that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def parse(cls, values: Any, where: str) -> Self:
+        """Build from plain data (as YAML gives it); `where` names the source in an error.
+
+        Raises
+        ------
+        UsageError
+            For an unknown key (with the closest right one), a missing key or a wrong value.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise UsageError(f"{where}: {_first_problem(cls, error)}") from error
+        except UsageError as error:  # of a validator that resolves a name
+            raise UsageError(f"{where}: {error}") from error
+
+
+def _first_problem(config_class: type[BaseModel], error: ValidationError) -> str:
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(config_class, location[:-1])
+        hint = closest(location[-1], known) or f" Known keys: {', '.join(known)}."
+        return f"unknown key '{key}'.{hint}"
+    if problem["type"] == "missing":
+        return f"the key '{key}' is missing."
+    message = problem["msg"].removeprefix("Value error, ")
+    name = f"'{key}': " if key else ""
+    return f"{name}{message[0].lower()}{message[1:]} (got {problem['input']!r})."
+
+
+def _known_keys(config_class: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """List the keys of the settings class reached from `config_class` along `path`."""
+    current: type[BaseModel] | None = config_class
+    for part in path:
+        if current is None or part not in current.model_fields:
+            continue  # a position in a list, or the tag of a union
+        current = _settings_class_in(current.model_fields[part].annotation)
+    return list(current.model_fields) if current else []
+
+
+def _settings_class_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        found = _settings_class_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, is not YAML, or is not a mapping.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such config file.{_closest_config(path)}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: a config file is a mapping of keys to values.")
+    return values
+
+
+def _closest_config(path: Path) -> str:
+    """Return a hint at a config of a similar name beside `path` or in ``configs/``."""
+    folders = (Path("configs"), path.parent)
+    configs = {found.stem: found for folder in folders for found in sorted(folder.glob("*.yaml"))}
+    near = difflib.get_close_matches(path.stem, configs, n=1, cutoff=0.6)
+    return f" Did you mean '{configs[near[0]]}'?" if near else ""
+
+
+def apply_overrides(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Return `values` with each ``a.b=value`` (value in YAML) of `assignments` put in its place.
+
+    Raises
+    ------
+    UsageError
+        If an assignment has no ``=`` or runs through a value that is not a mapping.
+    """
+    result = _copy(values)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set {assignment}: write it as key=value, as in seed=1.")
+        *parents, last = key.strip().split(".")
+        node = result
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise UsageError(f"--set {assignment}: '{parent}' is not a group of settings.")
+        try:
+            node[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {assignment}: '{text}' is not a YAML value.") from error
+    return result
+
+
+def _copy(values: Any) -> Any:
+    return {k: _copy(v) for k, v in values.items()} if isinstance(values, dict) else values

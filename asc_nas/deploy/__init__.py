@@ -1,1 +1,0 @@
-"""Export to ONNX, the model card and the classifier that needs no PyTorch."""

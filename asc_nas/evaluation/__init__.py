@@ -1,0 +1,1 @@
+"""Scores of clips, their intervals, parts, and calibrated probabilities. No PyTorch."""

@@ -1,0 +1,192 @@
+"""What a report shows, as plain values; gathered by `asc_nas.run.gather.report`."""
+
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+from typing import Any
+
+from asc_nas.space.netspec import NetSpec
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of a run: a member of the Pareto set, a baseline, or one given by hand.
+
+    Attributes
+    ----------
+    name : str
+        Its folder's name.
+    argument : str
+        What ``asc-nas train`` takes for it: name or genotype.
+    macs, params, latency_ms : cost of one example; latency is None without a table
+    supernet_f1 : float or None
+        macro-F1 with the supernet's weights on search-val; None if the search did not find it.
+    spec : NetSpec or None
+        Its layers; None if they are not known.
+    results : tuple of dict
+        ``result.json`` of every training from scratch, the run's own seed first.
+    models : tuple of str
+        Exported models, relative to the run.
+    """
+
+    name: str
+    argument: str
+    genotype: str
+    macs: int
+    params: int
+    latency_ms: float | None
+    supernet_f1: float | None = None
+    spec: NetSpec | None = None
+    results: tuple[dict[str, Any], ...] = ()
+    models: tuple[str, ...] = ()
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is a member of the Pareto set."""
+        return self.supernet_f1 is not None
+
+    @property
+    def title(self) -> str:
+        """What it is called in text."""
+        return f"Pareto member {self.name}" if self.is_member else self.name
+
+    def scores(self, name: str) -> list[float]:
+        """Return a score (``accuracy``, ``macro_f1``) on test of every seed."""
+        return [result[name] for result in self.results]
+
+    def test(self, name: str) -> float | None:
+        """Return the mean of a score on test over the seeds; None if it is not trained."""
+        return fmean(self.scores(name)) if self.results else None
+
+    def spread(self, name: str) -> float | None:
+        """Return the standard deviation over the seeds; None with fewer than two."""
+        return stdev(self.scores(name)) if len(self.results) > 1 else None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A genotype that the search evaluated, with the supernet's weights on search-val."""
+
+    genotype: str
+    macro_f1: float
+    macs: int
+    params: int
+    latency_ms: float | None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The search after one generation.
+
+    Attributes
+    ----------
+    evaluated : int
+        Distinct genotypes evaluated up to it.
+    best, median : float
+        macro-F1 of the generation's genotypes.
+    hypervolume : float, 0 to 1
+        Of everything found up to it.
+    """
+
+    number: int
+    evaluated: int
+    best: float
+    median: float
+    hypervolume: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test clip that a network got wrong.
+
+    Attributes
+    ----------
+    label, decided : true and decided label
+    probabilities : (of the true label, of the decided one)
+    spectrogram : bytes
+        PNG of the first channel's log-mel, low bands at the bottom.
+    audio : bytes or None
+        Ogg of the first channel; None where the recording is not at hand, for the `reason`.
+    """
+
+    clip: str
+    label: str
+    decided: str
+    probabilities: tuple[float, float]
+    details: str
+    spectrogram: bytes
+    audio: bytes | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """The worst mistakes of one network; `wrong` of `clips` clips are wrong in all."""
+
+    network: Network
+    seed: int
+    clips: int
+    wrong: int
+    shown: tuple[Mistake, ...]
+    seconds: float
+    highest_hz: float
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The clips of a run: how many of each label in each role, and what the features left out."""
+
+    name: str
+    licence: str
+    labels: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
+    groups: dict[str, int]
+    devices: dict[str, int]
+    left_out: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything that is known of a run; None or empty where a step was not done.
+
+    Attributes
+    ----------
+    root : str
+        The run directory as the commands of the report name it.
+    objectives : dict
+        Name of each objective of the search, and its sense and weight in words.
+    curves : dict
+        Training loss by epoch of the supernet (``"supernet"``) and of trained networks.
+    missing : dict
+        Why a part of the report is empty: part, then what is missing and what makes it.
+    """
+
+    name: str
+    root: str
+    settings: str
+    versions: dict[str, str]
+    objectives: dict[str, str] = field(default_factory=dict)
+    data: DataSummary | None = None
+    check: dict[str, Any] | None = None
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    updates: dict[str, Any] | None = None
+    shrinking: dict[str, Any] | None = None
+    candidates: tuple[Candidate, ...] = ()
+    generations: tuple[Generation, ...] = ()
+    networks: tuple[Network, ...] = ()
+    ranking: dict[str, Any] | None = None
+    mistakes: Mistakes | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def traded(self, cost: str) -> bool:
+        """Whether the search traded this cost, and no other, for macro-F1: its front is a line."""
+        return set(self.objectives) == {"macro_f1", cost}
+
+    @property
+    def members(self) -> tuple[Network, ...]:
+        """The Pareto set."""
+        return tuple(network for network in self.networks if network.is_member)
+
+    @property
+    def trained(self) -> tuple[Network, ...]:
+        """The networks that were trained from scratch."""
+        return tuple(network for network in self.networks if network.results)

@@ -1,0 +1,198 @@
+"""Gathering what a run has for its report."""
+
+import importlib.metadata
+import platform
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+from asc_nas import __version__
+from asc_nas.core.events import read_events
+from asc_nas.data.manifest import ROLES, Manifest
+from asc_nas.report.run_report import Candidate, DataSummary, Generation, Network, RunReport
+from asc_nas.run.folder import Context
+from asc_nas.run.gather.documents import (
+    CHECK_FORMAT,
+    LOG_FORMAT,
+    UPDATES_FORMAT,
+    CheckDocument,
+    LogDocument,
+    UpdatesDocument,
+)
+from asc_nas.run.gather.files import ReportFiles
+from asc_nas.run.gather.mistakes import worst_mistakes
+from asc_nas.run.gather.networks import report_networks
+from asc_nas.run.ranking_document import read_ranking
+from asc_nas.search.history import read_generations
+from asc_nas.search.objectives import Evaluation, Objective
+from asc_nas.search.pareto import hypervolume, pareto_set
+from asc_nas.search.shrinking_log import read_shrinking
+from asc_nas.space.genotype import Genotype
+
+PACKAGES = ("torch", "numpy", "pymoo", "onnxruntime", "soundfile", "plotly")
+
+
+def gather_report(
+    context: Context,
+    *,
+    shown_as: str,
+    check_file: Path,
+    mistakes: int = 8,
+    network: str | None = None,
+) -> RunReport:
+    """Read everything that a report shows; what a run does not have is said, and no error.
+
+    Parameters
+    ----------
+    shown_as : str
+        The run directory as the report's commands name it.
+    check_file : Path
+        What ``asc-nas data check --json`` wrote; it may be missing.
+    mistakes : int
+        Worst mistakes at most; 0 leaves them out.
+    network : str, optional
+        Whose mistakes; otherwise those of the trained member with the best score on search-val.
+
+    Raises
+    ------
+    UsageError
+        If `network` is none of the run's trained networks.
+    """
+    paths, config = context.paths, context.config
+    files = ReportFiles(shlex.quote(shown_as))
+    supernet = f"supernet {files.root}"
+    check = f"data check {files.root}/data/manifest.parquet --json {files.root}/data/check.json"
+    networks = report_networks(context, files)
+    history = _history(context, files)
+    if config.shrinking is None:
+        files.missing["shrinking"] = "This run does not shrink its space."
+        shrinking = None
+    else:
+        shrinking = files.read("shrinking", paths.shrinking, read_shrinking, supernet)
+    updates = None
+    if paths.updates.exists():  # runs made by earlier versions have none
+        updates = files.json("updates", paths.updates, UPDATES_FORMAT, UpdatesDocument, supernet)
+    return RunReport(
+        name=config.name,
+        root=shown_as,
+        settings=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
+        versions=_versions(),
+        objectives={o.name: f"{o.sense}, weight {o.weight:g}" for o in config.search.objectives},
+        data=_data(context, files),
+        check=files.json("check", check_file, CHECK_FORMAT, CheckDocument, check),
+        curves=_curves(context, files, networks),
+        updates=updates,
+        shrinking=shrinking,
+        candidates=_candidates(history),
+        generations=_generations(history, config.search.objectives),
+        networks=networks,
+        ranking=files.read("ranking", paths.rank, read_ranking, f"rank {files.root}"),
+        mistakes=worst_mistakes(context, networks, mistakes, network, files.missing),
+        missing=files.missing,
+    )
+
+
+def _curves(
+    context: Context, files: ReportFiles, networks: Sequence[Network]
+) -> dict[str, list[float]]:
+    """Return the training losses by epoch of the supernet and of each trained network's seed."""
+    path = context.paths.supernet_log
+    log = files.json("training", path, LOG_FORMAT, LogDocument, f"supernet {files.root}")
+    curves = {"supernet": log["epochs"]} if log else _unfinished(context)
+    curves |= {n.title: n.results[0]["epochs"] for n in networks if n.results}
+
+    def losses() -> dict[str, list[float]]:
+        return {name: [float(e["loss"]) for e in epochs] for name, epochs in curves.items()}
+
+    return files.guard("training", path, losses) or {}
+
+
+def _unfinished(context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Return what the event log has of a supernet training that is not done."""
+    path = context.paths.events
+    events = read_events(path) if path.exists() else []
+    epochs = [dict(e.values) for e in events if (e.step, e.unit) == ("supernet", "epoch")]
+    return {"supernet, so far": epochs} if epochs else {}
+
+
+def _data(context: Context, files: ReportFiles) -> DataSummary | None:
+    path = context.paths.manifest
+    if not files.there("data", path, f"supernet {files.root}"):
+        return None
+    manifest = files.guard("data", path, lambda: context.manifest)
+    if manifest is None:
+        return None
+    store = files.guard("features", context.paths.features, lambda: context.store)
+    return _summary(manifest, dict(store.failed) if store is not None else {})
+
+
+def _summary(manifest: Manifest, left_out: dict[str, str]) -> DataSummary:
+    places = {label: i for i, label in enumerate(manifest.labels)}
+    counts = {role: [0] * len(places) for role in ROLES}
+    groups: dict[str, set[str]] = defaultdict(set)
+    used = [clip for clip in manifest.clips if clip.role in counts]
+    for clip in used:
+        counts[clip.role][places[clip.label]] += 1
+        if clip.group:
+            groups[clip.role].add(clip.group)
+    return DataSummary(
+        name=manifest.name,
+        licence=manifest.licence,
+        labels=manifest.labels,
+        counts={role: tuple(count) for role, count in counts.items()},
+        groups={role: len(groups[role]) for role in ROLES if groups[role]},
+        devices=dict(sorted(Counter(clip.device for clip in used if clip.device).items())),
+        left_out=left_out,
+    )
+
+
+def _history(context: Context, files: ReportFiles) -> list[list[Evaluation]]:
+    path = context.paths.history
+    if not files.there("search", path, f"search {files.root}"):
+        return []
+    return files.guard("search", path, lambda: read_generations(path)) or []
+
+
+def _candidates(history: Sequence[Sequence[Evaluation]]) -> tuple[Candidate, ...]:
+    unique = dict.fromkeys(evaluation for generation in history for evaluation in generation)
+    return tuple(
+        Candidate(str(e.genotype), e.macro_f1, e.macs, e.params, e.latency_ms) for e in unique
+    )
+
+
+def _generations(
+    history: Sequence[Sequence[Evaluation]], objectives: Sequence[Objective]
+) -> tuple[Generation, ...]:
+    """Return the progress of the search.
+
+    The hypervolume's box reaches from the ideal (1 for what is maximised, 0 for what is minimised)
+    to 0 and to the largest value that the search met.
+    """
+    everything = [evaluation for generation in history for evaluation in generation]
+    ideal = {o.name: 1.0 if o.sense == "max" else 0.0 for o in objectives}
+    nadir = {
+        o.name: 0.0
+        if o.sense == "max"
+        else max((getattr(e, o.name) for e in everything), default=1)
+        for o in objectives
+    }
+    front: list[Evaluation] = []
+    seen: set[Genotype] = set()
+    rows = []
+    for number, generation in enumerate(history, start=1):
+        seen.update(evaluation.genotype for evaluation in generation)
+        front = pareto_set([*front, *generation], objectives)
+        scores = [evaluation.macro_f1 for evaluation in generation]
+        volume = hypervolume(front, objectives, ideal, nadir)
+        rows.append(Generation(number, len(seen), max(scores), median(scores), volume))
+    return tuple(rows)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"asc-nas": __version__, "Python": platform.python_version()}
+    return versions | {package: importlib.metadata.version(package) for package in PACKAGES}

@@ -1,0 +1,232 @@
+"""What ``asc-nas init`` does, step by step: look, cut, check, split, choose settings, write."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+import yaml
+
+from asc_nas.cli.output.init_tables import print_check, print_look, print_split, print_unreadable
+from asc_nas.cli.output.progress import progress
+from asc_nas.core.errors import UsageError
+from asc_nas.core.files import write_text
+from asc_nas.cost.counts import Cost, count
+from asc_nas.data.manifest import Manifest
+from asc_nas.run.opening import RunConfig
+from asc_nas.search.feasibility import require_feasible
+from asc_nas.search.objectives import Limits
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.netspec import resolve
+from data_prep import own_data
+from data_prep.checks import Report, write_keys
+from data_prep.checks import check as check_clips
+from data_prep.splits import SplitConfig, assign_roles
+
+SKELETONS = ("cp_mobile", "cp_mobile_small", "cp_mobile_tiny")
+"""Tried in order; the first with enough networks within the limits is taken."""
+SAMPLES, ROOM = 200, 0.1
+"""Random networks of a skeleton, and the share of them within the limits that is enough."""
+
+
+@dataclass(frozen=True)
+class Starter:
+    """The files that are written: the config, and what it names beside it."""
+
+    name: str
+    config: Path
+
+    @property
+    def clips(self) -> Path:
+        """The list of clips, where the folder alone does not say enough."""
+        return self.config.with_suffix(".clips.csv")
+
+    @property
+    def excluded(self) -> Path:
+        """The keys of clips that are left out."""
+        return self.config.with_suffix(".exclude.txt")
+
+    @property
+    def exists(self) -> bool:
+        """Whether writing would overwrite something that a user may have edited."""
+        return self.config.exists() or self.clips.exists()
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """Recordings that were looked at.
+
+    Attributes
+    ----------
+    found : Look
+        What the folder holds.
+    manifest : Manifest
+        The clips of a run, long recordings cut, as the run will read them.
+    seconds : float
+        Length of an example.
+    listed : bool
+        Whether a list of clips must be written.
+    left_out : frozenset of str
+        Keys of clips that cannot be used.
+    """
+
+    found: own_data.Look
+    manifest: Manifest
+    seconds: float
+    listed: bool
+    left_out: frozenset[str]
+
+    @property
+    def usable(self) -> Manifest:
+        """The clips that can be used."""
+        clips = self.manifest.clips
+        return self.manifest.with_clips([clip for clip in clips if clip.key not in self.left_out])
+
+
+def inspect(folder: Path, starter: Starter, seconds: float | None, *, check: bool) -> Inspected:
+    """Look at recordings, cut the long ones, decode all if `check`; print what was found.
+
+    Raises
+    ------
+    AscNasError
+        If they are no labelled recordings.
+    """
+    with progress("Look") as report:
+        found = own_data.look(folder, lambda done, total: report(done, total, "files"))
+    length = seconds or own_data.example_seconds(found.lengths)
+    manifest = own_data.cut_long(found, length)
+    print_look(found, manifest, length)
+    was_cut = len(manifest.clips) > len(found.manifest.clips)
+    listed = was_cut or found.grouping is not None or found.layout == "names"
+    unreadable = {c.key for c in manifest.clips if c.path in found.unreadable}
+    if listed:
+        as_read = own_data.as_listed(manifest, starter.clips)
+        pairs = zip(manifest.clips, as_read.clips, strict=True)
+        unreadable = {new.key for old, new in pairs if old.path in found.unreadable}
+        manifest = as_read
+    problems: Report | None = None
+    if check:
+        with progress("Check") as report:
+            problems = check_clips(
+                manifest, progress=lambda done, total: report(done, total, "clips")
+            )
+        print_check(problems)
+    else:
+        print_unreadable(found)
+    left_out = unreadable | set(problems.bad_clips if problems else ())
+    return Inspected(found, manifest, length, listed, frozenset(left_out))
+
+
+def write(
+    starter: Starter,
+    inspected: Inspected,
+    limits: Mapping[str, Any],
+    latency: str | None,
+    sample_rate: int | None,
+) -> None:
+    """Choose settings, write the config and what it names, and say what comes next.
+
+    Raises
+    ------
+    AscNasError
+        If the clips cannot be divided into training, search-val and test.
+    UsageError
+        If a setting is wrong, or no network meets the limits.
+    """
+    clips, found = inspected.usable, inspected.found
+    data = _data_settings(starter, inspected)
+    split = {key: data[key] for key in data.keys() & SplitConfig.model_fields.keys()}
+    roles = assign_roles(clips, SplitConfig.parse(split, starter.name), seed=0)
+    print_split(roles)
+    examples = sum(clip.channels for clip in roles.with_role("train"))
+    settings = own_data.choose_settings(examples, found.rates, inspected.seconds, sample_rate)
+    heading = (
+        f"{found.source.name}: {len(clips.clips)} clips of {len(clips.labels)} classes, "
+        f"{examples} training examples.\nasc-nas run {starter.config}"
+    )
+
+    def text(skeleton: str) -> str:
+        return own_data.starter_config(
+            starter.name,
+            data,
+            settings,
+            skeleton=skeleton,
+            limits=limits,
+            latency=latency,
+            heading=heading,
+        )
+
+    def config(skeleton: str) -> RunConfig:
+        return RunConfig.parse(yaml.safe_load(text(skeleton)), str(starter.config))
+
+    skeleton = roomy_skeleton(SKELETONS, config, len(clips.labels))
+    if inspected.listed:
+        write_text(starter.clips, own_data.clip_table(inspected.manifest))
+        typer.echo(f"Clips, with labels and groups to check and correct -> {starter.clips}")
+    if inspected.left_out:
+        write_keys(starter.excluded, sorted(inspected.left_out))
+        typer.echo(f"{len(inspected.left_out)} clips that are left out -> {starter.excluded}")
+    write_text(starter.config, text(skeleton))
+    shape = "" if skeleton == SKELETONS[0] else f", with the skeleton {skeleton} for the limits,"
+    typer.echo(f"Config{shape} -> {starter.config}\nNext: asc-nas run {starter.config}")
+
+
+def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:
+    """Return the settings of the group ``data``."""
+    folder = starter.clips if inspected.listed else inspected.found.source
+    by_list = inspected.listed or inspected.found.layout == "csv"
+    folds = sorted({clip.fold for clip in inspected.usable.clips} - {""})
+    test: dict[str, Any] = {"test_fraction": 0.25}
+    if len(folds) > 1:
+        test = {"test_folds": ["test"] if "test" in folds else folds[-1:]}
+    out = {"exclude": str(starter.excluded.absolute())} if inspected.left_out else {}
+    return {
+        "dataset": "csv" if by_list else "folders",
+        "folder": str(folder.absolute()),
+        **test,
+        "search_val_fraction": 0.25,
+        **out,
+    }
+
+
+def roomy_skeleton(
+    skeletons: Sequence[str], config_with: Callable[[str], RunConfig], classes: int
+) -> str:
+    """Return the first skeleton with enough networks within the limits to search among.
+
+    The last is taken if it has any at all.
+    A limit on latency is left to the run: only there the layers have been measured.
+
+    Raises
+    ------
+    UsageError
+        If no network of the last meets them: names the smallest cost.
+    """
+    for skeleton in skeletons:
+        config = config_with(skeleton)
+        cost_of, limits = _cost_of(config, classes), _size_limits(config)
+        space, rng = config.search_space(), np.random.default_rng(0)
+        met = [limits.met_by(cost_of(space.sample(rng))) for _ in range(SAMPLES)]
+        if sum(met) >= ROOM * SAMPLES:
+            return skeleton
+    try:
+        require_feasible(space, cost_of, limits)
+    except UsageError as error:
+        raise UsageError(
+            f"{error} Shorter --seconds or a lower --sample-rate help, too."
+        ) from error
+    return skeleton
+
+
+def _cost_of(config: RunConfig, classes: int) -> Callable[[Genotype], Cost]:
+    frontend = config.frontend
+    size = (frontend.n_mels, frontend.frames)
+    return lambda genotype: count(
+        resolve(genotype, config.skeleton, size, classes), frontend.seconds
+    )
+
+
+def _size_limits(config: RunConfig) -> Limits:
+    return config.search.limits.model_copy(update={"max_latency_ms": None})

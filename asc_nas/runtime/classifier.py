@@ -1,0 +1,235 @@
+"""The classifier: a recording in, a label with probabilities out, without PyTorch."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from asc_nas.audio.io import AudioError, audio_blocks, audio_info
+from asc_nas.core.errors import AscNasError
+from asc_nas.runtime.card import ModelCard
+from asc_nas.runtime.model_files import find_card
+from asc_nas.runtime.segments import Segment, answer, decide
+from asc_nas.runtime.stream import MelObserver, SceneStream
+from asc_nas.runtime.timeline import Step, TimelineConfig
+
+INPUT, OUTPUT = "log_mel", "logits"
+DEFAULT = TimelineConfig()
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The answer for one recording.
+
+    Attributes
+    ----------
+    path : str
+        The file; empty for an array.
+    label, probability
+        The most probable scene, and how probable it is (0 to 1). If it is less probable than the
+        settings ask for, the label is "unknown".
+    scores : dict
+        Probability of every label, in the card's order; they sum to 1. The mean over the network
+        windows and channels.
+    segments : tuple of Segment
+        The timeline, in order: one per window, or as the settings say.
+    duration : float
+        Seconds of the recording.
+    steps : tuple of Step
+        The smoothed timeline that the segments are made of.
+    """
+
+    path: str
+    label: str
+    probability: float
+    scores: dict[str, float]
+    segments: tuple[Segment, ...]
+    duration: float = field(compare=False)
+    steps: tuple[Step, ...] = field(compare=False, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data: path, label, probability, scores, segments."""
+        return {
+            "path": self.path,
+            "label": self.label,
+            "probability": self.probability,
+            "scores": self.scores,
+            "segments": [asdict(segment) for segment in self.segments],
+        }
+
+
+class Classifier:
+    """An exported model and its card; make one with `Classifier.load`."""
+
+    def __init__(self, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
+        self.card = card
+        self._session = session
+
+    @classmethod
+    def load(cls, model: str | Path, *, threads: int = 1) -> "Classifier":
+        """Load a model by path or by name.
+
+        Parameters
+        ----------
+        model : str or Path
+            ``NAME.onnx`` or ``NAME.json`` (the other stands beside it), a folder that holds one
+            model, or a name from the folders of `model_files.model_folders`.
+        threads : int
+            Processor cores used for one network run.
+
+        Raises
+        ------
+        AscNasError
+            If there is no such model, one of its two files is missing or not ours, or the two do
+            not belong together.
+        """
+        card_path = find_card(model)
+        onnx_path = card_path.with_suffix(".onnx")
+        for path, other in ((card_path, onnx_path), (onnx_path, card_path)):
+            if not path.is_file():
+                raise AscNasError(f"{path}: no such file, but {other.name} needs it beside it.")
+        card = ModelCard.read(card_path)
+        content = onnx_path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != card.sha256:
+            raise AscNasError(
+                f"{onnx_path}: not the file that {card_path.name} describes (another SHA-256): it "
+                "is damaged, or the two are of different models; copy both files again."
+            )
+        try:
+            session = open_session(content, threads)
+        except Exception as error:  # onnxruntime has no common base class for its errors
+            raise AscNasError(f"{onnx_path}: not a readable ONNX model.") from error
+        _check_fit(session, card, onnx_path)
+        return cls(card, session)
+
+    def classify(
+        self,
+        audio: str | Path | NDArray[np.floating],
+        sample_rate: int | None = None,
+        config: TimelineConfig = DEFAULT,
+        *,
+        on_progress: Callable[[float], None] | None = None,
+        on_mel: MelObserver | None = None,
+    ) -> Classification:
+        """Classify one recording of any length and any number of channels.
+
+        The recording is cut into windows of the card's length. The probabilities of a window are
+        the mean over its channels, those of the recording the mean over windows. A file is decoded
+        in blocks: its length costs no memory.
+
+        Parameters
+        ----------
+        audio : str, Path or np.ndarray
+            An audio file, or (samples,) or (channels, samples) floating point, full scale at 1.
+        sample_rate : int, optional
+            Hertz, of an array only; the card's rate if it is not given.
+        config : TimelineConfig
+            How windows overlap and become segments; by default one segment per window.
+        on_progress : callable, optional
+            Told the share of the recording that is done, 0 to 1.
+        on_mel : callable, optional
+            Told the start and the log-mel of every network window; see `stream.MelObserver`.
+
+        Raises
+        ------
+        AudioError
+            If the file cannot be read, or the recording is empty or not finite.
+        UsageError
+            If the hop of `config` is longer than the network's window.
+        """
+        if isinstance(audio, np.ndarray):
+            path, rate = "", sample_rate or self.card.frontend.sample_rate
+            wave = _checked(audio)
+            blocks: Iterable[NDArray[np.float32]] = [wave]
+            total = wave.shape[1] / rate
+        else:
+            path, info = str(audio), audio_info(audio)
+            rate, total = info.sample_rate, info.seconds
+            blocks = audio_blocks(audio)
+        stream = SceneStream(self, rate, config, on_mel)
+        updates = []
+        for block in blocks:
+            updates.append(stream.feed(block))
+            if on_progress is not None:
+                on_progress(min(1.0, stream.seconds / total))
+        try:
+            updates.append(stream.finish())
+        except AudioError as error:
+            raise AudioError(f"{path or 'audio array'}: {error}") from error
+        decided = decide(stream.posterior, config.min_confidence)
+        label, probability = answer(self.card.labels, stream.posterior, decided)
+        return Classification(
+            path,
+            label,
+            probability,
+            dict(zip(self.card.labels, stream.posterior.tolist(), strict=True)),
+            tuple(segment for update in updates for segment in update.segments),
+            stream.seconds,
+            tuple(step for update in updates for step in update.steps),
+        )
+
+    def posterior(self, mel: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the posterior (classes,) of one window, the mean over its channels.
+
+        Parameters
+        ----------
+        mel : (channels, mels, frames) float32
+            Its log-mel, by the card's front end.
+        """
+        # One window at a time: a batch is no faster, and its sums, to the last bit, depend on how
+        # many windows it holds.
+        logits = self._session.run([OUTPUT], {INPUT: mel[:, None]})[0]
+        return softmax(logits / self.card.temperature).mean(axis=0)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities, (..., classes) float64, of `logits` (..., classes)."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Return a quiet inference session on the processor for the bytes of an ONNX file.
+
+    Of an int8 network the answers are those of exact integer sums on every processor: without VNNI,
+    x86 adds two products in 16 bits, which overflow, unless onnxruntime is told to do otherwise.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return an array given by the caller as (channels, samples) float32."""
+    wave = np.atleast_2d(audio).astype(np.float32)
+    if wave.ndim != 2 or not wave.size or wave.shape[0] > wave.shape[1]:
+        raise AudioError(
+            f"audio array of shape {audio.shape}: expected (samples,) or (channels, samples)."
+        )
+    if not np.isfinite(wave).all():
+        raise AudioError("audio array: contains NaN or infinite samples.")
+    if not np.issubdtype(audio.dtype, np.floating):
+        raise AudioError(f"audio array of {audio.dtype}: expected floating point, full scale at 1.")
+    return wave
+
+
+def _check_fit(session: onnxruntime.InferenceSession, card: ModelCard, path: Path) -> None:
+    """Check that the network takes the card's features and has one output per label."""
+    frontend = card.frontend
+    ends = (*session.get_inputs(), *session.get_outputs())
+    found = [(end.name, *end.shape[1:]) for end in ends]
+    wanted = [(INPUT, 1, frontend.n_mels, frontend.frames), (OUTPUT, len(card.labels))]
+    if found != wanted:
+        raise AscNasError(
+            f"{path}: does not fit its card: the network's input and output are {found}, the card "
+            f"with its {len(card.labels)} labels asks for {wanted}."
+        )

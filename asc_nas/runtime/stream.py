@@ -1,0 +1,226 @@
+"""The streaming core: samples in, of any chunk size; posteriors, timeline and segments out.
+
+`Classifier.classify` feeds a file through it block by block, a listener feeds a microphone: the
+same samples give the same answer, bit for bit, however they are cut into chunks.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from asc_nas.audio.io import AudioError
+from asc_nas.audio.logmel import Short, fit_length
+from asc_nas.audio.window_mel import WindowMel
+from asc_nas.core.errors import UsageError
+from asc_nas.runtime.segments import Segment, Segmenter
+from asc_nas.runtime.timeline import MovingAverage, Step, TimelineConfig, WindowAverage
+
+if TYPE_CHECKING:
+    from asc_nas.runtime.classifier import Classifier
+
+MelObserver = Callable[[float, NDArray[np.float32]], None]
+"""Told the start (seconds) and the log-mel (channels, mels, frames) of every network window."""
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """What is new, in order.
+
+    Attributes
+    ----------
+    steps, segments : list
+        What has become final of the smoothed timeline and of its segments.
+    windows : list of Step
+        The network's answer for each window just heard: nothing is averaged or smoothed.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    windows: list[Step] = field(default_factory=list)
+
+
+class SceneStream:
+    """Classifies a stream of samples.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    sample_rate : int
+        Hertz of what is fed; resampled where the card has another rate.
+    config : TimelineConfig
+    on_mel : callable, optional
+        A `MelObserver`.
+
+    Raises
+    ------
+    UsageError
+        If `config` has a hop that is longer than the network's window.
+    """
+
+    def __init__(
+        self,
+        classifier: "Classifier",
+        sample_rate: int,
+        config: TimelineConfig,
+        on_mel: MelObserver | None = None,
+    ) -> None:
+        frontend = classifier.card.frontend
+        self._classifier, self._on_mel = classifier, on_mel
+        self._rate = frontend.sample_rate
+        hop, step, half = _in_samples(config, frontend.samples, self._rate)
+        self._resampler = Resampler(sample_rate, self._rate)
+        self._windower = Windower(frontend.samples, hop, frontend.short)
+        self._mel = WindowMel(frontend)
+        self._average = WindowAverage(hop, step, self._rate)
+        self._smooth = MovingAverage(half)
+        self._segmenter = Segmenter(classifier.card.labels, config)
+        self._windows = 0
+        self._mean = np.zeros(len(classifier.card.labels))
+
+    @property
+    def posterior(self) -> NDArray[np.float64]:
+        """Mean posterior (classes,) of all network windows so far; zeros before the first."""
+        return self._mean
+
+    @property
+    def seconds(self) -> float:
+        """Length of what has been fed, at the card's rate."""
+        return self._windower.samples_fed / self._rate
+
+    def feed(self, wave: NDArray[np.float32]) -> Update:
+        """Add samples (channels, n) float32, always of as many channels; return what is final.
+
+        The array is kept until its window is full: it must not be changed afterwards.
+        """
+        return self._classify(self._windower.push(self._resampler.push(wave)))
+
+    def finish(self) -> Update:
+        """Classify what is left, and return the rest of the timeline.
+
+        Raises
+        ------
+        AudioError
+            If no sample was fed, or too few to be resampled.
+        """
+        rest = self._classify(self._windower.push(self._resampler.finish()))
+        if not self._windower.samples_fed:
+            raise AudioError(f"too short to be resampled to {self._rate} Hz; remove it.")
+        last = self._classify(self._windower.finish())
+        end = self._to_segments(self._smoothed(self._average.finish()) + self._smooth.finish())
+        return Update(
+            rest.steps + last.steps + end.steps,
+            rest.segments + last.segments + end.segments + self._segmenter.finish(),
+            rest.windows + last.windows,
+        )
+
+    def _classify(self, windows: "Iterator[Window]") -> Update:
+        steps: list[Step] = []
+        heard: list[Step] = []
+        for window in windows:
+            mel = self._mel(window.wave, window.start)
+            posterior = self._classifier.posterior(mel)
+            if self._on_mel is not None:
+                self._on_mel(window.start / self._rate, mel)
+            self._windows += 1
+            self._mean = self._mean + (posterior - self._mean) / self._windows
+            steps += self._smoothed(self._average.push(window.start, window.end, posterior))
+            heard.append(Step(window.start / self._rate, window.end / self._rate, posterior))
+        return replace(self._to_segments(steps), windows=heard)
+
+    def _smoothed(self, steps: list[Step]) -> list[Step]:
+        return [smoothed for step in steps for smoothed in self._smooth.push(step)]
+
+    def _to_segments(self, steps: list[Step]) -> Update:
+        return Update(steps, [done for step in steps for done in self._segmenter.push(step)])
+
+
+class Resampler:
+    """Changes the sample rate of a stream as `asc_nas.audio.io.load_audio` does that of a file."""
+
+    def __init__(self, sample_rate: int, wanted: int) -> None:
+        self._rates = sample_rate, wanted
+        self._stream: soxr.ResampleStream | None = None
+        self._channels = 1
+
+    def push(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the samples (channels, m) that are ready after adding `wave` (channels, n)."""
+        self._channels = len(wave)
+        return wave if self._rates[0] == self._rates[1] else self._resample(wave, last=False)
+
+    def finish(self) -> NDArray[np.float32]:
+        """Return the last samples (channels, m)."""
+        empty = np.zeros((self._channels, 0), np.float32)
+        return empty if self._stream is None else self._resample(empty, last=True)
+
+    def _resample(self, wave: NDArray[np.float32], last: bool) -> NDArray[np.float32]:
+        if self._stream is None:
+            self._stream = soxr.ResampleStream(*self._rates, len(wave), "float32", "HQ")
+        samples = np.ascontiguousarray(wave.T, dtype=np.float32)
+        resampled: NDArray[np.float32] = self._stream.resample_chunk(samples, last=last).T
+        return resampled
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """One network window: (channels, samples) float32, filled up behind sample `end`."""
+
+    wave: NDArray[np.float32]
+    start: int
+    end: int
+
+
+class Windower:
+    """Cuts a stream into the windows that `asc_nas.audio.logmel.windows` cuts a recording into.
+
+    It holds no more than one window and the last chunk.
+    """
+
+    def __init__(self, samples: int, hop: int, short: Short = "silence") -> None:
+        self._samples, self._hop, self._short = samples, hop, short
+        self._chunks: list[NDArray[np.float32]] = []  # joined only when there is a window in them
+        self._held = 0
+        self._number = 0  # of the next window, which begins with the first held sample
+        self.samples_fed = 0
+
+    def push(self, wave: NDArray[np.float32]) -> Iterator[Window]:
+        """Add samples (channels, n); yield the windows that are full. To be exhausted."""
+        self.samples_fed += wave.shape[1]
+        self._held += wave.shape[1]
+        self._chunks.append(wave)
+        if self._held < self._samples:
+            return
+        held, first = np.concatenate(self._chunks, axis=1), 0
+        while held.shape[1] - first >= self._samples:
+            start = self._number * self._hop
+            yield Window(held[:, first : first + self._samples], start, start + self._samples)
+            self._number += 1
+            first += self._hop
+        self._chunks, self._held = [held[:, first:].copy()], held.shape[1] - first
+
+    def finish(self) -> Iterator[Window]:
+        """Yield the last window, filled: if it has half a hop of new audio, or is the only one."""
+        if not self._held:
+            return
+        held = np.concatenate(self._chunks, axis=1)
+        new = held.shape[1] - (self._samples - self._hop)
+        if self._number == 0 or 2 * new >= self._hop:
+            start = self._number * self._hop
+            filled = fit_length(held, self._samples, self._short)
+            yield Window(filled, start, start + held.shape[1])
+        self._chunks, self._held = [], 0
+
+
+def _in_samples(config: TimelineConfig, samples: int, rate: int) -> tuple[int, int, int]:
+    """Return hop and step in samples, and the steps on each side that are averaged."""
+    hop = samples if config.hop is None else max(1, round(config.hop * rate))
+    if hop > samples:
+        raise UsageError(
+            f"a hop of {config.hop:g} s would leave gaps: the network hears {samples / rate:g} s "
+            "at a time; choose a hop of at most that."
+        )
+    step = hop if config.window is None else max(1, round(config.window * rate))
+    return hop, step, round(config.smooth * rate / step) // 2

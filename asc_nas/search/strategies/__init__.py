@@ -1,0 +1,1 @@
+"""How candidates are proposed: NSGA-II, and random search as its control."""

@@ -1,0 +1,1 @@
+"""Datasets from the net: fetched, checked, unpacked."""

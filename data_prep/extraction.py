@@ -1,0 +1,186 @@
+"""Feature extraction: from a manifest to a feature store, on all cores, resumable to the clip.
+
+A clip's rows reach the disk before the clip is marked as done, so a killed job loses at most the
+clips of the last half second. Every clip's rows have their place before any is computed: the
+features do not depend on the number of workers. A clip over which a process dies or hangs is
+listed like one that cannot be read, and the others are done.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asc_nas.audio.io import AudioError, load_audio
+from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
+from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.files import fingerprint
+from asc_nas.data.feature_store import DONE, INDEX, FeatureStore, Index, open_array
+from asc_nas.data.manifest import Clip, Manifest
+from data_prep import parallel
+from data_prep.feature_writer import FeatureWriter, create_arrays
+
+READ_BEYOND = 60.0
+"""Seconds that are read, and so checked, beyond an example's end; the rest of an hour is not."""
+
+LOUDEST = 1e6
+"""Largest absolute sample that is taken for sound; full scale is 1, of 16-bit integers 32768."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of clips done and the number of all clips."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One clip to compute: its place in the manifest, its file, and the clip."""
+
+    number: int
+    path: Path
+    clip: Clip
+
+
+Result = NDArray[np.float16] | str
+"""The features (channels, mels, frames) of a clip, or why there are none."""
+
+
+def extract(
+    manifest: Manifest,
+    frontend: FrontEnd,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    skip_unreadable: bool = False,
+    progress: Progress | None = None,
+) -> FeatureStore:
+    """Compute what is still missing of the manifest's features, and open them.
+
+    Each channel of a clip gives one example of `frontend.seconds`: longer clips keep their start,
+    shorter ones are padded with zeros.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes; None takes one per core. 1 computes in this one, which a crash over one clip
+        would end.
+    skip_unreadable : bool
+        Whether clips that cannot be read are left out (and listed in ``failed``) or, once all the
+        others are done, an error. If there is no other, it is an error in any case.
+    progress : callable, optional
+        Called with (clips done, clips in all), first with what was already done.
+
+    Raises
+    ------
+    UsageError
+        If `workers` is below 1, or the manifest has no clips.
+    AscNasError
+        If clips could not be read, if the folder holds features of other settings or of other
+        clips, if the disk is full, or if no worker process can start. What is done is kept.
+    """
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is {workers}; at least 1 is needed.")
+    if not manifest.clips:
+        raise UsageError(f"{manifest.name}: the manifest has no clips.")
+    index = _prepared(manifest, frontend, folder)
+    if index.complete and (skip_unreadable or not index.failed):
+        return FeatureStore.open(folder, frontend)
+
+    done = np.array(open_array(folder, DONE, (len(index.keys),)), dtype=bool)
+    tasks = [
+        Task(number, manifest.audio_path(clip).absolute(), clip)
+        for number, clip in enumerate(manifest.clips)
+        if not done[number]
+    ]
+    failed: dict[str, str] = {}
+    finished, total = len(done) - len(tasks), len(done)
+    report = progress or (lambda finished, total: None)
+    report(finished, total)
+    compute = partial(_clip_features, frontend=frontend)
+    results = closing(parallel.each(compute, tasks, workers))
+    with FeatureWriter(folder, index) as writer, results as each:
+        for task, result in each:
+            if isinstance(result, parallel.Lost):
+                failed[index.keys[task.number]] = f"{task.path}: {result.reason}"
+            elif isinstance(result, str):
+                failed[index.keys[task.number]] = result
+            else:
+                writer.add(task.number, result)
+            finished += 1
+            report(finished, total)
+
+    if failed and (not skip_unreadable or len(failed) == total):
+        raise AscNasError(_failure_message(failed, total))
+    failed = {key: failed[key] for key in index.keys if key in failed}
+    replace(index, failed=failed, complete=True).write(folder)
+    return FeatureStore.open(folder, frontend)
+
+
+def _prepared(manifest: Manifest, frontend: FrontEnd, folder: Path) -> Index:
+    """Return the index of the store in `folder`, which is made if there is none."""
+    wanted = Index(
+        frontend=frontend.model_dump(),
+        fingerprint=frontend.fingerprint,
+        source=fingerprint([[c.path, c.channels, c.start, c.duration] for c in manifest.clips]),
+        keys=tuple(clip.key for clip in manifest.clips),
+        channels=tuple(clip.channels for clip in manifest.clips),
+    )
+    if not (folder / INDEX).is_file():
+        create_arrays(folder, wanted, frontend)
+        return wanted
+    index = Index.read(folder)
+    index.check_frontend(frontend, folder)
+    if index.source != wanted.source:
+        raise AscNasError(
+            f"{folder}: these features belong to another list of clips "
+            f"({_difference(index, wanted)}); use another folder, or delete this one."
+        )
+    return index
+
+
+def _difference(index: Index, wanted: Index) -> str:
+    there, asked = set(index.keys), set(wanted.keys)
+    extra = [key for key in wanted.keys if key not in there]
+    gone = [key for key in index.keys if key not in asked]
+    if extra:
+        return f"{len(extra)} clips of the manifest are not in it, such as {extra[0]}"
+    if gone:
+        return f"{len(gone)} of its clips are not in the manifest, such as {gone[0]}"
+    return "the order, the channels, the start or the duration of clips changed"
+
+
+def _clip_features(task: Task, frontend: FrontEnd) -> Result:
+    """Return one clip's features, or why there are none."""
+    clip = task.clip
+    longest = frontend.seconds + READ_BEYOND
+    duration = min(clip.duration, longest) if clip.duration > 0 else longest
+    try:
+        wave = load_audio(task.path, frontend.sample_rate, clip.start, duration)
+    except AudioError as error:
+        return str(error)
+    if len(wave) != clip.channels:
+        return (
+            f"{task.path}: has {len(wave)} channels where the manifest says {clip.channels}; "
+            "prepare the data again."
+        )
+    if (peak := float(np.abs(wave).max())) > LOUDEST:
+        return (
+            f"{task.path}: its samples reach {peak:.3g} where full scale is 1, as in a damaged "
+            "file; write the recording again or remove it."
+        )
+    mel = log_mel(fit_length(wave, frontend.samples, frontend.short), frontend)
+    return mel.astype(np.float16)
+
+
+def _failure_message(failed: dict[str, str], total: int) -> str:
+    shown = list(failed.values())[:3]
+    more = f"; and {len(failed) - len(shown)} more" if len(failed) > len(shown) else ""
+    message = f"{len(failed)} of {total} clips could not be read: {' | '.join(shown)}{more}."
+    if len(failed) == total:
+        return f"{message} No clip is left; check that the recordings are where they were."
+    return (
+        f"{message} Repair or remove them, or set data.skip_unreadable=true; the other features "
+        "are kept."
+    )

@@ -1,0 +1,1 @@
+"""The challenges' result files and their ground truth."""

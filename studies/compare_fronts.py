@@ -1,0 +1,87 @@
+"""Several searches on the same data: what each found, as trained from scratch and tested.
+
+python studies/compare_fronts.py RUN RUN ... [--seeds 0 1]
+
+The runs are finished (`asc-nas run`), share data and front end, and may differ in space, sampler,
+schedule and objectives. For every run: the size of its space, of what shrinking left, and its
+Pareto members and baselines that were trained with all the seeds (`asc-nas train`): mean accuracy
+and macro-F1 on test, MACs, parameters, latency. At the end, per run, the hypervolume of its
+retrained members in one box for all (macro-F1 against MACs; nadir: 0 and the dearest here).
+"""
+
+import argparse
+from math import log10
+from pathlib import Path
+
+import numpy as np
+
+from asc_nas.core.files import read_json
+from asc_nas.run.networks import FORMAT, find_network, network_folder
+from asc_nas.run.opening import open_run
+from asc_nas.run.search import read_pareto
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation
+from asc_nas.search.pareto import hypervolume
+from asc_nas.space.genotype import Genotype
+
+
+def trained(context, name, seeds):
+    """Return the results of a network with all seeds, or none if one is missing."""
+    network = find_network(context, name)
+    files = [network_folder(context, network, seed) / "result.json" for seed in seeds]
+    return [read_json(file, FORMAT) for file in files] if all(f.exists() for f in files) else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    arguments = parser.parse_args()
+
+    rows, fronts = [], {}
+    for run in arguments.runs:
+        context = open_run(run).context
+        members = read_pareto(context)
+        latency = {str(member.genotype): member.latency_ms for member in members}
+        space, left = context.config.search_space(), context.remaining_space()
+        size = f"10^{log10(space.count):.1f}"
+        if left.count < space.count:
+            size += f", shrunk to 10^{log10(left.count):.1f}"
+        print(f"{run.name}: {size} genotypes, {len(members)} Pareto members")
+        names = [str(i) for i in range(len(members))]
+        for name in (*names, *context.config.baselines):
+            results = trained(context, name, arguments.seeds)
+            if not results:
+                continue
+            mean = {key: np.mean([r[key] for r in results]) for key in ("accuracy", "macro_f1")}
+            genotype = results[0]["genotype"]
+            rows.append((run.name, name, mean, results, latency.get(genotype), genotype))
+            if name in names:
+                fronts.setdefault(run.name, []).append(
+                    Evaluation(
+                        Genotype.parse(genotype),
+                        mean["macro_f1"],
+                        mean["accuracy"],
+                        0.0,
+                        results[0]["macs"],
+                        results[0]["params"],
+                    )
+                )
+    print(f"\nrun  network  accuracy  macro-F1 (seeds {arguments.seeds})  MACs  parameters  ms")
+    for run, name, mean, results, latency_ms, genotype in rows:
+        spread = " ".join(f"{r['macro_f1']:.3f}" for r in results)
+        macs, params = results[0]["macs"], results[0]["params"]
+        print(
+            f"{run:14s} {name:9s} {mean['accuracy']:.3f} {mean['macro_f1']:.3f} ({spread}) "
+            f"{macs / 1e6:6.2f} M {params:7,d} {latency_ms or float('nan'):6.3f}  {genotype}"
+        )
+    dearest = max(results[0]["macs"] for _, _, _, results, _, _ in rows)
+    ideal, nadir = {"macro_f1": 1.0, "macs": 0.0}, {"macro_f1": 0.0, "macs": float(dearest)}
+    print("\nhypervolume of the retrained members, best macro-F1, networks")
+    for run, members in fronts.items():
+        volume = hypervolume(members, DEFAULT_OBJECTIVES, ideal, nadir)
+        best = max(member.macro_f1 for member in members)
+        print(f"{run:14s} {volume:.4f}  {best:.3f}  {len(members)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""NSGA-II against random search with the same number of evaluations on the same supernet.
+
+python studies/search_vs_random.py RUN [--seeds 5] [--generations 10]
+
+RUN is a run directory with a trained supernet. For every seed, NSGA-II runs with the run's own
+settings; random search then gets as many distinct genotypes as NSGA-II evaluated. The score is the
+hypervolume of the Pareto set between the ideal (macro-F1 1, no cost) and the nadir (macro-F1 0, the
+dearest genotype's cost), as a share of that box, which is that of the space before any shrinking.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from asc_nas.cli.output.progress import progress
+from asc_nas.run.opening import open_run
+from asc_nas.run.population import supernet_evaluator
+from asc_nas.run.search import cached_cost
+from asc_nas.search.evaluator import CachedEvaluator
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES
+from asc_nas.search.pareto import hypervolume, pareto_set
+from asc_nas.search.strategies.nsga2 import nsga2
+from asc_nas.search.strategies.random import random_search
+from asc_nas.space.genotype import BlockGene, Genotype
+
+
+def size(gene: BlockGene) -> tuple[float, float, int]:
+    """Order genes of one block by what they cost."""
+    taps = sum(kernel.frequency * kernel.time for kernel in gene.kernels)
+    return (0.0, 0.0, 0) if gene.is_skip else (gene.width, gene.expansion, taps)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--generations", type=int, default=10)
+    arguments = parser.parse_args()
+
+    context = open_run(arguments.run).context
+    space, cost_of = context.remaining_space(), cached_cost(context)
+    search = context.config.search.model_copy(update={"generations": arguments.generations})
+    evaluate = CachedEvaluator(supernet_evaluator(context))
+    whole = context.config.search_space()
+    dearest = cost_of(Genotype(tuple(max(genes, key=size) for genes in whole.candidates))).macs
+    ideal, nadir = {"macro_f1": 1.0, "macs": 0.0}, {"macro_f1": 0.0, "macs": float(dearest)}
+
+    def volume(evaluations):
+        members = pareto_set(evaluations, DEFAULT_OBJECTIVES)
+        best = max(member.macro_f1 for member in members)
+        return hypervolume(members, DEFAULT_OBJECTIVES, ideal, nadir), best
+
+    rows = []
+    with progress("Seeds") as report:
+        for seed in range(arguments.seeds):
+            found = set()
+            nsga2(
+                space,
+                evaluate,
+                cost_of,
+                search,
+                seed=seed,
+                on_generation=lambda _, evaluations, found=found: found.update(evaluations),
+            )
+            drawn = random_search(
+                space, evaluate, cost_of, search.limits, evaluations=len(found), seed=seed
+            )
+            rows.append((len(found), *volume(found), *volume(drawn)))
+            report(seed + 1, arguments.seeds, f"{len(evaluate.known)} evaluated")
+
+    print("seed  evaluations  NSGA-II HV  best F1  random HV  best F1")
+    for seed, (count, *values) in enumerate(rows):
+        print(f"{seed:4d}  {count:11d}  " + "  ".join(f"{value:9.4f}" for value in values))
+    table = np.array(rows)[:, 1:]
+    spread = table.std(0, ddof=1) if len(rows) > 1 else np.zeros(4)
+    for name, column in (("NSGA-II", 0), ("random", 2)):
+        print(
+            f"{name:8s} hypervolume {table[:, column].mean():.4f} +- {spread[column]:.4f}, "
+            f"best macro-F1 {table[:, column + 1].mean():.4f} +- {spread[column + 1]:.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

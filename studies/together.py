@@ -1,0 +1,94 @@
+"""What the networks of several seeds do together, in every fold of a cross-validation.
+
+python studies/together.py CROSSVAL [NETWORK] [--folds 1 2 3 4] [--seeds 0 1 2]
+
+CROSSVAL is the directory of `asc-nas crossval` with several seeds. NETWORK is one of those that its
+crossval.json names; without it, what each seed's own search found, another genotype in every fold
+and seed. Nothing is trained: the posteriors of the networks that were tested in a fold are averaged
+on its test clips. A line is one set of seeds, first each alone, last all: accuracy of each fold,
+the means over folds, and the cost of the set, least and most.
+"""
+
+import argparse
+from itertools import combinations
+from pathlib import Path
+from statistics import mean
+
+import torch
+
+from asc_nas.core.files import read_json
+from asc_nas.nn.committee import Committee
+from asc_nas.run.crossval import FORMAT, SEARCHED, Row
+from asc_nas.run.final_model import WEIGHTS
+from asc_nas.run.folder import Context
+from asc_nas.run.opening import open_run
+from asc_nas.run.results import read_result
+from asc_nas.space.genotype import Genotype
+from asc_nas.training import checkpoint
+from asc_nas.training.network_trainer import evaluate, new_network
+
+
+def trained(contexts: list[Context], row: Row) -> torch.nn.Module:
+    """Return the network whose training `row` tells of."""
+    for context in contexts:
+        for file in context.paths.root.glob(f"retrain/*/{WEIGHTS}"):
+            result = read_result(file.parent)
+            if all(result[key] == row[key] for key in ("genotype", "seed", "accuracy")):
+                genotype = Genotype.parse(row["genotype"])
+                network = new_network(context.spec(genotype), row["seed"])
+                checkpoint.load(file, network)
+                return network.eval()
+    raise SystemExit(f"fold {row['fold']}, seed {row['seed']}: its weights are missing.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("crossval", type=Path)
+    parser.add_argument("network", nargs="?", default=SEARCHED)
+    parser.add_argument("--folds", nargs="+")
+    parser.add_argument("--seeds", nargs="+", type=int)
+    arguments = parser.parse_args()
+
+    rows: dict[tuple[str, int], Row] = {}
+    for row in read_json(arguments.crossval / "crossval.json", FORMAT)["results"]:
+        wanted_fold = not arguments.folds or row["fold"] in arguments.folds
+        wanted_seed = not arguments.seeds or row["seed"] in arguments.seeds
+        if row["network"] == arguments.network and wanted_fold and wanted_seed:
+            rows[row["fold"], row["seed"]] = row
+    if not rows:
+        raise SystemExit(f"{arguments.crossval}: no trainings of '{arguments.network}'.")
+    folds = sorted({fold for fold, _ in rows})
+    seeds = sorted({seed for _, seed in rows})
+    runs: dict[str, list[Context]] = {fold: [] for fold in folds}
+    for place in sorted(arguments.crossval.glob("fold-*/config.yaml")):
+        run = open_run(place.parent)
+        (fold,) = run.config.data.test_folds
+        runs.get(fold, []).append(run.context)
+    networks = {key: trained(runs[key[0]], row) for key, row in rows.items()}
+    tests = {fold: runs[fold][0].examples("test") for fold in folds}
+
+    print(f"{'seeds':<10}" + "".join(f"{'fold ' + fold:>9}" for fold in folds), end="")
+    print(f"{'accuracy':>10}{'macro-F1':>10}{'log loss':>10}{'M MACs':>16}{'parameters':>20}")
+    for size in range(1, len(seeds) + 1):
+        for chosen in combinations(seeds, size):
+            scores = [
+                evaluate(Committee([networks[fold, s] for s in chosen]).eval(), tests[fold])
+                for fold in folds
+            ]
+            costs = {
+                key: [sum(rows[fold, s][key] for s in chosen) for fold in folds]
+                for key in ("macs", "params")
+            }
+            macs = " to ".join(f"{m(costs['macs']) / 1e6:.2f}" for m in (min, max))
+            params = " to ".join(f"{m(costs['params']):,d}" for m in (min, max))
+            print(f"{' '.join(map(str, chosen)):<10}", end="")
+            print("".join(f"{s.accuracy:>9.4f}" for s in scores), end="")
+            print(
+                f"{mean(s.accuracy for s in scores):>10.4f}"
+                f"{mean(s.macro_f1 for s in scores):>10.4f}"
+                f"{mean(s.log_loss for s in scores):>10.3f}{macs:>16}{params:>20}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Jobs in processes that fail, die or are interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.workers import run_jobs
+
+
+def square(number):
+    if number == 1:
+        time.sleep(0.3)  # so that the results do not come in order
+    return number * number
+
+
+def fail_over_two(job):
+    number, folder = job
+    if number == 2:
+        raise AscNasError("two is too many.")
+    (folder / str(number)).touch()
+    return number
+
+
+def die(number):
+    os._exit(3)
+
+
+def blunder(number):
+    raise ValueError("a mistake of ours")
+
+
+def threads(number):
+    import torch
+
+    return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], os.getpid()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_jobs_and_progress_counts_them(workers):
+    told = []
+    results = run_jobs(square, [1, 2, 3, 4], workers, lambda *report: told.append(report))
+    assert results == [1, 4, 9, 16]
+    assert [(done, total) for done, total, _ in told] == [(n, 4) for n in (1, 2, 3, 4)]
+    assert sorted(text for _, _, text in told) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_that_fails_is_named_and_the_others_are_done(workers, tmp_path):
+    with pytest.raises(AscNasError, match=r"1 of 4 jobs failed: \(2, .*two is too many"):
+        run_jobs(fail_over_two, [(n, tmp_path) for n in range(1, 5)], workers)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "3", "4"]
+
+
+def test_a_mistake_in_the_code_is_raised_as_it_is_with_the_job():
+    with pytest.raises(ValueError, match="a mistake of ours") as error:
+        run_jobs(blunder, ["first", "second"], 1)
+    assert error.value.__notes__ == ["in first"]
+
+
+def test_a_process_that_dies_is_told_in_a_sentence():
+    with pytest.raises(AscNasError, match="a worker process died with 0 of 3 jobs done"):
+        run_jobs(die, range(3), 2)
+
+
+def test_a_worker_has_one_thread_and_this_process_keeps_its_setting(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    (first, variable, process), _ = run_jobs(threads, [0, 1], 2)
+    assert (first, variable) == (1, "1")
+    assert process != os.getpid()
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+SLEEPERS = """
+import os, signal, sys, time
+from pathlib import Path
+from asc_nas.core.workers import run_jobs
+
+def sleep(path):
+    path.write_text(str(os.getpid()))
+    time.sleep(120)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by jobs of a shell's "&"
+    run_jobs(sleep, [Path(sys.argv[1]) / str(n) for n in range(3)], 2)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_workers_end_with_an_interrupted_or_killed_parent(number, tmp_path):
+    script = tmp_path / "sleepers.py"
+    script.write_text(SLEEPERS)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    parent = subprocess.Popen([sys.executable, script, marks], stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(list(marks.glob("*"))) == 2 and all(map(read, marks.glob("*"))))
+    workers = [int(read(mark)) for mark in marks.glob("*")]
+    parent.send_signal(number)
+    parent.wait(60)
+    wait_for(lambda: not any(map(is_alive, workers)))
+    assert len(list(marks.glob("*"))) == 2  # and the third job was not begun
+
+
+def read(path: Path) -> str:
+    return path.read_text()
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{process}/stat").exists() and (
+        Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    )
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)

@@ -1,0 +1,149 @@
+"""A run sized to a user's time: the plan fills it, is a valid config, and is kept on resume."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import write_config
+from typer.testing import CliRunner
+
+from asc_nas.cli.main import app
+from asc_nas.core.config import apply_overrides, read_yaml
+from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.files import read_json
+from asc_nas.run import budget
+from asc_nas.run.budget import Work, parse_duration, plan, read_budget
+from asc_nas.run.opening import RunConfig, open_run
+from asc_nas.run.preparation import prepare
+from data_prep.synthetic import Plan, generate
+
+WORK = Work(supernet_epoch=2.0, generation=4.0, retrain_epoch=1.5, rest=30.0)
+
+
+def config_of(name):
+    path = Path("configs") / f"{name}.yaml"
+    return RunConfig.parse(read_yaml(path), str(path))
+
+
+def sized(config, settings):
+    changes = [f"{key}={value}" for key, value in settings.items()]
+    return RunConfig.parse(apply_overrides(config.model_dump(mode="json"), changes), "sized")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("1.5h", 5400)]
+)
+def test_durations(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "m", "30 minutes", "-5m"])
+def test_what_is_no_duration_is_told_with_an_example(text):
+    with pytest.raises(UsageError, match="write it as 90s, 30m"):
+        parse_duration(text)
+
+
+@given(st.floats(300, 1e6), st.sampled_from(["nasc", "unified", "bsnas"]))
+def test_a_plan_fills_the_time_and_does_not_exceed_it(seconds, name):
+    config = config_of(name)
+    settings = plan(config, WORK, seconds)
+    sizes = (
+        settings["supernet.epochs"],
+        settings["search.generations"],
+        settings["retrain.epochs"],
+    )
+    assert WORK.seconds(*sizes) <= seconds
+    # One more of the largest step of the proportion would not fit.
+    more = [size + max(1, round(0.02 * size)) for size in sizes]
+    assert WORK.seconds(*more) > seconds
+    # Broadening and shrinking still lie within the training: the config is checked when parsed.
+    assert sized(config, settings).supernet.epochs == sizes[0]
+
+
+def test_sizes_keep_the_proportion_of_the_config():
+    config = config_of("nasc")
+    settings = plan(config, WORK, 10 * WORK.seconds(75, 15, 200))
+    factor = settings["supernet.epochs"] / config.supernet.epochs
+    assert settings["retrain.epochs"] / config.retrain.epochs == pytest.approx(factor, rel=0.02)
+    assert settings["search.generations"] / config.search.generations == pytest.approx(
+        factor, rel=0.05
+    )
+
+
+def test_a_budget_below_the_smallest_run_says_how_much_it_takes():
+    with pytest.raises(UsageError, match=r"too short.*about 67 s here, and 60 s are left"):
+        plan(config_of("nasc"), WORK, 60)
+
+
+def test_the_difference_of_two_amounts_is_timed(monkeypatch):
+    clock = iter([0.0, 5.0, 5.0 + 5.0 + 3.0 * 4])  # 4 more units take 12 s more
+    monkeypatch.setattr(budget.time, "perf_counter", lambda: next(clock))
+    assert budget._seconds_of_one(lambda amount: None, 2, 6) == pytest.approx(3.0)
+
+
+def test_a_damaged_plan_is_told(tmp_path):
+    file = tmp_path / "budget.json"
+    file.write_text('{"format": "asc-nas/budget/1", "settings": {"supernet.epochs": "many"}}')
+    with pytest.raises(AscNasError, match=r"budget\.json.*delete it"):
+        read_budget(file)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("budget")
+    generate(folder, 0, Plan.tiny(), workers=1)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_work_is_measured(recordings, tmp_path):
+    config = write_config(tmp_path / "tiny.yaml")
+    run = open_run(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    prepare(run)
+    work = budget.measure(run.context)
+    assert min(asdict(work).values()) > 0
+    assert work.supernet_epoch < 30
+
+
+@pytest.mark.slow
+def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, monkeypatch):
+    seen = []
+
+    def fresh(train):
+        def start(*arguments, state_file, **more):
+            seen.append(state_file.exists())
+            return train(*arguments, state_file=state_file, **more)
+
+        return start
+
+    for name in ("train_supernet", "train_network"):
+        monkeypatch.setattr(budget, name, fresh(getattr(budget, name)))
+    config = write_config(tmp_path / "tiny.yaml")
+    run = open_run(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    prepare(run)
+    budget.measure(run.context)
+    assert len(seen) == 3 + 3 * 4
+    assert not any(seen)
+
+
+@pytest.mark.slow
+def test_a_run_is_sized_once_and_goes_on_with_the_same_sizes(recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "measure", lambda context: Work(1000, 1000, 100, 500))
+    config = write_config(tmp_path / "tiny.yaml", retrain={"members": 1}, baselines={})
+    run = tmp_path / "run"
+    arguments = ["run", config, "--data", recordings, "--out", run, "--set", "data.workers=1"]
+
+    def asc_nas(*more):
+        return CliRunner().invoke(app, [str(part) for part in (*arguments, *more)])
+
+    assert asc_nas("--budget", "4h").exit_code == 0
+    settings = read_json(run / "budget.json", budget.FORMAT)["settings"]
+    log = read_json(run / "supernet/log.json", "asc-nas/log/1")["epochs"]
+    assert len(log) == settings["supernet.epochs"] == 6
+
+    monkeypatch.setattr(budget, "measure", None)  # it is not measured again
+    assert asc_nas("--budget", "4h", "--resume").exit_code == 0
+    assert open_run(run).config.supernet.epochs == 6
+    assert isinstance(asc_nas("--budget", "2h", "--resume").exception, UsageError)

@@ -1,0 +1,95 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+from toy import make_examples
+
+from asc_nas.run.calibration import TWIN, calibrate, load_twin, train_twin
+from asc_nas.run.config import RetrainConfig
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.netspec import resolve
+from asc_nas.space.skeleton import Skeleton
+
+GENOTYPE = Genotype.parse("t3e2w1")
+SKELETON = Skeleton.parse(
+    {
+        "stem": [{"channels": 4, "stride": [2, 2]}],
+        "stages": [{"channels": 8, "strides": [[1, 1]]}],
+    },
+    "toy",
+)
+
+
+class Net(nn.Module):
+    """Says which third of the bands is loudest; `scale` is how sure it is."""
+
+    def __init__(self, scale, shift=0.0):
+        super().__init__()
+        self.scale, self.shift = scale, shift
+
+    def forward(self, log_mel):
+        thirds = log_mel[:, 0, :15].mean(2).reshape(len(log_mel), 3, 5).mean(2)
+        # The shift lets a part of the clips go wrong, so that there is a best temperature.
+        return (thirds + torch.tensor([0.0, self.shift, 0.0])) * self.scale
+
+
+@pytest.fixture
+def context():
+    """Give search-val and test of two channels per clip, as a run would."""
+    roles = {"search_val": make_examples(60, 2, seed=1), "test": make_examples(60, 2, seed=2)}
+    return SimpleNamespace(examples=lambda role: roles[role])
+
+
+def test_a_network_that_is_too_sure_gets_a_temperature_that_helps_on_test(context):
+    network = Net(2.0, shift=15)
+    temperature, found = calibrate(context, network, network)
+    assert temperature > 1.5
+    assert (found["fitted_on"], found["clips"]) == ("search_val", 60)
+    assert found["log_loss_after"] < found["log_loss_before"]
+    assert found["ece_before"] >= found["ece_after"] >= 0
+
+
+def test_without_a_network_that_has_not_seen_search_val_nothing_is_fitted(context):
+    temperature, found = calibrate(context, Net(2.0, shift=15), None)
+    assert temperature == 1
+    assert (found["fitted_on"], found["clips"]) == (None, 0)
+    assert found["ece_after"] == found["ece_before"]
+    assert found["log_loss_after"] == found["log_loss_before"]
+
+
+def test_the_temperature_is_the_twins_and_the_figures_are_the_networks(context):
+    network, twin = Net(1.0, shift=15), Net(2.0, shift=15)
+    temperature, found = calibrate(context, network, twin)
+    assert temperature == calibrate(context, twin, twin)[0]
+    assert found["fitted_on"] == "search_val, twin"
+    assert found["log_loss_before"] == calibrate(context, network, None)[1]["log_loss_before"]
+
+
+def test_a_twin_is_trained_once_on_train_alone_with_the_networks_seed(tmp_path):
+    asked = []
+
+    def examples(*roles):
+        asked.append(roles)
+        return make_examples()
+
+    context = SimpleNamespace(
+        spec=lambda genotype: resolve(genotype, SKELETON, (16, 24), 3),
+        examples=examples,
+        config=SimpleNamespace(retrain=RetrainConfig(epochs=2, batch_size=8)),
+    )
+    assert load_twin(context, GENOTYPE, 3, tmp_path) is None
+    train_twin(context, GENOTYPE, 3, tmp_path)
+    assert asked == [("train",)]
+    assert [path.name for path in tmp_path.iterdir()] == [TWIN]
+    first = answers(load_twin(context, GENOTYPE, 3, tmp_path))
+    train_twin(context, GENOTYPE, 3, tmp_path)  # there already
+    assert len(asked) == 1
+    (tmp_path / TWIN).unlink()
+    train_twin(context, GENOTYPE, 3, tmp_path)
+    assert torch.equal(answers(load_twin(context, GENOTYPE, 3, tmp_path)), first)
+
+
+def answers(network):
+    with torch.inference_mode():
+        return network(make_examples().batch([0, 1])[0])

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+import together
+from tiny import write_config
+from typer.testing import CliRunner
+
+from asc_nas.cli.main import app
+from asc_nas.run.final_model import cross_validated_together
+from asc_nas.run.networks import find_network
+from asc_nas.run.opening import open_run
+from data_prep.synthetic import Plan, generate
+
+pytestmark = pytest.mark.slow
+COLUMNS = ("accuracy", "macro_f1", "log_loss")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Give a cross-validation of one network in two folds with two seeds."""
+    place = tmp_path_factory.mktemp("together")
+    generate(place / "recordings", 0, Plan.tiny(), workers=1)
+    data = {"folder": str(place / "recordings"), "workers": 1}
+    config = write_config(place / "tiny.yaml", data=data)
+    asked = ["--network", "baseline", "--fold", "1", "--fold", "3", "--seed", "0", "--seed", "1"]
+    out = ["--out", str(place / "out")]
+    done = CliRunner().invoke(app, ["crossval", str(config), *asked, *out], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return place / "out"
+
+
+def table_of(monkeypatch, capsys, *arguments):
+    """Return the figures of each line of the script's table, by its seeds."""
+    monkeypatch.setattr("sys.argv", ["together.py", *map(str, arguments)])
+    together.main()
+    header, *lines = capsys.readouterr().out.splitlines()
+    end = header.index("log loss") + len("log loss")
+    return {line[:10].strip(): [float(word) for word in line[10:end].split()] for line in lines}
+
+
+def test_seeds_alone_are_as_they_were_tested_and_all_together_as_ship_counts_them(
+    folder, monkeypatch, capsys
+):
+    table = table_of(monkeypatch, capsys, folder, "baseline")
+    assert list(table) == ["0", "1", "0 1"]
+    rows = json.loads((folder / "crossval.json").read_text())["results"]
+    for seed in (0, 1):
+        own = [row for row in rows if row["seed"] == seed]
+        means = [sum(row[name] for row in own) / 2 for name in COLUMNS]
+        found = [*(row["accuracy"] for row in own), *means]
+        assert table[str(seed)] == pytest.approx(found, abs=6e-4)
+    runs = {fold: open_run(folder / f"fold-{fold}").context for fold in ("1", "3")}
+    scores, _ = cross_validated_together(runs, find_network(runs["1"], "baseline"))
+    assert table["0 1"][2:] == pytest.approx([scores[name] for name in COLUMNS], abs=6e-4)
+
+
+def test_only_the_seeds_and_folds_that_are_named_are_read(folder, monkeypatch, capsys):
+    table = table_of(monkeypatch, capsys, folder, "baseline", "--folds", 3, "--seeds", 1)
+    assert list(table) == ["1"]
+    assert len(table["1"]) == 4
+
+
+def test_a_network_that_was_not_trained_is_told(folder, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="no trainings of 'searched'"):
+        table_of(monkeypatch, capsys, folder)
