@@ -17,7 +17,7 @@ from asc_nas.core.errors import UsageError, closest
 class Config(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @classmethod
     def parse(cls, values: Any, where: str) -> Self:

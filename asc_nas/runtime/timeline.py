@@ -16,31 +16,22 @@ from asc_nas.core.config import Config
 
 
 class TimelineConfig(Config):
-    """How the answers of the network, one per window, become a timeline. All times in seconds.
-
-    Attributes
-    ----------
-    hop : float, optional
-        From the start of one network window to the next, at most the network's own length;
-        None is that length: windows without overlap.
-    window : float, optional
-        Length of a timeline step. Its posterior is the mean over the network windows that lie in
-        it or overlap it, each weighted by the time they share. None is `hop`.
-    smooth : float
-        Length of the moving average over steps, rounded up to an odd number of them; fewer at
-        both ends of a recording. 0 is none.
-    merge : float, optional
-        None makes a segment of every step. Otherwise neighbours with one label are joined, and a
-        label that holds for less than `merge` takes that of the segment before it.
-    min_confidence : float
-        Smallest probability of a label; below it the label is "unknown".
-    """
+    """How the answers of the network, one per window, become a timeline. All times in seconds."""
 
     hop: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """From the start of one network window to the next, at most the network's own length; None is
+    that length: windows without overlap. A fifth of it is five times the work."""
     window: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Length of a timeline step; None is `hop`. Its posterior is the mean over the network windows
+    that lie in it or overlap it, each weighted by the time they share."""
     smooth: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Length of the moving average over steps, rounded up to an odd number of them; fewer at both
+    ends of a recording. 0 is none."""
     merge: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """None makes a segment of every step. Otherwise neighbours with one label are joined, and a
+    label that holds for less than `merge` takes that of the segment before it."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
+    """Smallest probability of a label; below it the label is "unknown"."""
 
 
 @dataclass(frozen=True, eq=False)

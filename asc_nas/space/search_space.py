@@ -15,26 +15,24 @@ from asc_nas.space.skeleton import Skeleton
 
 
 class SpaceConfig(Config):
-    """What each block may choose.
-
-    Attributes
-    ----------
-    kernels : list of lists of kernel texts
-        Block i may use the kernels of list ``i % len(kernels)``. The alternation of Li et al.
-        (2020) is two lists, time kernels and frequency kernels; one list with both directions lets
-        every block mix them.
-    max_paths : int
-        Most kernels active at once in a block (MixPath's m); 1 is single path.
-    expansions, widths : multiples, see `BlockGene`
-    skip : bool
-        Whether blocks that keep their shape may be left out.
-    """
+    """What each block may choose."""
 
     kernels: tuple[tuple[str, ...], ...] = (("t3", "t5", "t7"), ("f3", "f5", "f7"))
+    """Kernels along time (``t5``), along frequency (``f5``) or square (``s5``). Block i may use
+    those of list ``i % len(kernels)``: two lists are the alternation of Li et al. (2020); one list
+    with both directions lets every block mix them."""
     max_paths: PositiveInt = 1
+    """Most kernels active at once in a block, whose outputs are summed (MixPath's m); 1 is single
+    path. More make many more candidates, and networks that cost more."""
     expansions: tuple[float, ...] = Field((2.0, 3.0), min_length=1)
+    """Hidden channels of a block, as multiples (1 or more) of its input channels. MACs grow with
+    them; the supernet's weights are those of the largest."""
     widths: tuple[float, ...] = Field((1.0,), min_length=1)
+    """Output channels of a block, as shares (up to 1) of the skeleton's. Add smaller ones for
+    cheaper networks; see `supernet.broadening_epochs`."""
     skip: bool = False
+    """Whether blocks that keep their shape may be left out, for cheaper networks and one more
+    candidate in these blocks."""
 
     @field_validator("kernels")
     @classmethod

@@ -17,45 +17,47 @@ Stride = tuple[PositiveInt, PositiveInt]
 
 
 class StemConv(Config):
-    """A full convolution of the stem: square `kernel`, `stride` in (frequency, time)."""
+    """A full convolution of the stem."""
 
     channels: PositiveInt
+    """Output channels of the convolution. The last one's are the input of the first block."""
     kernel: PositiveInt = 3
+    """Size of the square kernel, bands and frames."""
     stride: Stride = (2, 2)
+    """Stride along frequency and time. A larger one makes all that follows cheaper, and coarser."""
 
 
 class Stage(Config):
-    """Blocks of one nominal output width; one (frequency, time) stride per block."""
+    """Blocks of one nominal output width."""
 
     channels: PositiveInt
+    """Nominal output channels of each block of the stage. Of all shapes tried on ESC-10 only
+    wider ones gained; MACs grow faster than the width."""
     strides: tuple[Stride, ...]
+    """Stride along frequency and time of each block: as many blocks as there are strides."""
 
 
 class Skeleton(Config):
-    """Everything that is not searched.
-
-    Attributes
-    ----------
-    input_range_db : float or None
-        The input is the level below the loudest bin of the clip, at most this many dB, which makes
-        networks deaf to the level of a recording. None: the level as the front end gives it.
-    stem : tuple of StemConv
-    stages : tuple of Stage
-    head_channels : int or None
-        None: a 1 x 1 convolution to the classes, batch norm, global average pooling (CP-Mobile).
-        A number: a 1 x 1 convolution to that many features, pooling, a linear layer (MobileNetV2).
-    channel_multiple : int
-        Searched widths and hidden widths are rounded to a multiple of this.
-    activation_after_sum : bool
-        ReLU after the shortcut's sum (CP-Mobile) or a linear bottleneck (MobileNetV2).
-    """
+    """Everything that is not searched."""
 
     input_range_db: PositiveFloat | None = None
+    """The input is the level below the loudest bin of the clip, at most this many dB, which makes
+    networks deaf to the level of a recording; null is the level as the front end gives it. 60 suits
+    recordings of unknown level, not scenes that differ in loudness itself."""
     stem: tuple[StemConv, ...]
+    """Convolutions before the first block, at least one."""
     stages: tuple[Stage, ...]
+    """Groups of blocks in their order, at least one. Their blocks are what is searched."""
     head_channels: PositiveInt | None = None
+    """null: a 1 x 1 convolution to the classes, batch norm, global average pooling (CP-Mobile).
+    A number: a 1 x 1 convolution to that many features, pooling, a linear layer (MobileNetV2); 256
+    gained nothing on ESC-10."""
     channel_multiple: PositiveInt = 8
+    """Searched widths and hidden widths are rounded to a multiple of this. Narrow skeletons take 4.
+    """
     activation_after_sum: bool = True
+    """ReLU after the shortcut's sum (CP-Mobile), or a linear bottleneck (MobileNetV2). Equally good
+    on ESC-10."""
 
     @model_validator(mode="after")
     def _check(self) -> "Skeleton":
