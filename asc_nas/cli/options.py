@@ -16,14 +16,16 @@ DataOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in supernet.epochs=20."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a setting, for example supernet.epochs=20."
+    ),
 ]
 LimitsOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Limits that have a name: dcase-task1 (parameters as int8) or dcase-task1-fp16; "
-        "they replace those of the config.",
+        help="Named limits: dcase-task1 (parameters as int8) or dcase-task1-fp16. They replace "
+        "the limits of the config.",
         show_default=False,
     ),
 ]
@@ -40,34 +42,34 @@ OutOption = Annotated[
 ModelOption = Annotated[
     str,
     typer.Option(
-        help="NAME.onnx (its card NAME.json beside it), a folder that holds one model, or a "
-        f"name that 'asc-nas models list' lists [default: '{DEFAULT_MODEL}', or the only model, of "
-        f"the first folder there that holds any; asc-nas brings its own '{DEFAULT_MODEL}'].",
+        help="NAME.onnx (with its card NAME.json beside it), a folder with one model, or a name "
+        f"from 'asc-nas models list' [default: '{DEFAULT_MODEL}' or the only model of the first "
+        f"folder that has any; '{DEFAULT_MODEL}' comes with asc-nas].",
         autocompletion=complete_model,
         show_default=False,
     ),
 ]
 MinConfidenceOption = Annotated[
-    float, typer.Option(min=0, max=1, help="Less probable than this is 'unknown'.")
+    float, typer.Option(min=0, max=1, help="Below this probability the answer is 'unknown'.")
 ]
 HopOption = Annotated[
     float | None,
     typer.Option(
-        help="Seconds from one network window to the next [default: the model's window, no "
-        "overlap].",
+        help="Seconds from the start of one network window to the next [default: the model's "
+        "window, no overlap].",
         show_default=False,
     ),
 ]
 WindowOption = Annotated[
     float | None,
     typer.Option(
-        help="Seconds of a step of the timeline, over which network windows are averaged "
+        help="Seconds of a step of the timeline. A step averages its network windows "
         "[default: the hop].",
         show_default=False,
     ),
 ]
 SmoothOption = Annotated[
-    float, typer.Option(min=0, help="Seconds of a moving average over the timeline.")
+    float, typer.Option(min=0, help="Seconds of the moving average over the timeline.")
 ]
 
 

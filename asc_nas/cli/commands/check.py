@@ -24,7 +24,7 @@ def check(
     exclude: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the keys of bad clips, for data.exclude of a run."
+            metavar="FILE", help="Write the keys of bad clips, for the setting data.exclude."
         ),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: cores].")] = None,

@@ -27,7 +27,7 @@ def classify(
         list[Path],
         typer.Argument(
             metavar="FILES...",
-            help="Audio files, folders searched to the bottom, patterns ('rec/**/*.wav').",
+            help="Audio files, folders (with subfolders), or patterns ('rec/**/*.wav').",
         ),
     ],
     model: ModelOption = "models",
@@ -40,8 +40,8 @@ def classify(
         float | None,
         typer.Option(
             min=0,
-            help="Join steps of one scene into segments; a scene that holds for less than so many "
-            "seconds goes to the one before. The table then shows the timeline.",
+            help="Join steps of one scene into segments. A scene shorter than this many seconds "
+            "becomes part of the one before. The table then shows the timeline.",
             show_default=False,
         ),
     ] = None,
@@ -49,37 +49,39 @@ def classify(
         Format,
         typer.Option(
             "--format",
-            help="table for people; json, csv (a row per file), segments (CSV, a row per segment), "
-            "audacity (labels), raven (selection table).",
+            help="table (for people), json, csv (one row per file), segments (CSV, one row per "
+            "segment), audacity (labels) or raven (selection table).",
         ),
     ] = Format.table,
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write a result file per recording here.", show_default=False
+            metavar="DIR", help="Write one result file per recording into DIR.", show_default=False
         ),
     ] = None,
     beside: Annotated[
         bool, typer.Option("--beside", help="Write each result file beside its recording.")
     ] = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out what has its result file already.")
+        bool,
+        typer.Option("--skip-existing", help="Skip recordings that already have a result file."),
     ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="PNG",
-            help="Draw spectrogram, posteriors and segments; of several files, into this folder.",
+            help="Draw spectrogram, posteriors and segments; for several files, give a folder.",
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Recordings classified side by side.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Recordings classified at the same time.")
+    ] = 1,
 ) -> None:
-    """Say which acoustic scene each recording is.
+    """Tell the acoustic scene of each recording.
 
-    A recording of any length, rate and number of channels will do. A file
-    that cannot be read is listed with its error, the others are done all the
-    same, and the exit code is 1.
+    Recordings can have any length, sample rate and number of channels. If a file cannot be read, it
+    is listed with its error, the other files are still classified, and the exit code is 1.
 
     Example: asc-nas classify street.wav recordings/ --model esc10
 

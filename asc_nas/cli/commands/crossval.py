@@ -27,25 +27,23 @@ def crossval(
     data: DataOption = None,
     fold: Annotated[
         list[str] | None,
-        typer.Option(metavar="FOLD", help="An official fold; may be given again [default: all]."),
+        typer.Option(metavar="FOLD", help="An official fold; can be repeated [default: all]."),
     ] = None,
     network: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NETWORK",
-            help="The name of a baseline of the config, or a genotype: train only this in every "
-            "fold, and search nothing. May be given again.",
+            help="A baseline of the config, or a genotype: train only this network in every fold, "
+            "without a search. Can be repeated.",
         ),
     ] = None,
     seed: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="Seed; may be given again [default: the config's]."),
+        typer.Option(min=0, help="Seed; can be repeated [default: the config's]."),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Trainings side by side, on one thread each [default: retrain.workers]."
-        ),
+        typer.Option(min=1, help="Parallel trainings, one thread each [default: retrain.workers]."),
     ] = None,
     settings: SetOption = None,
     out: Annotated[
@@ -56,19 +54,18 @@ def crossval(
     ] = None,
     limits: LimitsOption = None,
 ) -> None:
-    """Cross-validate: every official fold is the test set of a run of its own.
+    """Cross-validate: each official fold is the test set of one run.
 
-    In each fold the whole of 'asc-nas run' is done, search included, once per seed: the network of
-    a fold is the one that its own search-val prefers (exported as NAME-best), so that no test clip
-    had a say in it. The baselines of the config are trained beside it. With --network nothing is
-    searched: these networks are trained with every seed in every fold.
+    Each fold does everything that 'asc-nas run' does, search included, once per seed. The network
+    of a fold is the one with the best score on its own search-val (exported as NAME-best), so no
+    test clip influences the choice. The baselines of the config are trained too. With --network
+    there is no search: these networks are trained with every seed in every fold.
 
-    The spread is the standard deviation of the single trainings, over folds and seeds. Folds differ
-    in difficulty and share training clips: it is not an interval for the mean.
+    The spread is the standard deviation of the single trainings, over folds and seeds. It is not an
+    interval for the mean, because folds differ in difficulty and share training clips.
 
-    A command that was stopped goes on when it is given again. FOLD's run is in OUT/fold-FOLD, with
-    -seed-N for a seed other than the config's, and is one as any other; OUT/crossval.json has all
-    results.
+    To continue a stopped command, give it again. Each fold has an ordinary run in OUT/fold-FOLD,
+    with -seed-N for a seed other than the config's. OUT/crossval.json has all results.
 
     Examples: asc-nas crossval configs/esc10.yaml --data ESC-10
 

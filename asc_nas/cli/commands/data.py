@@ -53,7 +53,7 @@ def prepare(
             help="Dataset name, see 'asc-nas data list'.", autocompletion=complete_dataset
         ),
     ],
-    folder: Annotated[Path, typer.Argument(help="Where the recordings lie.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the recordings.")],
     out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("manifest.parquet"),
 ) -> None:
     """Write the manifest of a folder of recordings.

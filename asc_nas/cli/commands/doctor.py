@@ -47,7 +47,7 @@ class Fact:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs and bug reports.")] = False,
 ) -> None:
-    """Say what is installed, which audio files can be read, and what this machine has.
+    """Show what is installed, which audio files can be read, and what this machine has.
 
     The exit code is 1 if something is missing that 'asc-nas classify' needs.
 

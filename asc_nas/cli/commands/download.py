@@ -41,19 +41,19 @@ def download(
     ] = None,
     only: Annotated[
         str,
-        typer.Option(help="What to fetch, such as 'meta,doc'; without it everything."),
+        typer.Option(help="What to download, for example 'meta,doc' [default: everything]."),
     ] = "",
     keep_archives: Annotated[
         bool,
         typer.Option(
             "--keep-archives/--delete-archives",
-            help="Whether an archive stays after it was unpacked.",
+            help="Keep or delete an archive after unpacking it.",
         ),
     ] = True,
 ) -> None:
-    """Download a dataset and unpack it; what is there already is not fetched again.
+    """Download a dataset and unpack it; files that exist already are not downloaded again.
 
-    An interrupted download goes on where it was when the command is run again.
+    To continue an interrupted download, run the command again.
 
     Example: asc-nas data download tau_urban_2020_mobile --only meta,doc --to TAU2020
     """

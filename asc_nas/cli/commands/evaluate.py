@@ -32,8 +32,8 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="NETWORK",
-            help="As given to 'asc-nas train'; or an exported model of the run, NAME.onnx, float "
-            "or int8, which answers as in 'asc-nas classify'.",
+            help="A network as for 'asc-nas train'; or an exported model of the run, NAME.onnx "
+            "(float or int8), scored as it answers in 'asc-nas classify'.",
             show_default=False,
         ),
     ] = None,
@@ -50,7 +50,9 @@ def evaluate(
     ] = None,
     dcase_format: Annotated[
         str | None,
-        typer.Option(help="labels or probabilities [default: as the dataset's challenge asks]."),
+        typer.Option(
+            help="labels or probabilities [default: what the dataset's challenge asks for]."
+        ),
     ] = None,
     results: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Score this result file, without a run.")
@@ -61,7 +63,7 @@ def evaluate(
     ] = None,
     seen: Annotated[
         list[str] | None,
-        typer.Option(metavar="DEVICE", help="A device that training heard (with --results)."),
+        typer.Option(metavar="DEVICE", help="A device that was in training (with --results)."),
     ] = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all scores as JSON.")

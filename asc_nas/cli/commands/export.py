@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 def export(
     config: ConfigArgument,
     networks: Annotated[
-        list[str], typer.Argument(metavar="NETWORK...", help="As given to 'asc-nas train'.")
+        list[str], typer.Argument(metavar="NETWORK...", help="Networks as for 'asc-nas train'.")
     ],
     seed: Annotated[int | None, typer.Option(min=0, help="Seed [default: the run's].")] = None,
     calibrate: Annotated[
         bool,
         typer.Option(
             "--calibrate",
-            help="First train a twin of each network without search-val, to fit the temperature "
-            "of its probabilities there (not needed with retrain.use_search_val=false).",
+            help="First train a twin of each network without search-val, then fit the temperature "
+            "of its probabilities on search-val (not needed with retrain.use_search_val=false).",
         ),
     ] = False,
     int8: Annotated[
         bool,
         typer.Option(
             "--int8",
-            help="Write NAME-int8.onnx too: weights and activations as 8-bit integers, compared "
-            "with the float network on test.",
+            help="Also write NAME-int8.onnx: weights and activations as 8-bit integers. It is "
+            "compared with the float network on test.",
         ),
     ] = False,
     dcase_report: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the description (YAML) that DCASE Task 1 asks for, of the int8 network "
-            "with --int8. For one network.",
+            help="Write the description (YAML) that DCASE Task 1 asks for; with --int8 that of the "
+            "int8 network. Only for one network.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Export trained networks to the run's models folder, each checked against PyTorch.
+    """Export trained networks to the run's models folder and check each against PyTorch.
 
     Examples: asc-nas export runs/esc10 3 baseline --calibrate
 

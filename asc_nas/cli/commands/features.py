@@ -14,10 +14,10 @@ def features(
     out: Annotated[Path, typer.Option(help="Folder of the feature store.")] = Path("features"),
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: cores].")] = None,
     skip_unreadable: Annotated[
-        bool, typer.Option(help="Leave out and list clips that cannot be read.")
+        bool, typer.Option(help="Leave out clips that cannot be read, and list them.")
     ] = False,
 ) -> None:
-    """Extract features; an interrupted extraction goes on where it stopped.
+    """Extract features; after an interruption, run it again to continue.
 
     Example: asc-nas features mine.parquet --frontend esc10 --out mine_features
     """

@@ -27,9 +27,9 @@ def kit(
 ) -> None:
     """Write a folder that measures the search space on another device.
 
-    It holds the layers as ONNX and measure.py, which needs only numpy and
-    onnxruntime and writes latency.json there; 'latency: FILE' in a config, or
-    --set latency=FILE, searches with it.
+    The folder has the layers as ONNX files, and measure.py. On the device, measure.py needs only
+    numpy and onnxruntime, and writes latency.json. To search with this file, put 'latency: FILE'
+    into a config or add --set latency=FILE.
 
     Example: asc-nas latency kit runs/esc10 --out kit
     """

@@ -33,7 +33,7 @@ def listen(
         str | None,
         typer.Argument(
             metavar="[-]",
-            help="'-' reads raw PCM from standard input; without it, a microphone is listened to.",
+            help="'-' reads raw PCM from standard input; without it, a microphone is used.",
             show_default=False,
         ),
     ] = None,
@@ -47,23 +47,25 @@ def listen(
         ),
     ] = None,
     list_devices: Annotated[
-        bool, typer.Option("--list-devices", help="Show the microphones, and end.")
+        bool, typer.Option("--list-devices", help="Show the microphones and exit.")
     ] = False,
     rate: Annotated[
         int | None,
         typer.Option(
             min=1000,
             max=1_000_000,
-            help="Hertz [default: the microphone's own; of PCM, the model's].",
+            help="Hertz [default: the microphone's rate; for PCM, the model's rate].",
             show_default=False,
         ),
     ] = None,
-    channels: Annotated[int, typer.Option(min=1, max=256, help="Channels, interleaved.")] = 1,
+    channels: Annotated[
+        int, typer.Option(min=1, max=256, help="Number of channels, interleaved.")
+    ] = 1,
     sample_format: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="Of PCM: s16le, s24le, s32le or f32le [default: s16le].",
+            help="Format of the PCM: s16le, s24le, s32le or f32le [default: s16le].",
             show_default=False,
         ),
     ] = None,
@@ -76,8 +78,8 @@ def listen(
         float | None,
         typer.Option(
             min=0,
-            help="Join steps of one scene into segments; a scene that holds for less than so many "
-            "seconds goes to the one before [default: 0; with --json, not joined].",
+            help="Join steps of one scene into segments. A scene shorter than this many seconds "
+            "becomes part of the one before [default: 0; with --json, not joined].",
             show_default=False,
         ),
     ] = None,
@@ -85,11 +87,11 @@ def listen(
         bool, typer.Option("--json", help="For programs: one JSON object per line.")
     ] = False,
 ) -> None:
-    """Say which acoustic scene is heard, as the audio comes.
+    """Tell the acoustic scene live, from a microphone or a pipe.
 
-    A line per hop tells what the network hears in its newest window. At the
-    end (of the input, or Ctrl-C) comes what 'asc-nas classify', with the same
-    options, says of a file of the same audio.
+    It prints one line per hop: the answer for the newest window. At the end of the input, or at
+    Ctrl-C, it prints what 'asc-nas classify' gives for a file of the same audio with the same
+    options.
 
     Example: asc-nas listen --model esc10 --hop 1
 

@@ -22,7 +22,7 @@ ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A name from 'asc-nas models list', a folder that holds one model, or NAME.onnx.",
+        help="A name from 'asc-nas models list', a folder with one model, or NAME.onnx.",
         autocompletion=complete_model,
     ),
 ]
@@ -30,11 +30,11 @@ ModelArgument = Annotated[
 
 @app.command("list")
 def list_models() -> None:
-    """List the models that can be named, in the order in which they are found.
+    """List the models that you can use by name, in search order.
 
-    They lie in ./models, in the folders of $ASC_NAS_MODELS, and with asc-nas
-    itself. A model is two files, NAME.onnx and its card NAME.json; put yours
-    into one of the folders, or give its path.
+    asc-nas searches ./models, then the folders of $ASC_NAS_MODELS, then its own models. A model is
+    two files, NAME.onnx and its card NAME.json. Put yours into one of these folders, or give its
+    path.
 
     Example: asc-nas models list
     """
@@ -67,9 +67,9 @@ def list_models() -> None:
 @app.command("show")
 def show(
     model: ModelArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="The card as it is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the card itself.")] = False,
 ) -> None:
-    """Show a model's card: what it hears, what it answers, and where it comes from.
+    """Show a model's card: its input, its answers, and its origin.
 
     Example: asc-nas models show runs/esc10/models/esc10-best.onnx
     """
@@ -97,9 +97,9 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Check that models are whole: both files, the SHA-256 of the card, a network that fits it.
+    """Check that models are complete: both files, the SHA-256 of the card, a network that fits it.
 
-    The exit code is 1 if one is not.
+    The exit code is 1 if a model is not.
 
     Example: asc-nas models verify esc10 downloads/park.onnx
     """

@@ -16,27 +16,25 @@ def rank(
     out: OutOption = None,
     like: Annotated[
         Path | None,
-        typer.Option(help="rank.json of another run: rank its networks.", show_default=False),
+        typer.Option(help="Rank the networks of another run: its rank.json.", show_default=False),
     ] = None,
     standalone: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the scores of stand-alone trainings, which runs may share "
+            help="Folder for the scores of stand-alone trainings; runs can share it "
             "[default: RUN/rank/standalone].",
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Trainings side by side, on one thread each.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Parallel trainings, one thread each.")] = 1,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Compare the supernet's scores with training networks alone: Kendall's tau and a plot.
 
-    Networks over the whole range of cost (rank.networks, 32) are trained from scratch on the
-    training clips, with several seeds (rank.repeats), and scored on search-val, where the supernet
-    scores them too. The test clips are not touched. Missing earlier steps are done first; an
-    interrupted ranking goes on where it was.
+    It trains networks over the whole range of cost (rank.networks, 32) from scratch on the training
+    clips, with several seeds (rank.repeats). It scores them on search-val, as the supernet does. It
+    does not use the test clips. Missing earlier steps are done first. To continue an interrupted
+    ranking, run it again.
 
     Example: asc-nas rank runs/esc10 --workers 2 --set rank.epochs=60
     """

@@ -20,7 +20,7 @@ def report(
     network: Annotated[
         str | None,
         typer.Option(
-            help="Network whose mistakes are shown [default: the trained member that is best on "
+            help="Network whose mistakes are shown [default: the best trained member on "
             "search-val].",
             show_default=False,
         ),
@@ -29,14 +29,14 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What 'asc-nas data check --json' wrote [default: RUN/data/check.json].",
+            help="Output of 'asc-nas data check --json' [default: RUN/data/check.json].",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Write report.html, a page that needs no network, with plots (PNG, PDF) and tables (CSV, TeX).
+    """Write report.html, a page that opens offline, with plots (PNG, PDF) and tables (CSV, TeX).
 
-    An unfinished run gets a report of what there is. Nothing else in the run changes.
+    An unfinished run gets a report of what exists. Nothing else in the run changes.
 
     Example: asc-nas report runs/esc10
     """

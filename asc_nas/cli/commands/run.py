@@ -29,18 +29,18 @@ def run(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Size epochs and generations to this much time, as in 30m or 1h30m.",
+            help="Fit epochs and generations into this time, for example 30m or 1h30m.",
             show_default=False,
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an existing run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an existing run.")] = False,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Run all steps: features, supernet, search, retraining, test, export.
 
-    Every step writes into the run directory. A killed run goes on with --resume and finds what an
-    uninterrupted one finds. The probabilities of the best model (NAME-best) are calibrated, which
-    takes one more training; --set retrain.calibrate=false leaves that out.
+    Every step writes into the run directory. --resume continues a stopped run; the result is the
+    same as without the stop. The probabilities of the best model (NAME-best) are calibrated. This
+    takes one more training; --set retrain.calibrate=false skips it.
 
     Example: asc-nas run configs/esc10.yaml --data ESC-10 --out runs/esc10
     """

@@ -11,12 +11,12 @@ from asc_nas.core.errors import UsageError
 
 def ship(
     crossval: Annotated[
-        Path, typer.Argument(metavar="CROSSVAL", help="Directory that 'asc-nas crossval' wrote.")
+        Path, typer.Argument(metavar="CROSSVAL", help="Directory from 'asc-nas crossval'.")
     ],
     network: Annotated[
         str,
         typer.Argument(
-            metavar="NETWORK", help="A network that was cross-validated: a baseline or a genotype."
+            metavar="NETWORK", help="A cross-validated network: a baseline or a genotype."
         ),
     ],
     name: Annotated[
@@ -29,22 +29,22 @@ def ship(
         bool,
         typer.Option(
             "--together",
-            help="A committee: one network per seed of the cross-validation, whose probabilities "
-            "are averaged.",
+            help="A committee: one network per seed of the cross-validation, with averaged "
+            "probabilities.",
         ),
     ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Write NAME-int8.onnx too, see 'asc-nas export'.")
+        bool, typer.Option("--int8", help="Also write NAME-int8.onnx, see 'asc-nas export'.")
     ] = False,
 ) -> None:
     """Train a cross-validated network on the clips of all folds and export it.
 
-    Nothing is left to test it on: its card has the scores of the cross-validation, in which the
-    same network was trained by the same recipe without the fold it was tested on. A twin that
-    search-val is kept from calibrates its probabilities. Everything is in CROSSVAL/all.
+    No clip is left for a test. So the card has the scores of the cross-validation, where the same
+    network was trained by the same recipe without the fold of its test. A twin trained without
+    search-val calibrates the probabilities. Everything is in CROSSVAL/all.
 
-    With --together it costs as many times the multiply-accumulates and parameters as there are
-    seeds, and its scores are those of such committees in every fold.
+    With --together, multiply-accumulates and parameters are multiplied by the number of seeds. The
+    scores are those of such committees in every fold.
 
     Example: asc-nas ship runs/esc10-crossval "f3+t3e2w1 f3+t3e2w1 f3+t3e2w1 f3+t3e2w1 f3+t3e2w1
     f3+t3e2w1" --name esc10 --int8

@@ -13,7 +13,7 @@ def train(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
-            help="A Pareto member's id, the name of a baseline of the config, or a genotype.",
+            help="The id of a Pareto member, a baseline of the config, or a genotype.",
         ),
     ],
     data: DataOption = None,
@@ -21,20 +21,18 @@ def train(
     out: OutOption = None,
     seed: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="Seed; give several for several trainings [default: the run's]."),
+        typer.Option(min=0, help="Seed; can be repeated for more trainings [default: the run's]."),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Trainings side by side, on one thread each [default: retrain.workers]."
-        ),
+        typer.Option(min=1, help="Parallel trainings, one thread each [default: retrain.workers]."),
     ] = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Train networks from scratch; each is tested once, with the last epoch's weights.
 
-    Trained ones are not trained again, so that a command that was stopped goes on. Two calls may
-    train different networks of a run at the same time.
+    Trained networks are not trained again. So, to continue a stopped command, give it again. Two
+    calls can train different networks of a run at the same time.
 
     Example: asc-nas train runs/esc10 baseline square 3 "t5e2w1 f5e2w1 t5e2w1 f5e2w1 skip f3e3w1"
 
