@@ -45,18 +45,21 @@ def init(
     ] = None,
     max_macs: Annotated[
         float | None,
-        typer.Option(parser=number, metavar="N", help="Most multiply-accumulates per example."),
+        typer.Option(parser=number, metavar="N", help="Maximum multiply-accumulates per example."),
     ] = None,
     max_macs_per_second: Annotated[
         float | None,
-        typer.Option(parser=number, metavar="N", help="The same per second of audio, as 30M."),
+        typer.Option(
+            parser=number, metavar="N", help="The same per second of audio, for example 30M."
+        ),
     ] = None,
     max_params: Annotated[
-        float | None, typer.Option(parser=number, metavar="N", help="Most parameters, as 60k.")
+        float | None,
+        typer.Option(parser=number, metavar="N", help="Maximum parameters, for example 60k."),
     ] = None,
     max_kb: Annotated[
         float | None,
-        typer.Option(parser=number, metavar="KB", help="Most kilobytes (1000) of parameters."),
+        typer.Option(parser=number, metavar="KB", help="Maximum kilobytes (1000) of parameters."),
     ] = None,
     bytes_per_param: Annotated[
         int | None,
@@ -66,7 +69,7 @@ def init(
     ] = None,
     max_latency_ms: Annotated[
         float | None,
-        typer.Option(parser=number, metavar="MS", help="Most milliseconds per example."),
+        typer.Option(parser=number, metavar="MS", help="Maximum milliseconds per example."),
     ] = None,
     latency: Annotated[
         str | None,
@@ -79,18 +82,18 @@ def init(
         ),
     ] = None,
     sample_rate: Annotated[
-        int | None, typer.Option(min=1000, help="Hertz [default: by the recordings, up to 32000].")
+        int | None,
+        typer.Option(min=1000, help="Hertz [default: from the recordings, up to 32000]."),
     ] = None,
     check: Annotated[
-        bool, typer.Option(help="Decode every recording: silence, damage, duplicates.")
+        bool, typer.Option(help="Decode every recording; find silence, damage, duplicates.")
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a config.")] = False,
 ) -> None:
-    """Look at your recordings, say what is there, and write a config for 'asc-nas run'.
+    """Look at your recordings, print the findings, and write a config for 'asc-nas run'.
 
-    Classes, rates, lengths, problems, and which recordings belong together are
-    found out; long recordings are cut into clips. Settings suit the amount of
-    data, and the limits what your device can do.
+    It finds classes, sample rates, lengths, problems, and which recordings belong together. It cuts
+    long recordings into clips. The settings suit the amount of data and the limits of your device.
 
     Example: asc-nas init my_recordings --max-macs 3M --max-kb 128
     """
