@@ -5,7 +5,7 @@ from pathlib import Path
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, audio_info
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 
 def read_class_folders(folder: Path) -> Manifest:

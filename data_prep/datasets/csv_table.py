@@ -7,8 +7,8 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError, closest
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 REQUIRED = ("path", "label")
 OPTIONAL = ("fold", "group", "device", "start", "duration")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.dcase_lists import DcaseLayout
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 from data_prep.datasets.tables import malformed, tab_rows
 
 CHANNELS = 4

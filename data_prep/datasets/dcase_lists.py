@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import DatasetInfo
+from data_prep.datasets.reader import DatasetInfo
 from data_prep.datasets.tables import malformed, tab_rows
 
 PUBLISHED_SPLIT = ("1",)

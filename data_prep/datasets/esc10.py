@@ -9,8 +9,8 @@ from pathlib import Path
 from asc_nas.audio.io import AUDIO_SUFFIXES
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 CLASS_FOLDER = re.compile(r"(?P<number>\d{3}) - (?P<name>.+)")
 FILE_NAME = re.compile(r"(?P<fold>\d)-(?P<source>\d+)-(?P<take>[A-Z]+\d*)")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 from data_prep.datasets.tables import csv_rows, whole_number
 
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 FILE_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^\W_]+)_\d+\.wav")
 LAYOUT = "'{digit}_{speaker}_{index}.wav'"

@@ -7,8 +7,8 @@ neither list of the split, such as one of a device that is only tested, has an e
 
 import re
 
-from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.dcase_lists import PUBLISHED_SPLIT, DcaseLayout
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 
 def _layout(

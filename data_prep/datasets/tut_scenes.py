@@ -7,8 +7,8 @@ event detection", EUSIPCO 2016. The group is the location, the part of the name 
 
 import re
 
-from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.dcase_lists import DcaseLayout
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 
 def _layout(year: str, seconds: int, clips: int, columns: tuple[str, ...]) -> DcaseLayout:

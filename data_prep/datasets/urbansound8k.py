@@ -8,8 +8,8 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader
 from data_prep.datasets.class_folders import channels_or_one
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 from data_prep.datasets.tables import csv_rows, whole_number
 
 COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")

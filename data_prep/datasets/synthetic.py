@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from asc_nas.data.manifest import Manifest
-from data_prep.datasets import READERS, DatasetInfo, Reader, dcase2018_task5
+from data_prep.datasets import dcase2018_task5
+from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 from data_prep.synthetic.generate import COMPLETED, generate
 
 LICENCE = "synthetic; CC0-1.0"
