@@ -5,8 +5,7 @@ python docs/make_results.py
 A file has `format`, `title`, `about` (paragraphs), `tables` and `claims`. A claim is a row of the
 front page: `part` (of `PARTS`), `claim`, `figure`, `data`, `seeds`, `command`. A table has `title`,
 `columns`, `rows`, and may have `text` (before it), `data`, `seeds`, `command` (a list) and `notes`.
-Text is Markdown. `overview.json` has no claims, but `topics`, the order of the others. A number
-with a point keeps the digits that it has in the file.
+Text is Markdown. `overview.json` has no claims, but `topics`, the order of the others.
 """
 
 import json
@@ -60,8 +59,7 @@ def _front(overview: Document, topics: dict[str, Document]) -> str:
             if claim["part"] == part
         ]
         lines += [f"## {title}", "", *_rows([*CLAIM, ""], rows)]
-    for table in overview["tables"]:
-        lines += _table(table)
+    lines += [line for table in overview["tables"] for line in _table(table)]
     listed = [_link(name, topic["title"]) for name, topic in topics.items()]
     return "\n".join([*lines, "## Details", "", *_items([*listed, "[Notebook](NOTEBOOK.md)"])])
 

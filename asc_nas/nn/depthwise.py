@@ -43,7 +43,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
 
 def _long_in_time(spec: ConvSpec) -> bool:
-    """Whether PyTorch's weight gradient is slow: 1 x 5 and longer (docs/RESULTS.md, Speed).
+    """Whether PyTorch's weight gradient is slow: 1 x 5 and longer (docs/NOTEBOOK.md, Speed).
 
     With a stride along time, rows do not always pay.
     """
