@@ -107,3 +107,12 @@ def test_the_scripts_of_a_folder_are_those_that_its_page_lists(folder):
     text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+\.py)", text, re.MULTILINE)
     assert sorted(rows) == sorted(path.name for path in (ROOT / folder).glob("*.py"))
+
+
+@pytest.mark.parametrize("page", [*PAGES, NOTEBOOK], ids=lambda page: page.name)
+def test_a_file_of_the_project_that_a_page_names_exists(page):
+    named = re.findall(
+        r"\b(?:tests|studies|benchmarks|configs)/[\w/]+\.(?:py|yaml)",
+        page.read_text(encoding="utf-8"),
+    )
+    assert [path for path in named if not (ROOT / path).is_file()] == []
