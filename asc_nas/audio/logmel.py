@@ -59,8 +59,8 @@ class FrontEnd(Config):
     one window after the other. Shorter examples make every network cheaper."""
     short: Short = "silence"
     """What fills an example that the recording does not: silence at its end, or the recording once
-    more. A network trained on long clips takes a second of sound and four of silence for something
-    that it is not: so repeat what was cut from something longer."""
+    more. A network for long clips is often wrong about a second of sound and four of silence: so
+    repeat recordings that were cut from longer ones."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -19,10 +19,7 @@ from asc_nas.data.impulse_responses import read_responses
 
 
 class AugmentConfig(Config):
-    """How training batches are varied; 0 turns a part off.
-
-    What a part did to ESC-10 is in docs/RESULTS.md, "Recipe and front end on ESC-10".
-    """
+    """How training batches are varied; 0 turns a part off."""
 
     speed: NonNegativeFloat = 0.0
     """Largest change of the playback speed, pitch included: at 0.25 a clip is up to 1.25 times

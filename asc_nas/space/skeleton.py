@@ -41,9 +41,9 @@ class Skeleton(Config):
     """Everything that is not searched."""
 
     input_range_db: PositiveFloat | None = None
-    """The input is the level below the loudest bin of the clip, at most this many dB, which makes
-    networks deaf to the level of a recording; null is the level as the front end gives it. 60 suits
-    recordings of unknown level, not scenes that differ in loudness itself."""
+    """The input is the level below the loudest bin of the clip, at most this many dB, so that the
+    level of a recording does not matter; null is the level as the front end gives it. Set 60 for
+    recordings of any level, not for scenes that differ in loudness itself."""
     stem: tuple[StemConv, ...]
     """Convolutions before the first block, at least one."""
     stages: tuple[Stage, ...]
