@@ -11,9 +11,12 @@ from asc_nas.evaluation.scores import Scores
 from asc_nas.nn.supernet import Supernet
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import Genotype
-from asc_nas.training.network_trainer import evaluate
+from asc_nas.training.network_trainer import score_network
 from asc_nas.training.recalibration import recalibrate
 from asc_nas.training.trainer import to_channels_last
+
+
+CostOf = Callable[[Genotype], Cost]
 
 
 class Evaluate(Protocol):
@@ -45,7 +48,7 @@ class SupernetEvaluator:
         supernet: Supernet,
         calibration: Examples,
         search_val: Examples,
-        cost_of: Callable[[Genotype], Cost],
+        cost_of: CostOf,
         *,
         max_calibration: int = 512,
         batch_size: int = 64,
@@ -74,7 +77,7 @@ class SupernetEvaluator:
         network = to_channels_last(self.supernet.extract(genotype))
         if self.recalibration:
             recalibrate(network, self.calibration)
-        return self._evaluation(genotype, evaluate(network, self.search_val))
+        return self._evaluation(genotype, score_network(network, self.search_val))
 
     def _evaluation(self, genotype: Genotype, scores: Scores) -> Evaluation:
         cost = self.cost_of(genotype)

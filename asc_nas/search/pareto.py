@@ -1,15 +1,15 @@
 """The Pareto set of what was evaluated, and its hypervolume."""
 
+import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Self
 
 import numpy as np
 from pydantic import FiniteFloat
 from pymoo.indicators.hv import HV
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from asc_nas.core.documents import Count, GenotypeText, Shape, read_document
+from asc_nas.core.documents import Count, Document, Part
 from asc_nas.search.objectives import (
     COSTS,
     Evaluation,
@@ -17,8 +17,7 @@ from asc_nas.search.objectives import (
     leading_score,
     to_minimise,
 )
-
-FORMAT = "asc-nas/pareto/1"
+from asc_nas.space.genotype import GenotypeText
 
 
 def pareto_set(
@@ -39,25 +38,8 @@ def pareto_set(
     return list(members.values())
 
 
-def pareto_document(members: Sequence[Evaluation]) -> dict[str, Any]:
-    """Return the content of ``search/pareto.json``."""
-    rows = [
-        {
-            "id": i,
-            "genotype": str(member.genotype),
-            "macro_f1": member.macro_f1,
-            "log_loss": member.log_loss,
-            "macs": member.macs,
-            "params": member.params,
-            "latency_ms": member.latency_ms,
-        }
-        for i, member in enumerate(members)
-    ]
-    return {"format": FORMAT, "members": rows}
-
-
-class MemberRow(Shape):
-    """A member in ``search/pareto.json``."""
+class ParetoMember(Part):
+    """A network of the set: its id is its position; scores with shared weights on search-val."""
 
     id: Count
     genotype: GenotypeText
@@ -68,23 +50,22 @@ class MemberRow(Shape):
     latency_ms: float | None = None
 
 
-class ParetoDocument(Shape):
-    """What is read of ``search/pareto.json``."""
+class ParetoSet(Document):
+    """``search/pareto.json``."""
 
-    members: list[MemberRow]
-
-
-def read_members(path: Path) -> list[dict[str, Any]]:
-    """Return the members as ``search/pareto.json`` has them.
-
-    Raises
-    ------
-    AscNasError
-        If the file is missing, or is not what `pareto_document` gave.
-    """
+    format_name = "asc-nas/pareto/1"
     remedy = "delete it: 'asc-nas search' makes it again from the search's history"
-    members: list[dict[str, Any]] = read_document(path, FORMAT, ParetoDocument, remedy)["members"]
-    return members
+
+    members: list[ParetoMember]
+
+    @classmethod
+    def of(cls, evaluations: Sequence[Evaluation]) -> Self:
+        """Return the document of the members, in their order."""
+        rows = enumerate(evaluation.row() for evaluation in evaluations)
+        names = ParetoMember.model_fields.keys() - {"id"}
+        return cls(
+            members=[ParetoMember(id=i, **{name: row[name] for name in names}) for i, row in rows]
+        )
 
 
 def hypervolume(
@@ -107,12 +88,17 @@ def hypervolume(
     return float(HV(ref_point=np.ones(len(objectives)))(values))
 
 
-def preferred(members: Sequence[Evaluation], objectives: Sequence[Objective]) -> int:
-    """Return the position of the member with the best score on search-val, the first of equals.
+def preferred(members: Sequence[object], objectives: Sequence[Objective]) -> int:
+    """Return the position of the member with the best score, the first of equals.
 
-    Which score it is, the objectives say (`leading_score`).
+    Which score it is, the objectives say (`leading_score`); a member has it as an attribute of that
+    name. Those where it is None or not there come last.
     """
-    return int(to_minimise(members, [leading_score(objectives)]).argmin())
+    score = leading_score(objectives)
+    sign = -1.0 if score.sense == "max" else 1.0
+    scores = [getattr(member, score.name, None) for member in members]
+    values = [math.inf if value is None else sign * value for value in scores]
+    return values.index(min(values))
 
 
 def choose(members: Sequence[Evaluation], objectives: Sequence[Objective], count: int) -> list[int]:

@@ -1,20 +1,32 @@
 """How well supernet scores order architectures, compared with training each one alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Self
 
 import numpy as np
+from pydantic import Field, FiniteFloat, model_validator
 from scipy.stats import kendalltau
 
+from asc_nas.core.documents import Count, Document, Part
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
-from asc_nas.space.genotype import Genotype
+from asc_nas.space.genotype import Genotype, GenotypeText
 from asc_nas.space.search_space import SearchSpace
 
+PREDICTORS = {
+    "macro_f1": 1,
+    "log_loss": -1,
+    "macro_f1_as_trained": 1,
+    "log_loss_as_trained": -1,
+    "macs": 1,
+    "params": 1,
+}
+"""What is compared with stand-alone training, with 1 where more is better and -1 where less is:
+supernet scores on search-val with the candidate's own batch-norm statistics, the same with those
+left from training, and, as what any supernet has to beat, cost alone."""
 
-@dataclass(frozen=True)
-class Agreement:
+
+class Agreement(Part):
     """Kendall's tau-b between two scores of the same architectures.
 
     Attributes
@@ -40,9 +52,9 @@ def agreement(
     taus = np.array([kendalltau(a[rows], b[rows]).statistic for rows in drawn])
     taus = taus[~np.isnan(taus)]
     if not len(taus):
-        return Agreement(tau, float("nan"), float("nan"))
+        return Agreement(tau=tau, low=float("nan"), high=float("nan"))
     low, high = np.quantile(taus, (0.025, 0.975))
-    return Agreement(tau, float(low), float(high))
+    return Agreement(tau=tau, low=float(low), high=float(high))
 
 
 def sample_over_cost(
@@ -114,9 +126,100 @@ def regret(scores: Sequence[float], truth: Sequence[float]) -> float:
     return float(np.max(truth) - np.asarray(truth)[int(np.argmax(scores))])
 
 
+class StandaloneScores(Part):
+    """Scores on search-val of one training alone."""
+
+    macro_f1: FiniteFloat
+    log_loss: float
+
+
+class RankedNetwork(Part):
+    """A network that was ranked; its scores are on search-val.
+
+    Attributes
+    ----------
+    macro_f1, log_loss : float
+        With the supernet's weights and batch-norm statistics of its own.
+    macro_f1_as_trained, log_loss_as_trained : float
+        The same with the statistics left from training.
+    standalone : list of StandaloneScores
+        One per seed; `standalone_macro_f1` and `standalone_log_loss` are the means.
+    """
+
+    genotype: GenotypeText
+    macs: Count
+    params: Count
+    macro_f1: FiniteFloat
+    log_loss: float
+    macro_f1_as_trained: float
+    log_loss_as_trained: float
+    standalone: Annotated[list[StandaloneScores], Field(min_length=1)]
+    standalone_macro_f1: FiniteFloat
+    standalone_log_loss: float
+
+    @model_validator(mode="after")
+    def _check_mean(self) -> Self:
+        scores = [alone.macro_f1 for alone in self.standalone]
+        if not min(scores) - 1e-9 <= self.standalone_macro_f1 <= max(scores) + 1e-9:
+            raise ValueError("'standalone_macro_f1' is not the mean of 'standalone'")
+        return self
+
+
+class SeedAgreement(Part):
+    """How well two stand-alone trainings agree: what limits every predictor's tau."""
+
+    macro_f1: Agreement
+    log_loss: Agreement
+
+
+class PredictorAgreement(Part):
+    """How well a predictor agrees with either truth, and its `regret` in macro-F1."""
+
+    predictor: str
+    macro_f1: Agreement
+    log_loss: Agreement
+    regret: float
+
+
+class Ranking(Document):
+    """``rank/rank.json``.
+
+    Attributes
+    ----------
+    data : str
+        Name of the dataset.
+    repeats : int
+        Stand-alone trainings of each network.
+    agreement : list of PredictorAgreement
+        One per entry of `PREDICTORS`.
+    between_seeds : SeedAgreement or None
+        None with one training each.
+    """
+
+    format_name = "asc-nas/rank/2"
+    remedy = "delete it: 'asc-nas rank' makes it again from the stand-alone scores"
+
+    data: str
+    repeats: int
+    agreement: list[PredictorAgreement]
+    between_seeds: SeedAgreement | None
+    networks: Annotated[list[RankedNetwork], Field(min_length=1)]
+
+    @classmethod
+    def of(cls, data: str, networks: Sequence[RankedNetwork], rng: np.random.Generator) -> Self:
+        """Compare all predictors; `rng` draws the intervals."""
+        return cls(
+            data=data,
+            repeats=len(networks[0].standalone),
+            agreement=ranking_table(networks, PREDICTORS, rng),
+            between_seeds=_between_seeds(networks, rng),
+            networks=list(networks),
+        )
+
+
 def ranking_table(
-    rows: Sequence[dict[str, Any]], predictors: dict[str, int], rng: np.random.Generator
-) -> list[dict[str, Any]]:
+    networks: Sequence[RankedNetwork], predictors: dict[str, int], rng: np.random.Generator
+) -> list[PredictorAgreement]:
     """Compare every predictor with the stand-alone macro-F1 and with the stand-alone log loss.
 
     Macro-F1 is what a search is after. Log loss tells the same networks apart with less noise: it
@@ -124,27 +227,32 @@ def ranking_table(
 
     Parameters
     ----------
-    rows : one mapping per architecture with the predictors, ``standalone_macro_f1`` and
-        ``standalone_log_loss``
-    predictors : name of a column of `rows` to its sign: 1 where more is better, -1 where less is
-
-    Returns
-    -------
-    list of dict
-        Per predictor its name, tau with its interval for either truth (keys ``macro_f1`` and
-        ``log_loss``), and ``regret`` in macro-F1.
+    predictors : name of an attribute of `networks` to its sign: 1 where more is better, else -1
     """
-    macro_f1 = [row["standalone_macro_f1"] for row in rows]
-    log_loss = [-row["standalone_log_loss"] for row in rows]
+    macro_f1 = [network.standalone_macro_f1 for network in networks]
+    log_loss = [-network.standalone_log_loss for network in networks]
     table = []
     for name, sign in predictors.items():
-        scores = [sign * row[name] for row in rows]
+        scores = [sign * getattr(network, name) for network in networks]
         table.append(
-            {
-                "predictor": name,
-                "macro_f1": asdict(agreement(scores, macro_f1, rng)),
-                "log_loss": asdict(agreement(scores, log_loss, rng)),
-                "regret": regret(scores, macro_f1),
-            }
+            PredictorAgreement(
+                predictor=name,
+                macro_f1=agreement(scores, macro_f1, rng),
+                log_loss=agreement(scores, log_loss, rng),
+                regret=regret(scores, macro_f1),
+            )
         )
     return table
+
+
+def _between_seeds(
+    networks: Sequence[RankedNetwork], rng: np.random.Generator
+) -> SeedAgreement | None:
+    if len(networks[0].standalone) < 2:
+        return None
+
+    def compared(name: str) -> Agreement:
+        first, second = ([getattr(n.standalone[i], name) for n in networks] for i in (0, 1))
+        return agreement(first, second, rng)
+
+    return SeedAgreement(macro_f1=compared("macro_f1"), log_loss=compared("log_loss"))

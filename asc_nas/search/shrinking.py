@@ -194,4 +194,4 @@ class ShrinkingSchedule:
         feasible = require_feasible(space, self.cost_of, self.limits)
         limited = bool(self.limits.excess(self.cost_of(feasible)))
         verdicts = judge(space, evaluations, targets, config, feasible if limited else None)
-        return ShrinkingEvent(epoch, verdicts)
+        return ShrinkingEvent.of(epoch, verdicts)

@@ -1,78 +1,36 @@
 """Training a fixed network from scratch, and its one test with the last epoch's weights."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import torch
 
 from asc_nas.core.randomness import derived_seed
 from asc_nas.data.examples import Examples
+from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.evaluation.scores import Scores, score
 from asc_nas.nn.subnet import InputNorm, SubNet
 from asc_nas.nn.supernet import init_weights
 from asc_nas.space.netspec import NetSpec
-from asc_nas.training.trainer import OnEpoch, Progress, Teacher, TrainConfig, fit, posteriors
+from asc_nas.training.trainer import Trainer, posteriors
 
 
 def train_network(
-    spec: NetSpec,
-    examples: Examples,
-    config: TrainConfig,
-    *,
-    seed: int,
-    state_file: Path,
-    teacher: Teacher | None = None,
-    on_epoch: OnEpoch | None = None,
-    progress: Progress | None = None,
-) -> tuple[SubNet, list[dict[str, Any]]]:
+    spec: NetSpec, examples: Examples, trainer: Trainer
+) -> tuple[SubNet, list[LoggedEpoch]]:
     """Build the network of `spec`, train it from scratch and return it with its log."""
-    network = new_network(spec, seed)
-    log = fit_network(
-        network,
-        examples,
-        config,
-        seed=seed,
-        state_file=state_file,
-        teacher=teacher,
-        on_epoch=on_epoch,
-        progress=progress,
-    )
-    return network, log
+    network = new_network(spec, trainer.seed)
+    return network, fit_network(network, examples, trainer)
 
 
 def fit_network(
-    network: torch.nn.Module,
-    examples: Examples,
-    config: TrainConfig,
-    *,
-    seed: int,
-    state_file: Path,
-    teacher: Teacher | None = None,
-    before_epoch: Callable[[int], None] | None = None,
-    on_epoch: OnEpoch | None = None,
-    progress: Progress | None = None,
-) -> list[dict[str, Any]]:
+    network: torch.nn.Module, examples: Examples, trainer: Trainer
+) -> list[LoggedEpoch]:
     """Train a network that has an `InputNorm`, `input_norm`, in place, and return its log.
 
-    The statistics are those of `examples`; the rest is `fit`.
+    The statistics are those of `examples`; the rest is `Trainer.fit`.
     """
     norm = network.input_norm
     assert isinstance(norm, InputNorm)
     norm.set_statistics(*examples.mel_statistics(norm.level))
-    return fit(
-        network,
-        lambda step: [network],
-        examples,
-        config,
-        seed=seed,
-        name="retrain",
-        state_file=state_file,
-        teacher=teacher,
-        before_epoch=before_epoch,
-        on_epoch=on_epoch,
-        progress=progress,
-    )
+    return trainer.fit(network, examples)
 
 
 def new_network(spec: NetSpec, seed: int) -> SubNet:
@@ -82,7 +40,7 @@ def new_network(spec: NetSpec, seed: int) -> SubNet:
     return network
 
 
-def evaluate(network: torch.nn.Module, examples: Examples) -> Scores:
+def score_network(network: torch.nn.Module, examples: Examples) -> Scores:
     """Score clip decisions; a clip's posterior is the mean over its channels."""
     channel_posteriors = posteriors(network, examples).numpy()
     clip_posteriors = examples.clip_posteriors(channel_posteriors)

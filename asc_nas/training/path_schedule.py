@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Self
 
+from asc_nas.core.documents import Count, Document, Part
 from asc_nas.space.genotype import BlockGene, Genotype
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.path_samplers import PathSampler
-
-FORMAT = "asc-nas/updates/1"
 
 SpaceAt = Callable[[int], SearchSpace]
 """The schedule of a training: from the number of epochs done to the space of the next one."""
@@ -92,36 +91,57 @@ class PathSchedule:
         return genotypes
 
 
-def updates_document(phases: Sequence[Phase], space: SearchSpace) -> dict[str, Any]:
-    """Return ``updates.json``: how often each candidate was trained, in all and in every phase.
+class BlockUpdates(Part):
+    """How often each candidate of a block was trained, and the fewest and most of them."""
 
-    Parameters
-    ----------
-    space : SearchSpace
-        The whole one, whose candidates are listed in the total.
-    """
-    total: list[Counter[BlockGene]] = [
-        sum(counts, Counter()) for counts in zip(*(p.updates for p in phases), strict=True)
-    ]
-    return {
-        "format": FORMAT,
-        "steps": sum(phase.steps for phase in phases),
-        "blocks": _blocks(space, total),
-        "phases": [
-            {
-                "epoch": phase.epoch,
-                "steps": phase.steps,
-                "passes_per_step": phase.sampler.passes,
-                "blocks": _blocks(phase.sampler.space, phase.updates),
-            }
-            for phase in phases
-        ],
-    }
+    min: Count
+    max: Count
+    updates: dict[str, Count]
 
 
-def _blocks(space: SearchSpace, updates: Sequence[Counter[BlockGene]]) -> list[dict[str, Any]]:
+class PhaseUpdates(Part):
+    """The counts of one `Phase`."""
+
+    epoch: Count
+    steps: Count
+    passes_per_step: Count
+    blocks: list[BlockUpdates]
+
+
+class Updates(Document):
+    """``updates.json``: how often each candidate was trained, in all and in every phase."""
+
+    format_name = "asc-nas/updates/1"
+    remedy = "restore it, or delete it: only the report reads it"
+
+    steps: Count
+    blocks: list[BlockUpdates]
+    phases: list[PhaseUpdates]
+
+    @classmethod
+    def of(cls, phases: Sequence[Phase], space: SearchSpace) -> Self:
+        """Return the counts; `space` is the whole one, whose candidates the total lists."""
+        total: list[Counter[BlockGene]] = [
+            sum(counts, Counter()) for counts in zip(*(p.updates for p in phases), strict=True)
+        ]
+        return cls(
+            steps=sum(phase.steps for phase in phases),
+            blocks=_blocks(space, total),
+            phases=[
+                PhaseUpdates(
+                    epoch=phase.epoch,
+                    steps=phase.steps,
+                    passes_per_step=phase.sampler.passes,
+                    blocks=_blocks(phase.sampler.space, phase.updates),
+                )
+                for phase in phases
+            ],
+        )
+
+
+def _blocks(space: SearchSpace, updates: Sequence[Counter[BlockGene]]) -> list[BlockUpdates]:
     counts = [
         {str(gene): count[gene] for gene in genes}
         for genes, count in zip(space.candidates, updates, strict=True)
     ]
-    return [{"min": min(c.values()), "max": max(c.values()), "updates": c} for c in counts]
+    return [BlockUpdates(min=min(c.values()), max=max(c.values()), updates=c) for c in counts]

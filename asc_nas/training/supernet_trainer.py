@@ -1,85 +1,77 @@
 """Supernet training: the sampler's networks share each batch and each update."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from asc_nas.core.documents import Document
 from asc_nas.core.randomness import derived_seed
 from asc_nas.data.examples import Examples
+from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.nn.supernet import Supernet
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.broadening import broadened
 from asc_nas.training.path_samplers import SAMPLERS, PathSampler
-from asc_nas.training.path_schedule import PathSchedule, SpaceAt, updates_document
-from asc_nas.training.trainer import OnEpoch, Progress, TrainConfig, fit, steps_per_epoch
+from asc_nas.training.path_schedule import PathSchedule, SpaceAt, Updates
+from asc_nas.training.trainer import TrainConfig, Trainer, steps_per_epoch
 
 
 class SupernetConfig(TrainConfig):
-    """Training settings of the shared weights.
-
-    Attributes
-    ----------
-    sampler : str
-        Name of the path sampler, see `path_samplers`.
-    passes : int or None
-        Forward and backward passes per optimiser step; None is the largest number of candidates in
-        a block. A number makes samplers and spaces comparable at an equal budget.
-    broadening_epochs : int
-        Epochs in which the narrower expansions and widths come in one by one, see `broadening`
-        (0: all are there from the start).
-    seed : int or None
-        Another seed than the run's, to repeat this training alone.
-    shadow_norms : bool
-        A batch norm per number of active kernels (MixPath), or one for all numbers.
-    distillation : float
-        Share of the targets that the largest network gives, which is then trained in every step
-        besides the sampler's networks (0: off).
-    """
+    """Training settings of the shared weights."""
 
     sampler: str = "strict_fair"
+    """Which networks are trained in a step: `strict_fair` takes every candidate of every block
+    equally often (FairNAS), `uniform` draws at random. They ranked networks equally well."""
     passes: PositiveInt | None = None
+    """Networks per optimiser step, each a forward and backward pass; null is the largest number of
+    candidates in a block. Time grows with it. A number makes samplers and spaces comparable at an
+    equal budget."""
     broadening_epochs: NonNegativeInt = 0
+    """Epochs in which the narrower expansions and widths come in one by one (BS-NAS); 0: all are
+    there from the start. For spaces with several; at most the first epoch in `shrinking.at`."""
     seed: NonNegativeInt | None = None
+    """Seed of this training alone, to repeat it; null is the run's."""
     shadow_norms: bool = True
+    """A batch norm per number of active kernels (MixPath), or one for all numbers. It matters if
+    `space.max_paths` is above 1; on spoken digits one was better for 2 paths, several for 3."""
     distillation: float = Field(0.0, ge=0, le=1)
+    """Share of the targets that the largest network gives, which is then trained in every step
+    besides the sampler's networks (0: off). 0.5 did not improve the ranking on spoken digits."""
+
+
+class TrainingLog(Document):
+    """``supernet/log.json``, see `Trainer.fit`."""
+
+    format_name = "asc-nas/log/1"
+    remedy = "restore it, or delete it: only the report reads it"
+
+    epochs: list[LoggedEpoch]
 
 
 @dataclass(frozen=True)
 class SupernetLog:
-    """What a training leaves besides the weights, as plain data.
+    """What a training leaves besides the weights."""
 
-    Attributes
-    ----------
-    epochs : one entry per epoch, see `loop.fit`
-    updates : how often each candidate was trained, see `path_schedule.updates_document`
-    """
-
-    epochs: list[dict[str, Any]]
-    updates: dict[str, Any]
+    epochs: TrainingLog
+    updates: Updates
 
 
 def train_supernet(
-    supernet: Supernet,
-    examples: Examples,
-    config: SupernetConfig,
-    *,
-    seed: int,
-    state_file: Path,
-    space_at: SpaceAt | None = None,
-    on_epoch: OnEpoch | None = None,
-    progress: Progress | None = None,
+    supernet: Supernet, examples: Examples, trainer: Trainer, space_at: SpaceAt | None = None
 ) -> SupernetLog:
     """Train the shared weights in place.
 
     Parameters
     ----------
+    trainer : Trainer
+        With a `SupernetConfig`.
     space_at : function from the number of epochs done to the space of the next epoch
         Asked before every epoch; None is always the supernet's. A resumed training asks for all
         epochs from the first, and must get what it got before.
     """
+    config = trainer.config
+    assert isinstance(config, SupernetConfig)
 
     def space_in_force(epoch: int) -> SearchSpace:
         space = supernet.space if space_at is None else space_at(epoch)
@@ -87,6 +79,7 @@ def train_supernet(
 
     def new_sampler(space: SearchSpace, epoch: int) -> PathSampler:
         # Up to its first change of space, a training draws what one without changes draws.
+        seed = trainer.seed
         phase_seed = derived_seed(seed, "space from epoch", epoch) if epoch else seed
         return SAMPLERS[config.sampler](space, phase_seed, config.passes)
 
@@ -98,18 +91,12 @@ def train_supernet(
     def passes(step: int) -> list[partial]:
         return [partial(supernet, genotype=genotype) for genotype in schedule.draw(step)]
 
-    log = fit(
-        supernet,
-        passes,
-        examples,
-        config,
-        seed=seed,
+    own = replace(
+        trainer,
         name="supernet",
-        state_file=state_file,
         distillation=config.distillation,
-        before_epoch=schedule.begin,
-        on_epoch=on_epoch,
-        progress=progress,
+        hooks=replace(trainer.hooks, before_epoch=schedule.begin),
     )
+    log = own.fit(supernet, examples, passes)
     schedule.catch_up(config.epochs)
-    return SupernetLog(log, updates_document(schedule.phases, supernet.space))
+    return SupernetLog(TrainingLog(epochs=log), Updates.of(schedule.phases, supernet.space))

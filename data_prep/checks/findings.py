@@ -1,10 +1,10 @@
 """Findings, and the report that they make up."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal, Self
 
-FORMAT = "asc-nas/check/1"
+from asc_nas.core.documents import Count, Document, Part
 
 Severity = Literal["error", "warning"]
 
@@ -31,8 +31,7 @@ TABLE_CHECKS = ("leak", "label", "imbalance")
 """Those that need no audio."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Part):
     """One thing that is wrong.
 
     Attributes
@@ -60,45 +59,57 @@ class Finding:
         return self.clip or self.label or self.group
 
 
-@dataclass(frozen=True)
-class Report:
+class FindingCounts(Part):
+    """How much a check found."""
+
+    errors: Count
+    warnings: Count
+
+
+class Report(Document):
     """All findings of a set, in the order of `CHECKS` and, within one, of the manifest.
 
-    `checks` names the checks that were made.
+    Attributes
+    ----------
+    name : str
+        That of the manifest.
+    counts : dict
+        By the name of every check that was made.
+    bad_clips : list of str
+        Keys of the clips with an error of their own, each once, sorted.
     """
 
+    format_name = "asc-nas/check/1"
+    remedy = "delete it: 'asc-nas data check' makes it again"
+
     name: str
-    clips: int
-    findings: tuple[Finding, ...]
-    checks: tuple[str, ...] = tuple(CHECKS)
+    clips: Count
+    errors: Count
+    warnings: Count
+    counts: dict[str, FindingCounts]
+    bad_clips: list[str]
+    findings: list[Finding]
+
+    @classmethod
+    def from_findings(
+        cls, name: str, clips: int, findings: Sequence[Finding], checks: Iterable[str]
+    ) -> Self:
+        """Return the report of these findings; `checks` names the checks that were made."""
+        found = Counter((finding.check, finding.severity) for finding in findings)
+        severities = Counter(finding.severity for finding in findings)
+        return cls(
+            name=name,
+            clips=clips,
+            errors=severities["error"],
+            warnings=severities["warning"],
+            counts={
+                check: FindingCounts(errors=found[check, "error"], warnings=found[check, "warning"])
+                for check in checks
+            },
+            bad_clips=sorted({f.clip for f in findings if f.severity == "error" and f.clip}),
+            findings=list(findings),
+        )
 
     def of(self, check: str) -> list[Finding]:
         """Return the findings of one check."""
         return [finding for finding in self.findings if finding.check == check]
-
-    def count(self, severity: Severity) -> int:
-        """Return how many findings are of that severity."""
-        return sum(finding.severity == severity for finding in self.findings)
-
-    @property
-    def bad_clips(self) -> tuple[str, ...]:
-        """Keys of the clips with an error of their own, each once, sorted."""
-        found = self.findings
-        return tuple(sorted({f.clip for f in found if f.severity == "error" and f.clip}))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain data, with the format key ``asc-nas/check/1``."""
-        counts = Counter((finding.check, finding.severity) for finding in self.findings)
-        return {
-            "format": FORMAT,
-            "name": self.name,
-            "clips": self.clips,
-            "errors": self.count("error"),
-            "warnings": self.count("warning"),
-            "counts": {
-                name: {"errors": counts[name, "error"], "warnings": counts[name, "warning"]}
-                for name in self.checks
-            },
-            "bad_clips": list(self.bad_clips),
-            "findings": [asdict(finding) for finding in self.findings],
-        }

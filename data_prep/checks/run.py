@@ -1,12 +1,13 @@
 """All checks of a manifest: first those of the table, then those of every clip's audio."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 from asc_nas.core.errors import UsageError
+from asc_nas.core.progress import Progress, unheard
+from asc_nas.core.tasks import TIMEOUT, each
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep import parallel
 from data_prep.checks import table
 from data_prep.checks.findings import CHECKS, TABLE_CHECKS, Finding, Report, Severity
 from data_prep.checks.scan import SHORTFALL_SECONDS, Broken, Scan, ScanTask, scan_clip
@@ -19,7 +20,6 @@ CLIPPED = 1e-3
 SCALED = 100.0
 """Peak from which the samples of a file are taken for wrongly scaled; full scale is 1."""
 
-Progress = Callable[[int, int], None]
 """Called with the number of clips done and the number of all clips."""
 
 
@@ -27,9 +27,9 @@ def check(
     manifest: Manifest,
     *,
     workers: int | None = None,
-    timeout: float = parallel.TIMEOUT,
+    timeout: float = TIMEOUT,
     decode: bool = True,
-    progress: Progress | None = None,
+    progress: Progress = unheard,
 ) -> Report:
     """Return everything that is wrong with a manifest and its recordings.
 
@@ -56,7 +56,6 @@ def check(
     """
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}; at least 1 is needed.")
-    report = progress or (lambda done, total: None)
     clips = manifest.clips
     tasks = (
         ScanTask(number, manifest.audio_path(clip).absolute(), clip.start, clip.duration)
@@ -65,8 +64,8 @@ def check(
     scans: dict[int, Scan] = {}
     broken: dict[int, Broken] = {}
     if decode:
-        report(0, len(clips))
-    with closing(parallel.each(scan_clip, tasks, workers, timeout)) as results:
+        progress(0, len(clips), "clips")
+    with closing(each(scan_clip, tasks, workers, timeout)) as results:
         for done, (task, result) in enumerate(results, start=1):
             if isinstance(result, Scan):
                 scans[task.number] = result
@@ -74,10 +73,15 @@ def check(
                 broken[task.number] = result
             else:
                 broken[task.number] = Broken("unreadable", f"{task.path}: {result.reason}")
-            report(done, len(clips))
+            progress(done, len(clips), "clips")
 
     found = [
-        Finding(problem.check, "error", problem.message, clip=clips[number].key)
+        Finding(
+            check=problem.check,
+            severity="error",
+            message=problem.message,
+            clip=clips[number].key,
+        )
         for number, problem in sorted(broken.items())
     ]
     rate = _usual_rate(scans)
@@ -89,7 +93,7 @@ def check(
     order = {name: place for place, name in enumerate(CHECKS)}
     found.sort(key=lambda finding: order[finding.check])
     made = tuple(CHECKS) if decode else TABLE_CHECKS
-    return Report(manifest.name, len(clips), tuple(found), made)
+    return Report.from_findings(manifest.name, len(clips), found, made)
 
 
 def _usual_rate(scans: dict[int, Scan]) -> int:
@@ -100,7 +104,8 @@ def _usual_rate(scans: dict[int, Scan]) -> int:
 
 def _of_clip(clip: Clip, scan: Scan, usual_rate: int) -> Iterator[Finding]:
     def found(check: str, severity: Severity, message: str) -> Finding:
-        return Finding(check, severity, f"{clip.key}: {message}", clip=clip.key)
+        message = f"{clip.key}: {message}"
+        return Finding(check=check, severity=severity, message=message, clip=clip.key)
 
     if not scan.finite:
         yield found("nan", "error", "has NaN or infinite samples; export it again or exclude it.")
@@ -160,7 +165,7 @@ def _alike(alike: list[Clip]) -> Iterator[Finding]:
         shown = ", ".join(f"{clip.key} ('{clip.label}')" for clip in alike[:5])
         for clip in alike:
             message = f"{clip.key}: the same audio has several labels: {shown}; keep the right one."
-            yield Finding("duplicate", "error", message, clip=clip.key)
+            yield Finding(check="duplicate", severity="error", message=message, clip=clip.key)
         return
     sides = ("fold", "role")
     seen: dict[str, dict[str, Clip]] = {side: {getattr(first, side): first} for side in sides}
@@ -178,4 +183,4 @@ def _alike(alike: list[Clip]) -> Iterator[Finding]:
                     f"'{there}'; exclude one of them."
                 )
             seen[side].setdefault(here, clip)
-        yield Finding("duplicate", severity, message, clip=clip.key)
+        yield Finding(check="duplicate", severity=severity, message=message, clip=clip.key)

@@ -29,9 +29,9 @@ def leaks(manifest: Manifest) -> Iterator[Finding]:
             if len(clips) > 1:
                 shown = ", ".join(f"'{where}' ({clip.key})" for where, clip in clips.items())
                 yield Finding(
-                    "leak",
-                    "error",
-                    f"the group '{group}' is in {len(clips)} {side}s: {shown}; "
+                    check="leak",
+                    severity="error",
+                    message=f"the group '{group}' is in {len(clips)} {side}s: {shown}; "
                     f"put all its clips into one {side}, or exclude some.",
                     group=group,
                 )
@@ -47,23 +47,22 @@ def labels(manifest: Manifest) -> Iterator[Finding]:
     for label in manifest.labels:
         count, independent = clips[label], len(groups[label])
         if not label.strip():
-            yield Finding(
-                "label", "error", f"{count} clips have no label; label them.", label=label
-            )
+            message = f"{count} clips have no label; label them."
+            yield Finding(check="label", severity="error", message=message, label=label)
         elif count < 2:
             yield Finding(
-                "label",
-                "error",
-                f"the class '{label}' has {count or 'no'} clip{'s' * (not count)}; record more of "
-                "it, or remove the class.",
+                check="label",
+                severity="error",
+                message=f"the class '{label}' has {count or 'no'} clip{'s' * (not count)}; record "
+                "more of it, or remove the class.",
                 label=label,
             )
         elif independent < FEW_GROUPS:
             bad = independent < FEWEST_GROUPS
             yield Finding(
-                "label",
-                "error" if bad else "warning",
-                f"the {count} clips of '{label}' come from {independent} "
+                check="label",
+                severity="error" if bad else "warning",
+                message=f"the {count} clips of '{label}' come from {independent} "
                 f"group{'s' * (independent > 1)} of recordings, "
                 + (
                     f"and {FEWEST_GROUPS} are needed to train and to test; "
@@ -86,9 +85,9 @@ def imbalance(manifest: Manifest) -> Iterator[Finding]:
     small, large = min(present, key=present.__getitem__), max(present, key=present.__getitem__)
     if present[large] > UNEQUAL * present[small]:
         yield Finding(
-            "imbalance",
-            "warning",
-            f"'{large}' has {present[large]} clips, '{small}' has {present[small]} "
+            check="imbalance",
+            severity="warning",
+            message=f"'{large}' has {present[large]} clips, '{small}' has {present[small]} "
             f"({present[large] / present[small]:.0f} times fewer); record more of the small class, "
             "and judge by macro-F1, not by accuracy.",
             label=small,

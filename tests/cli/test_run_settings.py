@@ -1,18 +1,17 @@
 """What may change when a run goes on, and the check of its recordings."""
 
-import json
-
 import numpy as np
 import pytest
 import soundfile
 from tiny import write_config
 
+from asc_nas.cli.output.terminal import Terminal
 from asc_nas.core.errors import UsageError
 from asc_nas.run import preparation as preparation
-from asc_nas.run.gather.documents import CHECK_FORMAT, CheckDocument
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.paths import RunPaths
 from asc_nas.run.preparation import prepare
+from data_prep.checks import Report
 
 DATA = {"dataset": "folders", "test_folds": [], "test_fraction": 0.25, "workers": 1}
 
@@ -32,14 +31,13 @@ def recordings(tmp_path):
 def opened(tmp_path, recordings):
     """Give a function that opens the run with some settings."""
     config = write_config(tmp_path / "tiny.yaml", data=DATA | {"folder": str(recordings)})
-    return lambda *settings: open_run(config, settings=[*settings], out=tmp_path / "run")
+    return lambda *settings: RunFolder.open(
+        config, settings=[*settings], out=tmp_path / "run", listener=Terminal()
+    )
 
 
 def checked(run):
-    found = json.loads(run.paths.check.read_text())
-    assert found["format"] == CHECK_FORMAT
-    CheckDocument.model_validate(found)
-    return found
+    return Report.read(run.paths.check).to_json()
 
 
 def test_more_members_are_trained_when_a_run_goes_on_and_it_says_so(opened, tmp_path, capsys):
@@ -79,7 +77,7 @@ def test_workers_change_without_a_word(opened, capsys):
 def test_a_run_that_is_only_looked_at_keeps_its_config_as_it_is(opened):
     run = opened()
     written = run.paths.config.stat().st_mtime_ns
-    open_run(run.paths.root)
+    RunFolder.open(run.paths.root)
     assert run.paths.config.stat().st_mtime_ns == written
 
 

@@ -16,9 +16,9 @@ def recordings(tmp_path):
 
 def test_good_recordings_have_no_findings(recordings):
     report = recordings.check()
-    assert report.findings == ()
+    assert report.findings == []
     assert report.clips == 8
-    assert report.bad_clips == ()
+    assert report.bad_clips == []
 
 
 def test_a_missing_file(recordings):
@@ -38,7 +38,7 @@ def test_a_truncated_file(recordings, suffix):
     wave = noise(9, 3 * RATE)
     soundfile.write(recordings.folder / name, wave, RATE)
     recordings.clips.append(Clip(name, "a", group="long"))
-    assert recordings.check().findings == ()
+    assert recordings.check().findings == []
     content = (recordings.folder / name).read_bytes()
     (recordings.folder / name).write_bytes(content[: len(content) // 2])
     (finding,) = recordings.check().findings
@@ -90,7 +90,7 @@ def test_silence_below_minus_80_dbfs(recordings, level):
 def test_a_quiet_recording_and_one_with_some_digital_silence_are_fine(recordings):
     recordings.add("quiet.wav", 4e-4 * noise(9), subtype="FLOAT")
     recordings.add("half.wav", np.concatenate([noise(10), np.zeros((RATE, 1))]))
-    assert recordings.check().findings == ()
+    assert recordings.check().findings == []
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_U8", "FLOAT"])
@@ -109,7 +109,7 @@ def test_a_single_sample_at_full_scale_is_not_clipping(recordings):
     wave = noise(9)
     wave[77] = 1
     recordings.add("peak.wav", wave)
-    assert recordings.check().findings == ()
+    assert recordings.check().findings == []
 
 
 def test_a_wrong_number_of_channels(recordings):
@@ -147,7 +147,7 @@ def test_a_duplicate_across_folds_or_roles_is_an_error_and_comes_first(recording
         ("duplicate", "warning", "same.wav"),
     ]
     assert f"in the {side} 'test' and in 'train'" in report.findings[0].message
-    assert report.bad_clips == ("copy.wav",)
+    assert report.bad_clips == ["copy.wav"]
 
 
 def test_the_same_audio_under_two_labels_is_an_error_of_both(recordings):
@@ -157,14 +157,14 @@ def test_the_same_audio_under_two_labels_is_an_error_of_both(recordings):
         ("duplicate", "error", "0.wav"),
         ("duplicate", "error", "copy.wav"),
     ]
-    assert report.bad_clips == ("0.wav", "copy.wav")
+    assert report.bad_clips == ["0.wav", "copy.wav"]
 
 
 def test_parts_of_one_file_are_no_duplicates(recordings):
     recordings.add("long.wav", noise(9, RATE))
     recordings.change("long.wav", duration=0.5)
     recordings.clips.append(Clip("long.wav", "a", group="long", start=0.5, duration=0.5))
-    assert recordings.check().findings == ()
+    assert recordings.check().findings == []
 
 
 def test_a_long_recording_is_decoded_block_by_block(recordings, monkeypatch):

@@ -1,6 +1,5 @@
 """A run as files alone: nothing is trained, every number is made up, some names are hostile."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,12 +11,12 @@ from tiny import TINY
 from asc_nas.cli.main import main
 from asc_nas.core.files import write_json
 from asc_nas.data.manifest import ROLES, Clip, Manifest
-from asc_nas.run.folder import Context
-from asc_nas.run.opening import RunConfig
+from asc_nas.run.config import RunConfig
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.paths import RunPaths
 from asc_nas.search.history import write_history
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation
-from asc_nas.search.pareto import pareto_document, pareto_set
+from asc_nas.search.pareto import ParetoSet, pareto_set
 from asc_nas.search.shrinking_log import ShrinkingEvent, Verdict, write_events
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
@@ -43,7 +42,7 @@ def whole_run(tmp_path_factory):
     values = TINY | {"shrinking": {"at": [5], "keep": 2}, "name": "whole"}
     values["supernet"] = TINY["supernet"] | {"epochs": 8}
     config = RunConfig.parse(values, "whole")
-    context = Context(config, RunPaths(folder / "run"))
+    context = RunFolder(config, RunPaths(folder / "run"))
     context.paths.root.mkdir()
     context.paths.config.write_text(yaml.safe_dump(config.model_dump(mode="json")))
     _write_data(context, folder / "audio")
@@ -84,7 +83,7 @@ def _write_data(context, audio):
     manifest = Manifest("made up", audio, LABELS, tuple(clips), "none")
     manifest.write(context.paths.manifest)
     extract(manifest, context.config.frontend, context.paths.features, workers=1)
-    write_json(context.paths.root / "data/check.json", check(manifest, workers=1).to_json())
+    check(manifest, workers=1).write(context.paths.check)
 
 
 def _write_search(context):
@@ -97,16 +96,20 @@ def _write_search(context):
             Evaluation(Genotype.parse(text), score, score, 1.5, cost.macs, cost.params)
         )
     write_history(paths.history, [evaluations[:2], evaluations[1:3], evaluations[3:]], {})
-    write_json(paths.pareto, pareto_document(pareto_set(evaluations, DEFAULT_OBJECTIVES)))
+    ParetoSet.of(pareto_set(evaluations, DEFAULT_OBJECTIVES)).write(paths.pareto)
     epochs = [{"epoch": epoch, "loss": 2 / epoch} for epoch in range(1, 9)]
     write_json(paths.supernet_log, {"format": "asc-nas/log/1", "epochs": epochs})
-    verdict = Verdict(0, "t3e1.5w1", 0.5, 4, 1, protected=True, kept=True)
+    verdict = Verdict(
+        block=0, candidate="t3e1.5w1", score=0.5, samples=4, rank=1, protected=True, kept=True
+    )
     verdicts = (
         verdict,
-        replace(verdict, candidate="t3e3w1", rank=2, protected=False, kept=False),
-        replace(verdict, block=1),
+        verdict.model_copy(
+            update={"candidate": "t3e3w1", "rank": 2, "protected": False, "kept": False}
+        ),
+        verdict.model_copy(update={"block": 1}),
     )
-    write_events(paths.shrinking, context.config.shrinking, [ShrinkingEvent(5, verdicts)])
+    write_events(paths.shrinking, context.config.shrinking, [ShrinkingEvent.of(5, verdicts)])
 
 
 def _write_result(context, name, genotype, seed):
@@ -143,8 +146,12 @@ def _write_ranking(context):
             "macs": 1000 * (i + 1),
             "params": 100 * (i + 1),
             "macro_f1": 0.3 + 0.1 * i,
-            "standalone": [{"macro_f1": 0.5 + 0.1 * i}, {"macro_f1": 0.6 + 0.1 * i}],
+            "log_loss": 1.0,
+            "macro_f1_as_trained": 0.1,
+            "log_loss_as_trained": 2.0,
+            "standalone": [{"macro_f1": score + 0.1 * i, "log_loss": 1.0} for score in (0.5, 0.6)],
             "standalone_macro_f1": 0.55 + 0.1 * i,
+            "standalone_log_loss": 1.0,
         }
         for i, text in enumerate(GENOTYPES)
     ]
@@ -153,6 +160,7 @@ def _write_ranking(context):
         context.paths.rank,
         {
             "format": "asc-nas/rank/2",
+            "data": "made up",
             "repeats": 2,
             "agreement": agreement,
             "between_seeds": None,

@@ -13,10 +13,10 @@ from asc_nas.report.markup import json_script
 from asc_nas.report.page import plots
 from asc_nas.report.sections import all_sections
 from asc_nas.report.tables import all_tables
-from asc_nas.run.folder import Context
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.report import gather_report
 from asc_nas.run.paths import RunPaths
-from asc_nas.search.pareto import read_members
+from asc_nas.search.pareto import ParetoSet
 from asc_nas.search.shrinking_log import read_events
 
 FILES = {
@@ -35,7 +35,9 @@ TRIED = 24
 WRONG = (None, "x", -1, math.inf, [], {}, [None], True)
 UPDATES = {
     "format": "asc-nas/updates/1",
+    "steps": 3,
     "blocks": [{"min": 1, "max": 2, "updates": {"t3e1.5w1": 1, "t3e3w1": 2}}],
+    "phases": [],
 }
 
 
@@ -49,7 +51,7 @@ def a_copy(whole_run, tmp_path):
 
 def shown(whole_run, folder, mistakes=0, figures=False):
     """Gather the report and make what it shows, but write nothing."""
-    context = Context(whole_run.context.config, RunPaths(folder))
+    context = RunFolder(whole_run.config, RunPaths(folder))
     report = gather_report(
         context, shown_as=str(folder), check_file=folder / "data/check.json", mistakes=mistakes
     )
@@ -142,7 +144,7 @@ def test_a_missing_key_is_named_with_its_place_and_what_to_do(
 
 
 def test_other_commands_say_the_same_of_a_damaged_pareto_set_and_shrinking(a_copy):
-    for part, read in (("pareto", read_members), ("shrinking", read_events)):
+    for part, read in (("pareto", ParetoSet.read), ("shrinking", read_events)):
         name = FILES[part]
         document = json.loads((a_copy / name).read_text())
         list(document.values())[-1][0].pop({"pareto": "macs", "shrinking": "candidates"}[part])

@@ -7,10 +7,10 @@ import pytest
 
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
-from asc_nas.run.opening import RunConfig
+from asc_nas.run.config import RunConfig
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.objectives import Evaluation, Limits, Objective, to_minimise
-from asc_nas.search.pareto import pareto_document, pareto_set
+from asc_nas.search.pareto import ParetoSet, pareto_set
 from asc_nas.space.genotype import Genotype
 
 OBJECTIVES = (
@@ -34,8 +34,8 @@ def test_faster_and_larger_networks_are_on_the_front_and_their_latency_is_writte
     assert to_minimise([large], OBJECTIVES).tolist() == [[-0.5, 2.0, -9]]
     members = pareto_set([slow, fast, large, dominated], OBJECTIVES)
     assert set(members) == {slow, fast, large}
-    rows = pareto_document(members)["members"]
-    assert {row["genotype"]: row["latency_ms"] for row in rows} == {
+    rows = ParetoSet.of(members).members
+    assert {row.genotype: row.latency_ms for row in rows} == {
         str(member.genotype): member.latency_ms for member in members
     }
 

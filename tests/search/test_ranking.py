@@ -1,13 +1,23 @@
 """Kendall's tau with its interval, and the sample of architectures it is measured on."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import count
-from asc_nas.search.ranking import agreement, ranking_table, regret, sample_over_cost
+from asc_nas.search.ranking import (
+    PREDICTORS,
+    RankedNetwork,
+    Ranking,
+    StandaloneScores,
+    agreement,
+    ranking_table,
+    regret,
+    sample_over_cost,
+)
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
@@ -86,22 +96,47 @@ def test_regret_is_the_loss_of_trusting_the_top_score():
     assert regret([0.1, 0.2, 0.9], [0.7, 0.6, 0.8]) == 0
 
 
+def ranked(macro_f1, log_loss, repeats=1):
+    alone = StandaloneScores(macro_f1=macro_f1, log_loss=log_loss)
+    return RankedNetwork(
+        genotype="t3e2w1",
+        macs=1,
+        params=1,
+        macro_f1=macro_f1,
+        log_loss=1 - macro_f1,
+        macro_f1_as_trained=macro_f1,
+        log_loss_as_trained=1.0,
+        standalone=[alone] * repeats,
+        standalone_macro_f1=macro_f1,
+        standalone_log_loss=log_loss,
+    )
+
+
 def test_the_sign_of_a_predictor_says_which_way_is_better():
-    rows = [
-        {"standalone_macro_f1": v, "standalone_log_loss": -v, "log_loss": 1 - v, "macro_f1": v}
-        for v in (0.2, 0.5, 0.9)
-    ]
-    table = ranking_table(rows, {"macro_f1": 1, "log_loss": -1}, np.random.default_rng(0))
-    assert [row["macro_f1"]["tau"] for row in table] == [1.0, 1.0]
-    assert [row["log_loss"]["tau"] for row in table] == [1.0, 1.0]
-    assert [row["regret"] for row in table] == [0.0, 0.0]
+    networks = [ranked(v, -v) for v in (0.2, 0.5, 0.9)]
+    table = ranking_table(networks, {"macro_f1": 1, "log_loss": -1}, np.random.default_rng(0))
+    assert [row.macro_f1.tau for row in table] == [1.0, 1.0]
+    assert [row.log_loss.tau for row in table] == [1.0, 1.0]
+    assert [row.regret for row in table] == [0.0, 0.0]
 
 
 def test_the_two_truths_are_kept_apart():
     """The macro-F1 of stand-alone training orders these one way, its log loss the other."""
-    rows = [
-        {"standalone_macro_f1": v, "standalone_log_loss": v, "macro_f1": v} for v in (0.2, 0.5, 0.9)
-    ]
-    (row,) = ranking_table(rows, {"macro_f1": 1}, np.random.default_rng(0))
-    assert row["macro_f1"]["tau"] == 1.0
-    assert row["log_loss"]["tau"] == -1.0
+    networks = [ranked(v, v) for v in (0.2, 0.5, 0.9)]
+    (row,) = ranking_table(networks, {"macro_f1": 1}, np.random.default_rng(0))
+    assert row.macro_f1.tau == 1.0
+    assert row.log_loss.tau == -1.0
+
+
+def test_a_ranking_is_read_as_it_was_written_and_two_seeds_are_compared(tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "rank.json"
+    one, two = (
+        Ranking.of("made up", [ranked(v, v, n) for v in (0.2, 0.5, 0.9)], rng) for n in (1, 2)
+    )
+    assert one.between_seeds is None
+    assert two.between_seeds.macro_f1.tau == 1.0
+    two.write(path)
+    assert Ranking.read(path).networks == two.networks
+    keys = ["format", "data", "repeats", "agreement", "between_seeds", "networks"]
+    assert list(json.loads(path.read_text())) == keys
+    assert [row.predictor for row in two.agreement] == list(PREDICTORS)

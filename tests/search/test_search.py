@@ -1,7 +1,9 @@
 """NSGA-II on a space whose best trade-offs are known, and the parts it is made of."""
 
 import itertools
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from asc_nas.search.objectives import (
     Objective,
     to_minimise,
 )
-from asc_nas.search.pareto import choose, hypervolume, pareto_document, pareto_set, preferred
+from asc_nas.search.pareto import ParetoSet, choose, hypervolume, pareto_set, preferred
 from asc_nas.search.strategies.nsga2 import SearchConfig, nsga2
 from asc_nas.search.strategies.operators import FeasibleSampling, ResetMutation
 from asc_nas.search.strategies.random import random_search
@@ -222,6 +224,8 @@ def test_the_preferred_member_is_best_in_the_first_score_of_the_objectives():
     assert preferred(members, [macs, loss]) == preferred(members, [accuracy, loss]) == 2
     equal = [made_up(0.5, 10), made_up(0.9, 20), made_up(0.9, 30)]
     assert preferred(equal, DEFAULT_OBJECTIVES) == 1
+    unknown = [SimpleNamespace(log_loss=None), SimpleNamespace(), *members]
+    assert preferred(unknown, [loss]) == 4
 
 
 def test_a_single_network_is_the_one_with_the_lowest_log_loss_where_that_is_searched_for():
@@ -236,10 +240,16 @@ def test_a_single_network_is_the_one_with_the_lowest_log_loss_where_that_is_sear
     assert choose(members, objectives, 1) == [1]
 
 
-def test_pareto_document_is_sorted_and_numbered():
+def test_pareto_set_is_written_sorted_and_numbered_and_read_again(tmp_path):
     members = pareto_set([made_up(0.9, 60), made_up(0.5, 20)], DEFAULT_OBJECTIVES)
-    rows = pareto_document(members)["members"]
-    assert [(row["id"], row["macs"]) for row in rows] == [(0, 20), (1, 60)]
+    ParetoSet.of(members).write(tmp_path / "pareto.json")
+    document = json.loads((tmp_path / "pareto.json").read_text())
+    assert [(row["id"], row["macs"]) for row in document["members"]] == [(0, 20), (1, 60)]
+    names = ("id", "genotype", "macro_f1", "log_loss", "macs", "params", "latency_ms")
+    assert tuple(document["members"][0]) == names
+    again = ParetoSet.read(tmp_path / "pareto.json").members
+    assert again == ParetoSet.of(members).members
+    assert preferred(again, DEFAULT_OBJECTIVES) == 1
 
 
 class TestOperators:

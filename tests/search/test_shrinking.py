@@ -1,6 +1,7 @@
 """Shrinking: the worst candidates go, step by step, and never the ones that the limits need."""
 
 import itertools
+import json
 import math
 from collections import Counter
 
@@ -9,7 +10,7 @@ import pytest
 
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
-from asc_nas.run.config import PipelineConfig
+from asc_nas.run.config import RunConfig
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.objectives import Evaluation, Limits
 from asc_nas.search.shrinking import ShrinkingConfig, ShrinkingSchedule, judge, target_size
@@ -93,7 +94,7 @@ def test_the_worst_go_and_the_best_stay():
     for event in space_at.events:
         for block in range(len(SPACE)):
             ranked = sorted(
-                (v for v in event.verdicts if v.block == block), key=lambda verdict: verdict.rank
+                (v for v in event.candidates if v.block == block), key=lambda verdict: verdict.rank
             )
             assert [v.rank for v in ranked] == list(range(1, len(ranked) + 1))
             assert [v.score for v in ranked] == sorted(v.score for v in ranked)
@@ -103,7 +104,7 @@ def test_the_worst_go_and_the_best_stay():
 def test_macro_f1_is_to_be_high_where_log_loss_is_to_be_low():
     by_f1 = schedule(CONFIG.model_copy(update={"measure": "macro_f1"}))
     assert by_f1(9) == schedule()(9)  # the toy's macro-F1 is the negative loss
-    assert by_f1.events[0].verdicts[0].score == -schedule_events()[0].verdicts[0].score
+    assert by_f1.events[0].candidates[0].score == -schedule_events()[0].candidates[0].score
 
 
 def schedule_events():
@@ -121,7 +122,7 @@ def test_every_candidate_is_in_equally_many_judged_networks():
         assert len(genotypes) == 60
         for block in range(len(SPACE)):
             drawn = Counter(str(g.blocks[block]) for g in genotypes)
-            said = {v.candidate: v.samples for v in event.verdicts if v.block == block}
+            said = {v.candidate: v.samples for v in event.candidates if v.block == block}
             assert drawn == said
             assert max(said.values()) - min(said.values()) <= 1
 
@@ -164,9 +165,9 @@ def test_a_genotype_that_meets_the_limits_is_never_turned_off():
     left = space_at(9)
     assert require_feasible(left, cost_of, limits) in left
     assert left.sizes == (3,) * len(SPACE)
-    protected = [v for event in space_at.events for v in event.verdicts if v.protected]
+    protected = [v for event in space_at.events for v in event.candidates if v.protected]
     assert all(verdict.kept for verdict in protected)
-    assert not any(v.protected for event in schedule_events() for v in event.verdicts)
+    assert not any(v.protected for event in schedule_events() for v in event.candidates)
 
 
 def test_events_in_the_log_are_used_and_not_held_again(tmp_path):
@@ -187,9 +188,11 @@ def test_the_log_says_what_went_when_and_why(tmp_path):
     events = schedule_events()
     write_events(tmp_path / "shrinking.json", CONFIG, events)
     assert read_events(tmp_path / "shrinking.json") == events
-    assert remaining(SPACE, events).count == events[-1].genotypes(after=True) == 3**6
-    assert events[0].genotypes(after=False) == SPACE.count
-    assert [e.sizes(after=True) for e in events[:2]] == [e.sizes(after=False) for e in events[1:]]
+    written = json.loads((tmp_path / "shrinking.json").read_text())
+    assert list(written) == ["format", *ShrinkingConfig.model_fields, "events"]
+    assert remaining(SPACE, events).count == events[-1].genotypes_after == 3**6
+    assert events[0].genotypes_before == SPACE.count
+    assert [e.sizes_after for e in events[:2]] == [e.sizes_before for e in events[1:]]
     assert str(events[2]).endswith("to 18 candidates, 10^4.2 to 10^2.9 genotypes.")
     assert read_events(tmp_path / "none.json") == []
     (tmp_path / "other.json").write_text("{}")
@@ -213,7 +216,9 @@ def test_the_log_says_what_went_when_and_why(tmp_path):
 )
 def test_settings_that_cannot_work_are_refused_at_once(shrinking, supernet, message):
     with pytest.raises(UsageError, match="the config: ") as error:
-        PipelineConfig.parse(
-            {"name": "x", "shrinking": shrinking, "supernet": supernet}, "the config"
+        RunConfig.parse(
+            {"name": "x", "data": {"dataset": "synthetic"}}
+            | {"shrinking": shrinking, "supernet": supernet},
+            "the config",
         )
     assert message in str(error.value)

@@ -12,6 +12,7 @@ from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton
 from asc_nas.training.broadening import broadened
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
+from asc_nas.training.trainer import Trainer
 
 SKELETON = Skeleton.parse(
     {
@@ -77,12 +78,12 @@ def test_a_supernet_is_trained_on_the_space_in_force(tmp_path, passes):
     config = SupernetConfig(epochs=6, batch_size=8, passes=passes, broadening_epochs=4)
     seen, forward = [], supernet.forward
     supernet.forward = lambda x, genotype: seen.append(genotype) or forward(x, genotype)
-    log = train_supernet(supernet, examples, config, seed=1, state_file=tmp_path / "a")
-    phases = log.updates["phases"]
-    assert [phase["epoch"] for phase in phases] == [0, 2, 3, 4]
+    log = train_supernet(supernet, examples, Trainer(config, 1, tmp_path / "a"))
+    phases = log.updates.phases
+    assert [phase.epoch for phase in phases] == [0, 2, 3, 4]
     for phase in phases:
-        here = seen[: phase["steps"] * phase["passes_per_step"]]
+        here = seen[: phase.steps * phase.passes_per_step]
         seen = seen[len(here) :]
-        assert all(genotype in broadened(SPACE, phase["epoch"], 4) for genotype in here)
+        assert all(genotype in broadened(SPACE, phase.epoch, 4) for genotype in here)
     assert seen == []
-    assert phases[-1]["steps"] == 4
+    assert phases[-1].steps == 4

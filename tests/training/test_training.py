@@ -18,10 +18,10 @@ from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton
 from asc_nas.training import checkpoint
-from asc_nas.training.network_trainer import evaluate, new_network, train_network
+from asc_nas.training.network_trainer import new_network, score_network, train_network
 from asc_nas.training.recalibration import recalibrate
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
-from asc_nas.training.trainer import TrainConfig, make_optimizer, set_learning_rate
+from asc_nas.training.trainer import Hooks, TrainConfig, Trainer, make_optimizer, set_learning_rate
 
 SKELETON = Skeleton.parse(
     {
@@ -60,13 +60,12 @@ def test_interrupted_supernet_training_ends_with_the_same_weights(tmp_path):
     examples = make_examples()
     config = SupernetConfig(epochs=5, batch_size=8, checkpoint_every=2)
     whole, resumed = new_supernet(examples), new_supernet(examples)
-    log = train_supernet(whole, examples, config, seed=1, state_file=tmp_path / "a")
+    log = train_supernet(whole, examples, Trainer(config, 1, tmp_path / "a"))
+    killed = Trainer(config, 1, tmp_path / "b", hooks=Hooks(progress=kill_after(3)))
     with pytest.raises(KilledError):
-        train_supernet(
-            resumed, examples, config, seed=1, state_file=tmp_path / "b", progress=kill_after(3)
-        )
+        train_supernet(resumed, examples, killed)
     again = new_supernet(examples)
-    assert train_supernet(again, examples, config, seed=1, state_file=tmp_path / "b") == log
+    assert train_supernet(again, examples, Trainer(config, 1, tmp_path / "b")) == log
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
 
@@ -85,7 +84,7 @@ def test_a_step_accumulates_the_gradients_of_all_passes(tmp_path):
     supernet = new_supernet(examples)
     forward = supernet.forward
     supernet.forward = lambda x, genotype: seen.append(genotype) or forward(x, genotype)
-    train_supernet(supernet, examples, config, seed=1, state_file=tmp_path / "a")
+    train_supernet(supernet, examples, Trainer(config, 1, tmp_path / "a"))
     assert len(seen) == len(set(g.blocks[0] for g in seen)) == 2
 
     reference = new_supernet(examples).train()
@@ -108,9 +107,9 @@ def test_a_step_accumulates_the_gradients_of_all_passes(tmp_path):
 def test_a_network_learns_and_its_clip_decision_averages_channels(tmp_path):
     train, test = make_examples(clips=36), make_examples(clips=12, channels=3, seed=1)
     config = CONFIG.model_copy(update={"epochs": 20, "batch_size": 4})
-    network, log = train_network(NET, train, config, seed=0, state_file=tmp_path / "s")
-    assert log[-1]["loss"] < log[0]["loss"]
-    scores = evaluate(network, test)
+    network, log = train_network(NET, train, Trainer(config, 0, tmp_path / "s"))
+    assert log[-1].loss < log[0].loss
+    scores = score_network(network, test)
     assert sum(map(sum, scores.confusion)) == 12
     assert scores.macro_f1 > 0.9
 
@@ -133,7 +132,7 @@ def test_a_network_hears_a_small_class_as_often_as_others_if_it_shall(
 
     monkeypatch.setattr(Examples, "batches", listen)
     config = CONFIG.model_copy(update={"epochs": 1, "balanced": balanced})
-    train_network(NET, examples, config, seed=0, state_file=tmp_path / "s")
+    train_network(NET, examples, Trainer(config, 0, tmp_path / "s"))
     counts = np.bincount(heard)
     assert counts.sum() == 22
     assert least <= counts.min() <= 7

@@ -6,10 +6,12 @@ import pytest
 import torch
 from toy import make_examples
 
+from asc_nas.core.progress import unheard
 from asc_nas.nn.supernet import Supernet, init_weights
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
+from asc_nas.training.trainer import Hooks, Trainer
 
 SKELETON = Skeleton.parse(
     {
@@ -35,46 +37,39 @@ def train(tmp_path, space, *, space_at=None, progress=None, **settings):
     supernet.forward = lambda x, genotype: seen.append(genotype) or forward(x, genotype)
     config = SupernetConfig(epochs=5, batch_size=8, checkpoint_every=2, **settings)
     state = tmp_path / "state"
-    log = train_supernet(
-        supernet,
-        EXAMPLES,
-        config,
-        seed=1,
-        state_file=state,
-        space_at=space_at,
-        progress=progress,
-    )
+    trainer = Trainer(config, 1, state, hooks=Hooks(progress=progress or unheard))
+    log = train_supernet(supernet, EXAMPLES, trainer, space_at)
     return log, seen
 
 
 @pytest.mark.parametrize("sampler", ["strict_fair", "uniform"])
 def test_the_counts_are_those_of_the_forward_passes(tmp_path, sampler):
     log, seen = train(tmp_path, UNEQUAL, sampler=sampler)
-    assert log.updates["steps"] == 15
-    for i, block in enumerate(log.updates["blocks"]):
+    assert log.updates.steps == 15
+    for i, block in enumerate(log.updates.blocks):
         trained = Counter(str(genotype.blocks[i]) for genotype in seen)
-        assert {gene: n for gene, n in block["updates"].items() if n} == trained
-        assert block["min"] == min(block["updates"].values())
-        assert block["max"] == max(block["updates"].values())
+        assert {gene: n for gene, n in block.updates.items() if n} == trained
+        assert block.min == min(block.updates.values())
+        assert block.max == max(block.updates.values())
 
 
 def test_strict_fairness_trains_all_candidates_of_a_block_equally_often(tmp_path):
     log, _ = train(tmp_path, EQUAL)
-    assert [(block["min"], block["max"]) for block in log.updates["blocks"]] == [(15, 15)] * 2
+    assert [(block.min, block.max) for block in log.updates.blocks] == [(15, 15)] * 2
 
 
 @pytest.mark.parametrize("passes", [None, 3])
 def test_with_unequal_blocks_or_set_passes_counts_differ_by_one_at_most(tmp_path, passes):
     log, _ = train(tmp_path, UNEQUAL, passes=passes)
-    for block in log.updates["blocks"]:
-        assert block["max"] - block["min"] <= 1
+    for block in log.updates.blocks:
+        assert block.max - block.min <= 1
 
 
 def test_uniform_sampling_trains_them_unequally_at_the_same_number_of_passes(tmp_path):
     _, fair_passes = train(tmp_path / "fair", EQUAL)
     uniform, uniform_passes = train(tmp_path / "uniform", EQUAL, sampler="uniform")
     assert len(fair_passes) == len(uniform_passes)
-    assert all(block["max"] - block["min"] > 1 for block in uniform.updates["blocks"])
+    assert all(block.max - block.min > 1 for block in uniform.updates.blocks)
 
 
 def smaller_from_epoch_3(epoch):
@@ -85,8 +80,8 @@ def smaller_from_epoch_3(epoch):
 @pytest.mark.parametrize("passes", [None, 3, 5])
 def test_every_phase_of_a_changing_space_is_fair_in_itself(tmp_path, passes):
     log, _ = train(tmp_path, UNEQUAL, space_at=smaller_from_epoch_3, passes=passes)
-    for phase in log.updates["phases"]:
-        assert all(block["max"] - block["min"] <= 1 for block in phase["blocks"])
+    for phase in log.updates.phases:
+        assert all(block.max - block.min <= 1 for block in phase.blocks)
 
 
 def kill_after_even_epochs(done, total, text):
@@ -98,7 +93,7 @@ def test_a_resumed_training_counts_what_was_trained_before(tmp_path):
     """Through a change of the space, and when only the last epoch's state was left."""
     changing = {"space_at": smaller_from_epoch_3}
     whole, _ = train(tmp_path / "whole", UNEQUAL, **changing)
-    assert [phase["epoch"] for phase in whole.updates["phases"]] == [0, 3]
+    assert [phase.epoch for phase in whole.updates.phases] == [0, 3]
     for _ in range(2):  # each attempt gets to its next saved state, 2 epochs on
         with pytest.raises(KilledError):
             train(tmp_path / "killed", UNEQUAL, progress=kill_after_even_epochs, **changing)

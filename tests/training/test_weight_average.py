@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from toy import make_examples
 
+from asc_nas.core.progress import unheard
 from asc_nas.data.augment import AugmentConfig
-from asc_nas.training.trainer import TrainConfig, fit
+from asc_nas.training.trainer import Hooks, TrainConfig, Trainer
 from asc_nas.training.weight_average import moving_average
 
 PLAIN = AugmentConfig(mixup_alpha=0, frequency_mask=0, time_mask=0, time_roll=0)
@@ -28,16 +29,11 @@ def train(module, state_file, passes=None, **settings):
     config = TrainConfig(
         epochs=4, batch_size=8, learning_rate=0.1, checkpoint_every=1, augment=PLAIN
     ).model_copy(update=settings.pop("config", {}))
-    return fit(
-        module,
-        passes or (lambda step: [module]),
-        make_examples(),
-        config,
-        seed=0,
-        name="test",
-        state_file=state_file,
-        **settings,
+    hooks = Hooks(
+        on_epoch=settings.pop("on_epoch", None), progress=settings.pop("progress", unheard)
     )
+    trainer = Trainer(config, 0, state_file, name="test", hooks=hooks, **settings)
+    return trainer.fit(module, make_examples(), passes)
 
 
 def test_the_average_follows_the_recurrence():

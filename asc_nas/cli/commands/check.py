@@ -34,24 +34,23 @@ def check(
     Example: asc-nas data check mine.parquet --exclude bad.txt
     """
     from asc_nas.cli.output.progress import progress
-    from asc_nas.core.files import write_text
     from asc_nas.data.manifest import Manifest
     from data_prep.checks import check as check_manifest
     from data_prep.checks import write_keys
 
     opened = Manifest.read(manifest)
-    with progress("Check") as report_progress:
+    with progress("Check") as clips_done:
         report = check_manifest(
             opened,
             workers=workers,
-            progress=lambda done, total: report_progress(done, total, "clips"),
+            progress=clips_done,
         )
     if json_file is not None:
-        text = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
         if json_file == "-":
-            typer.echo(text, nl=False)
+            document = {"format": report.format_name} | report.to_json()
+            typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         else:
-            write_text(Path(json_file), text)
+            report.write(Path(json_file))
     if json_file != "-":
         _print(report)
     if exclude is not None:
@@ -61,7 +60,7 @@ def check(
             f"--set data.exclude={exclude}",
             err=json_file == "-",
         )
-    if report.count("error"):
+    if report.errors:
         raise typer.Exit(1)
 
 
@@ -84,6 +83,5 @@ def _print(report: "Report") -> None:
         if len(found) > SHOWN:
             typer.echo(f"... and {len(found) - SHOWN} more ({name}); --json FILE writes all.")
     typer.echo(
-        f"\n{report.name}: {report.clips} clips, {report.count('error')} errors, "
-        f"{report.count('warning')} warnings"
+        f"\n{report.name}: {report.clips} clips, {report.errors} errors, {report.warnings} warnings"
     )

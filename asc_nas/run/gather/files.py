@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from asc_nas.core.documents import Shape, read_document
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import as_written
 
@@ -25,17 +24,6 @@ class ReportFiles:
     def __init__(self, root: str) -> None:
         self.root = root
         self.missing: dict[str, str] = {}
-
-    def json(
-        self, part: str, path: Path, format_name: str, shape: type[Shape], command: str
-    ) -> dict[str, Any] | None:
-        """Return a JSON file, or None and a note that names the `command` that makes it."""
-        remedy = f"delete it: 'asc-nas {command}' makes it again"
-
-        def read(path: Path) -> dict[str, Any]:
-            return read_document(path, format_name, shape, remedy)
-
-        return self.read(part, path, read, command)
 
     def read(
         self, part: str, path: Path, read: Callable[[Path], Value], command: str

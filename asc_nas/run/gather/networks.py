@@ -8,7 +8,7 @@ from asc_nas.report.run_report import Network
 from asc_nas.run.folder import Context
 from asc_nas.run.gather.files import ReportFiles
 from asc_nas.run.results import read_result
-from asc_nas.search.pareto import read_members
+from asc_nas.search.pareto import ParetoSet
 from asc_nas.space.genotype import Genotype
 
 Results = dict[str, list[dict[str, Any]]]
@@ -18,8 +18,9 @@ def report_networks(context: Context, files: ReportFiles) -> tuple[Network, ...]
     """Return the Pareto set by rising MACs, then baselines, then networks given by hand."""
     paths, baselines = context.paths, context.config.baselines
     results = _results(context, files)
-    rows = files.read("pareto", paths.pareto, read_members, f"search {files.root}") or []
-    networks = [_network(context, files, str(row["id"]), row, results, member=True) for row in rows]
+    pareto = files.read("pareto", paths.pareto, ParetoSet.read, f"search {files.root}")
+    rows = pareto.members if pareto else []
+    networks = [_network(context, files, str(row.id), row, results, member=True) for row in rows]
     known = {network.name for network in networks}
     for name in sorted(results.keys() - known, key=lambda name: (name not in baselines, name)):
         networks.append(_network(context, files, name, results[name][0], results, member=False))

@@ -1,6 +1,5 @@
 """Gathering what a run has for its report."""
 
-import importlib.metadata
 import platform
 import shlex
 from collections import Counter, defaultdict
@@ -13,28 +12,22 @@ import yaml
 
 from asc_nas import __version__
 from asc_nas.core.events import read_events
+from asc_nas.core.packages import versions
 from asc_nas.data.manifest import ROLES, Manifest
 from asc_nas.report.run_report import Candidate, DataSummary, Generation, Network, RunReport
 from asc_nas.run.folder import Context
-from asc_nas.run.gather.documents import (
-    CHECK_FORMAT,
-    LOG_FORMAT,
-    UPDATES_FORMAT,
-    CheckDocument,
-    LogDocument,
-    UpdatesDocument,
-)
 from asc_nas.run.gather.files import ReportFiles
 from asc_nas.run.gather.mistakes import worst_mistakes
 from asc_nas.run.gather.networks import report_networks
-from asc_nas.run.ranking_document import read_ranking
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
-from asc_nas.search.shrinking_log import read_shrinking
+from asc_nas.search.ranking import Ranking
+from asc_nas.search.shrinking_log import ShrinkingLog
 from asc_nas.space.genotype import Genotype
-
-PACKAGES = ("torch", "numpy", "pymoo", "onnxruntime", "soundfile", "plotly")
+from asc_nas.training.path_schedule import Updates
+from asc_nas.training.supernet_trainer import TrainingLog
+from data_prep.checks import Report
 
 
 def gather_report(
@@ -73,10 +66,10 @@ def gather_report(
         files.missing["shrinking"] = "This run does not shrink its space."
         shrinking = None
     else:
-        shrinking = files.read("shrinking", paths.shrinking, read_shrinking, supernet)
+        shrinking = files.read("shrinking", paths.shrinking, ShrinkingLog.read, supernet)
     updates = None
     if paths.updates.exists():  # runs made by earlier versions have none
-        updates = files.json("updates", paths.updates, UPDATES_FORMAT, UpdatesDocument, supernet)
+        updates = files.read("updates", paths.updates, Updates.read, supernet)
     return RunReport(
         name=config.name,
         root=shown_as,
@@ -84,14 +77,14 @@ def gather_report(
         versions=_versions(),
         objectives={o.name: f"{o.sense}, weight {o.weight:g}" for o in config.search.objectives},
         data=_data(context, files),
-        check=files.json("check", check_file, CHECK_FORMAT, CheckDocument, check),
+        check=files.read("check", check_file, Report.read, check),
         curves=_curves(context, files, networks),
         updates=updates,
         shrinking=shrinking,
         candidates=_candidates(history),
         generations=_generations(history, config.search.objectives),
         networks=networks,
-        ranking=files.read("ranking", paths.rank, read_ranking, f"rank {files.root}"),
+        ranking=files.read("ranking", paths.rank, Ranking.read, f"rank {files.root}"),
         mistakes=worst_mistakes(context, networks, mistakes, network, files.missing),
         missing=files.missing,
     )
@@ -102,8 +95,8 @@ def _curves(
 ) -> dict[str, list[float]]:
     """Return the training losses by epoch of the supernet and of each trained network's seed."""
     path = context.paths.supernet_log
-    log = files.json("training", path, LOG_FORMAT, LogDocument, f"supernet {files.root}")
-    curves = {"supernet": log["epochs"]} if log else _unfinished(context)
+    log = files.read("training", path, TrainingLog.read, f"supernet {files.root}")
+    curves = {"supernet": log.epochs} if log else _unfinished(context)
     curves |= {n.title: n.results[0]["epochs"] for n in networks if n.results}
 
     def losses() -> dict[str, list[float]]:
@@ -194,5 +187,5 @@ def _generations(
 
 
 def _versions() -> dict[str, str]:
-    versions = {"asc-nas": __version__, "Python": platform.python_version()}
-    return versions | {package: importlib.metadata.version(package) for package in PACKAGES}
+    own = {"asc-nas": __version__, "Python": platform.python_version()}
+    return own | versions() | versions("search")
