@@ -17,11 +17,11 @@ from pathlib import Path
 import timing
 import torch
 
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import population_evaluator, supernet_evaluator
 from asc_nas.run.search import cached_cost
 from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
-from asc_nas.search.strategies.nsga2 import nsga2
+from asc_nas.search.strategies import new_strategy, search_with
 
 
 def blocks(genotypes):
@@ -46,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    context = open_run(arguments.run).context
+    context = RunFolder.open(arguments.run)
     together = supernet_evaluator(context)
     plain = SupernetEvaluator(
         together.supernet,
@@ -64,9 +64,8 @@ def main() -> None:
     search = context.config.search.model_copy(
         update={"population": arguments.size, "generations": arguments.generations}
     )
-    nsga2(
-        context.remaining_space(), CachedEvaluator(recorded), cached_cost(context), search, seed=0
-    )
+    strategy = new_strategy(search, context.remaining_space(), cached_cost(context), 0)
+    search_with(strategy, CachedEvaluator(recorded))
 
     with population_evaluator(context, arguments.workers) as side_by_side:
         side_by_side(generations[0])  # the processes are up

@@ -14,13 +14,13 @@ from pathlib import Path
 import timing
 import torch
 
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.search import cached_cost, evaluation_scope
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.history import write_history
 from asc_nas.search.pareto import pareto_set
-from asc_nas.search.strategies.nsga2 import nsga2
+from asc_nas.search.strategies import new_strategy, search_with
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    context = open_run(arguments.run).context
+    context = RunFolder.open(arguments.run)
     search = context.config.search.model_copy(update={"generations": arguments.generations})
     evaluate = supernet_evaluator(context)
     inside = 0.0
@@ -55,14 +55,8 @@ def main() -> None:
             write_history(history, generations, scope)
 
         start = time.perf_counter()
-        nsga2(
-            context.remaining_space(),
-            CachedEvaluator(timed),
-            cached_cost(context),
-            search,
-            seed=0,
-            on_generation=on_generation,
-        )
+        strategy = new_strategy(search, context.remaining_space(), cached_cost(context), 0)
+        search_with(strategy, CachedEvaluator(timed), on_generation)
         pareto_set([e for generation in generations for e in generation], search.objectives)
         total = time.perf_counter() - start
     print(f"{'evaluation':<12}{inside:>8.2f} s  {judged} genotypes, {arguments.threads} thread(s)")

@@ -21,14 +21,14 @@ import numpy as np
 
 from asc_nas.cli.output.progress import progress
 from asc_nas.cost.latency import LatencyTable
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.search import evaluation_scope
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.objectives import Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
-from asc_nas.search.strategies.nsga2 import nsga2
+from asc_nas.search.strategies import new_strategy, search_with
 
 WEIGHTS = {
     "equal 1:1:1": (1, 1, 1),
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
 
-    context = open_run(arguments.run).context
+    context = RunFolder.open(arguments.run)
     table, space = LatencyTable.read(arguments.table), context.config.search_space()
     rng = np.random.default_rng(0)
 
@@ -82,20 +82,14 @@ def main() -> None:
     nadir = {"macro_f1": 0.0, "latency_ms": 1.2 * slowest, "params": 0.0}
 
     def run(weights, seed):
-        generations = []
         objectives = objectives_with(weights)
         update = {"objectives": objectives, "generations": arguments.generations}
-        genotypes = nsga2(
-            space,
-            evaluate,
-            cost_of,
-            context.config.search.model_copy(update=update),
-            seed=seed,
-            on_generation=lambda _, found: generations.append(found),
-        )
+        config = context.config.search.model_copy(update=update)
+        strategy = new_strategy(config, space, cost_of, seed)
+        generations = search_with(strategy, evaluate)
         if arguments.cache is not None:
             write_history(arguments.cache, [list(evaluate.known.values())], scope)
-        survivors = [[getattr(e, name) for name in NAMES] for e in evaluate(genotypes)]
+        survivors = [[getattr(e, name) for name in NAMES] for e in evaluate(strategy.population)]
         members = pareto_set([e for found in generations for e in found], objectives)
         volume = hypervolume(members, objectives, ideal, nadir)
         return np.array(survivors), len(members), volume

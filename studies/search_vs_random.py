@@ -9,19 +9,20 @@ dearest genotype's cost), as a share of that box, which is that of the space bef
 """
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from asc_nas.cli.output.progress import progress
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.search import cached_cost
+from asc_nas.search.config import SearchConfig
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES
 from asc_nas.search.pareto import hypervolume, pareto_set
-from asc_nas.search.strategies.nsga2 import nsga2
-from asc_nas.search.strategies.random import random_search
+from asc_nas.search.strategies import new_strategy, search_with
 from asc_nas.space.genotype import BlockGene, Genotype
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=10)
     arguments = parser.parse_args()
 
-    context = open_run(arguments.run).context
+    context = RunFolder.open(arguments.run)
     space, cost_of = context.remaining_space(), cached_cost(context)
     search = context.config.search.model_copy(update={"generations": arguments.generations})
     evaluate = CachedEvaluator(supernet_evaluator(context))
@@ -54,18 +55,11 @@ def main() -> None:
     rows = []
     with progress("Seeds") as report:
         for seed in range(arguments.seeds):
-            found = set()
-            nsga2(
-                space,
-                evaluate,
-                cost_of,
-                search,
-                seed=seed,
-                on_generation=lambda _, evaluations, found=found: found.update(evaluations),
+            found = set(chain(*search_with(new_strategy(search, space, cost_of, seed), evaluate)))
+            control = SearchConfig(
+                strategy="random", population=len(found), generations=1, limits=search.limits
             )
-            drawn = random_search(
-                space, evaluate, cost_of, search.limits, evaluations=len(found), seed=seed
-            )
+            (drawn,) = search_with(new_strategy(control, space, cost_of, seed), evaluate)
             rows.append((len(found), *volume(found), *volume(drawn)))
             report(seed + 1, arguments.seeds, f"{len(evaluate.known)} evaluated")
 

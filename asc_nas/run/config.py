@@ -1,5 +1,6 @@
-"""The settings of an experiment, all but its data."""
+"""The settings of a run, whole; each group of settings stands beside the code that uses it."""
 
+import re
 from itertools import cycle
 from typing import Annotated, Any
 
@@ -7,27 +8,43 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from asc_nas.audio.logmel import PRESETS, FrontEnd, frontend_from
 from asc_nas.core.config import Config
+from asc_nas.core.errors import UsageError
+from asc_nas.search.config import SearchConfig
 from asc_nas.search.shrinking import ShrinkingConfig
-from asc_nas.search.strategies.nsga2 import SearchConfig
 from asc_nas.space.genotype import BlockGene, Genotype, Kernel
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton, skeleton_from
 from asc_nas.training.supernet_trainer import SupernetConfig
 from asc_nas.training.trainer import TrainConfig
+from data_prep.splits import SplitConfig
+
+
+class DataConfig(SplitConfig):
+    """Which recordings, and how they are divided."""
+
+    dataset: str
+    """Name of a reader, as `asc-nas data list` shows them. For own recordings: `folders` (a folder
+    per class) or `csv` (a list)."""
+    folder: str | None = None
+    """Folder of the recordings, or the list that `csv` reads; usually given with `--data`."""
+    skip_unreadable: bool = False
+    """Leave out (and list) clips that cannot be read, where otherwise the run stops."""
+    workers: int | None = Field(None, ge=1)
+    """Processes that compute features; null is one per core. Fewer leave cores to other work."""
+    exclude: str | None = None
+    """Text file with the keys of clips to leave out, one per line, as `asc-nas data check
+    --exclude` writes it."""
 
 
 class FixedNetwork(Config):
-    """A hand-made network.
-
-    Attributes
-    ----------
-    kernels : block i uses kernel i, counted around; ``[t5, f5]`` alternates, ``[s3]`` is square,
-        ``[f3+t3]`` sums two in every block
-    expansion : counted around too; a single number is that of all blocks
-    """
+    """A hand-made network."""
 
     kernels: tuple[str, ...] = Field(min_length=1)
+    """Kernels of the blocks, written as in `space.kernels`. Block i uses kernel i, counted around:
+    ``[t5, f5]`` alternates, ``[s3]`` is square, ``[f3+t3]`` sums two in every block."""
     expansion: tuple[Annotated[float, Field(ge=1)], ...] = Field((2.0,), min_length=1)
+    """Hidden channels as multiples of the input channels, counted around too; a single number is
+    that of all blocks. It brings networks to equal MACs."""
 
     @field_validator("expansion", mode="before")
     @classmethod
@@ -46,43 +63,33 @@ class FixedNetwork(Config):
 
 
 class TeacherConfig(FixedNetwork):
-    """The ensemble that teaches the networks that are trained from scratch.
-
-    Attributes
-    ----------
-    members : int
-        Networks, which differ by their seeds.
-    share : float
-        Of the targets that is the mean of their posteriors; the rest are the labels.
-    """
+    """The ensemble that teaches the networks that are trained from scratch."""
 
     members: PositiveInt = 3
+    """Number of networks in the ensemble, which differ by their seeds; each is one more training.
+    """
     share: float = Field(0.5, gt=0, le=1)
+    """Share of the targets that is the mean of the ensemble's probabilities; the rest are the
+    labels."""
 
 
 class RetrainConfig(TrainConfig):
-    """How chosen networks are trained from scratch.
-
-    Attributes
-    ----------
-    members : int
-        How many members of the Pareto set, spread evenly over it.
-    use_search_val : bool
-        Train on train and search-val together: nothing is chosen on search-val any more.
-    workers : int
-        Trainings side by side, on one thread each; with 1 they follow one another on all threads.
-    calibrate : bool
-        Fit the temperature of the best member's probabilities. With `use_search_val` this takes one
-        more training, of a twin that search-val is kept from.
-    teacher : TeacherConfig or None
-        Networks that are trained first and teach all others.
-    """
+    """How chosen networks are trained from scratch."""
 
     members: PositiveInt = 4
+    """Members of the Pareto set that are trained, spread evenly over it; each is one training. Take
+    several: scores of shared weights find good regions, not the best network."""
     use_search_val: bool = True
+    """Train on train and search-val together: nothing is chosen on search-val any more."""
     workers: PositiveInt = 1
+    """Trainings side by side, on one thread each; with 1 they follow one another on all threads.
+    More pay for long trainings of small networks."""
     calibrate: bool = True
+    """Fit the temperature of the best member's probabilities. With `use_search_val` this takes one
+    more training, of a twin that search-val is kept from; false saves it."""
     teacher: TeacherConfig | None = None
+    """Networks that are trained first and teach all others; null is none. Three of expansion 2
+    gained nothing on ESC-10."""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -93,38 +100,61 @@ class RetrainConfig(TrainConfig):
 class RankConfig(TrainConfig):
     """How architectures are trained alone to see whether the supernet orders them rightly.
 
-    Attributes
-    ----------
-    networks : int
-        Architectures, spread over the whole range of MACs.
-    repeats : int
-        Trainings of each, with seeds 0, 1, ...
+    For `asc-nas rank` only; a run does not do it.
     """
 
     networks: int = Field(32, ge=4)
+    """Number of architectures, spread over the whole range of MACs. More narrow the interval."""
     repeats: PositiveInt = 2
+    """Trainings of each architecture, with seeds 0, 1, ... Two single seeds agree badly on spoken
+    digits (tau 0.36), so more make a better judge; time grows with them."""
 
 
-class PipelineConfig(Config):
-    """Everything that follows from the features.
-
-    `frontend` and `skeleton` are the name of a ready-made one or a mapping. `latency` is a table
-    of measured layers (``latency.json``, a relative path being relative to the working directory),
-    or ``measure``: the run measures its layers on this machine before the search.
-    """
+class RunConfig(Config):
+    """Everything a run needs."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
+    """Name of the run: letters, digits, ``_``, ``.`` and ``-``. The run is written into
+    ``runs/NAME`` and its models are called after it."""
     seed: int = Field(0, ge=0)
+    """Seed of all that is drawn: the split, the supernet, the search, the retraining. Another one
+    repeats the whole run with other draws."""
     frontend: FrontEnd = PRESETS["esc10"]
+    """The log-mel front end: the name of a preset, or a mapping."""
     skeleton: Skeleton = skeleton_from("cp_mobile")
+    """What all networks have in common: the name of a ready-made one, or a mapping, in which
+    ``like: NAME`` stands for the settings that are not given."""
     space: SpaceConfig = SpaceConfig()
+    """Which kernels and channel numbers the search may choose from."""
     supernet: SupernetConfig = SupernetConfig()
+    """How the shared weights are trained."""
     shrinking: ShrinkingConfig | None = None
+    """When and how far the space shrinks while the supernet trains; null is never."""
     latency: str | None = None
+    """Table of measured layers, which objectives and limits on latency need. ``measure``: the run
+    measures its layers on this machine before the search. Or a ``latency.json`` of another device;
+    a relative path starts at the working directory."""
     search: SearchConfig = SearchConfig()
+    """How networks are searched: objectives, limits, size."""
     retrain: RetrainConfig = RetrainConfig()
+    """How the chosen networks and the baselines are trained from scratch."""
     rank: RankConfig = RankConfig()
+    """How `asc-nas rank` trains networks alone."""
     baselines: dict[str, FixedNetwork] = Field(default_factory=dict)
+    """Hand-made networks by name, trained like the chosen ones, whatever they cost. `{}` is none.
+    """
+    data: DataConfig
+    """The recordings, and which of them train, steer the search and test."""
+    budget: str | None = None
+    """Time that `asc-nas run` may take, as in ``30m`` or ``1h30m``: the run measures its work,
+    then chooses the epochs of supernet and retraining and the generations to fit."""
+
+    @field_validator("budget")
+    @classmethod
+    def _check_budget(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
 
     @field_validator("frontend", mode="before")
     @classmethod
@@ -137,14 +167,14 @@ class PipelineConfig(Config):
         return skeleton_from(value)
 
     @model_validator(mode="after")
-    def _check_shrinking(self) -> "PipelineConfig":
+    def _check_shrinking(self) -> "RunConfig":
         if self.shrinking is not None:
             supernet = self.supernet
             self.shrinking.check(self.search_space(), supernet.epochs, supernet.broadening_epochs)
         return self
 
     @model_validator(mode="after")
-    def _check_latency(self) -> "PipelineConfig":
+    def _check_latency(self) -> "RunConfig":
         asked = self.search.limits.max_latency_ms is not None or any(
             objective.name == "latency_ms" for objective in self.search.objectives
         )
@@ -159,3 +189,23 @@ class PipelineConfig(Config):
     def search_space(self) -> SearchSpace:
         """Return the search space on this skeleton."""
         return SearchSpace.build(self.space, self.skeleton)
+
+    def fixed_genotype(self, name: str) -> Genotype:
+        """Return the genotype of a baseline."""
+        return self.baselines[name].genotype(len(self.skeleton.block_plans))
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of ``90s``, ``30m``, ``2h`` or ``1h30m``.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+    """
+    if not re.fullmatch(r"(\d+(\.\d+)?[hms])+", text.strip()):
+        raise UsageError(f"'{text}' is no duration; write it as 90s, 30m, 2h or 1h30m.")
+    return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([hms])", text))

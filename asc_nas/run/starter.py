@@ -1,23 +1,21 @@
-"""What ``asc-nas init`` does, step by step: look, cut, check, split, choose settings, write."""
+"""A config for own recordings, step by step: look, cut, check, divide, choose settings, write."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 import yaml
 
-from asc_nas.cli.output.init_tables import print_check, print_look, print_split, print_unreadable
-from asc_nas.cli.output.progress import progress
 from asc_nas.core.errors import UsageError
 from asc_nas.core.files import write_text
+from asc_nas.core.progress import SILENT, Listener
 from asc_nas.cost.counts import Cost, count
 from asc_nas.data.manifest import Manifest
-from asc_nas.run.opening import RunConfig
+from asc_nas.run.config import RunConfig
 from asc_nas.search.feasibility import require_feasible
-from asc_nas.search.objectives import Limits
+from asc_nas.search.limits import Limits
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from data_prep import own_data
@@ -85,61 +83,75 @@ class Inspected:
         return self.manifest.with_clips([clip for clip in clips if clip.key not in self.left_out])
 
 
-def inspect(folder: Path, starter: Starter, seconds: float | None, *, check: bool) -> Inspected:
-    """Look at recordings, cut the long ones, decode all if `check`; print what was found.
+def inspect(
+    folder: Path, starter: Starter, seconds: float | None, listener: Listener = SILENT
+) -> Inspected:
+    """Look at recordings and cut the long ones.
+
+    Parameters
+    ----------
+    seconds : of an example; None is what the lengths suggest
 
     Raises
     ------
     AscNasError
         If they are no labelled recordings.
     """
-    with progress("Look") as report:
-        found = own_data.look(folder, lambda done, total: report(done, total, "files"))
+    with listener.stage("Look") as progress:
+        found = own_data.look(folder, progress)
     length = seconds or own_data.example_seconds(found.lengths)
-    manifest = own_data.cut_long(found, length)
-    print_look(found, manifest, length)
+    manifest = clips = own_data.cut_long(found, length)
     was_cut = len(manifest.clips) > len(found.manifest.clips)
     listed = was_cut or found.grouping is not None or found.layout == "names"
-    unreadable = {c.key for c in manifest.clips if c.path in found.unreadable}
     if listed:
-        as_read = own_data.as_listed(manifest, starter.clips)
-        pairs = zip(manifest.clips, as_read.clips, strict=True)
-        unreadable = {new.key for old, new in pairs if old.path in found.unreadable}
-        manifest = as_read
-    problems: Report | None = None
-    if check:
-        with progress("Check") as report:
-            problems = check_clips(
-                manifest, progress=lambda done, total: report(done, total, "clips")
-            )
-        print_check(problems)
-    else:
-        print_unreadable(found)
-    left_out = unreadable | set(problems.bad_clips if problems else ())
-    return Inspected(found, manifest, length, listed, frozenset(left_out))
+        manifest = own_data.as_listed(manifest, starter.clips)
+    pairs = zip(clips.clips, manifest.clips, strict=True)
+    unreadable = {new.key for old, new in pairs if old.path in found.unreadable}
+    return Inspected(found, manifest, length, listed, frozenset(unreadable))
+
+
+def check(inspected: Inspected, listener: Listener = SILENT) -> tuple[Inspected, Report]:
+    """Decode all clips; return them without those that cannot be used, and what was found."""
+    with listener.stage("Check") as progress:
+        report = check_clips(inspected.manifest, progress=progress)
+    left_out = inspected.left_out | set(report.bad_clips)
+    return replace(inspected, left_out=left_out), report
+
+
+def divide(starter: Starter, inspected: Inspected) -> Manifest:
+    """Return the usable clips divided into training, search-val and test, as a run will do it.
+
+    Raises
+    ------
+    AscNasError
+        If they cannot be divided.
+    """
+    data = _data_settings(starter, inspected)
+    split = {key: data[key] for key in data.keys() & SplitConfig.model_fields.keys()}
+    return assign_roles(inspected.usable, SplitConfig.parse(split, starter.name), seed=0)
 
 
 def write(
     starter: Starter,
     inspected: Inspected,
+    roles: Manifest,
     limits: Mapping[str, Any],
     latency: str | None,
     sample_rate: int | None,
-) -> None:
-    """Choose settings, write the config and what it names, and say what comes next.
+) -> str:
+    """Choose settings, write the config and what it names; return the skeleton's name.
+
+    Parameters
+    ----------
+    roles : as `divide` gives them
 
     Raises
     ------
-    AscNasError
-        If the clips cannot be divided into training, search-val and test.
     UsageError
         If a setting is wrong, or no network meets the limits.
     """
     clips, found = inspected.usable, inspected.found
     data = _data_settings(starter, inspected)
-    split = {key: data[key] for key in data.keys() & SplitConfig.model_fields.keys()}
-    roles = assign_roles(clips, SplitConfig.parse(split, starter.name), seed=0)
-    print_split(roles)
     examples = sum(clip.channels for clip in roles.with_role("train"))
     settings = own_data.choose_settings(examples, found.rates, inspected.seconds, sample_rate)
     heading = (
@@ -164,13 +176,10 @@ def write(
     skeleton = roomy_skeleton(SKELETONS, config, len(clips.labels))
     if inspected.listed:
         write_text(starter.clips, own_data.clip_table(inspected.manifest))
-        typer.echo(f"Clips, with labels and groups to check and correct -> {starter.clips}")
     if inspected.left_out:
         write_keys(starter.excluded, sorted(inspected.left_out))
-        typer.echo(f"{len(inspected.left_out)} clips that are left out -> {starter.excluded}")
     write_text(starter.config, text(skeleton))
-    shape = "" if skeleton == SKELETONS[0] else f", with the skeleton {skeleton} for the limits,"
-    typer.echo(f"Config{shape} -> {starter.config}\nNext: asc-nas run {starter.config}")
+    return skeleton
 
 
 def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:

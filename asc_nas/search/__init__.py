@@ -1,1 +1,1 @@
-"""NSGA-II over genotypes, evaluation and the Pareto set."""
+"""Search strategies over genotypes, their evaluation, the Pareto set, shrinking, ranking."""

@@ -15,7 +15,6 @@ from asc_nas.training.network_trainer import score_network
 from asc_nas.training.recalibration import recalibrate
 from asc_nas.training.trainer import to_channels_last
 
-
 CostOf = Callable[[Genotype], Cost]
 
 

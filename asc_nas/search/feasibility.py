@@ -6,7 +6,7 @@ import numpy as np
 
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
-from asc_nas.search.objectives import Limits
+from asc_nas.search.limits import Limits
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 

@@ -18,7 +18,8 @@ from asc_nas.core.randomness import derived_seed
 from asc_nas.cost.counts import Cost
 from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.feasibility import require_feasible
-from asc_nas.search.objectives import Evaluation, Limits
+from asc_nas.search.limits import Limits
+from asc_nas.search.objectives import Evaluation
 from asc_nas.search.shrinking_log import ShrinkingEvent, Verdict, remaining
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
@@ -28,28 +29,24 @@ _SIGN = {"log_loss": 1.0, "macro_f1": -1.0}  # of a measure that is to be minimi
 
 
 class ShrinkingConfig(Config):
-    """When and how far the space shrinks.
-
-    Attributes
-    ----------
-    at : list of int
-        Epochs of supernet training after which candidates go.
-    keep : int
-        Candidates per block after the last event; the sizes fall geometrically until then.
-    samples : int
-        Sub-networks judged per event; every candidate of a block is in equally many (or one more).
-    measure : ``log_loss`` or ``macro_f1``, on search-val
-    cost_aware : bool
-        Judge a sub-network by what its measure is above or below that of the usual one with as many
-        MACs (the residual of a regression on log MACs). Otherwise the cheap candidates would go
-        first, and with them the cheap half of the Pareto front.
-    """
+    """When and how far the space shrinks while the supernet trains."""
 
     at: tuple[PositiveInt, ...] = Field(min_length=1)
+    """Epochs of supernet training after which candidates go, in rising order: not before
+    `supernet.broadening_epochs`, and before `supernet.epochs`."""
     keep: PositiveInt = 6
+    """Candidates per block after the last event; their number falls geometrically until then. The
+    fewer, the more training each of them gets."""
     samples: PositiveInt = 100
+    """Sub-networks judged per event; every candidate of a block is in equally many (or one more).
+    At least as many as a block has candidates; more of them take longer and judge more surely."""
     measure: Literal["log_loss", "macro_f1"] = "log_loss"
+    """What sub-networks are judged by, on search-val. Log loss changes with every clip, macro-F1
+    only with those that change sides."""
     cost_aware: bool = True
+    """Judge a sub-network by what its measure is above or below that of the usual one with as many
+    MACs (the residual of a regression on log MACs). Otherwise the cheap candidates would go first,
+    and with them the cheap half of the Pareto front."""
 
     @field_validator("at")
     @classmethod

@@ -8,10 +8,11 @@ from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
 
 from asc_nas.cost.counts import Cost
+from asc_nas.search.config import SearchConfig
 from asc_nas.search.objectives import Evaluation, Objective
+from asc_nas.search.strategies import new_strategy, search_with
 from asc_nas.search.strategies import nsga2 as nsga2_module
 from asc_nas.search.strategies.crowding import WeightedCrowding, crowding_distance
-from asc_nas.search.strategies.nsga2 import SearchConfig, nsga2
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
 
@@ -90,17 +91,10 @@ def toy_evaluate(genotypes):
 
 
 def run_search(objectives, seed=0, generations=25, population=16):
-    last = []
     config = SearchConfig(population=population, generations=generations, objectives=objectives)
-    nsga2(
-        SPACE,
-        toy_evaluate,
-        lambda genotype: Cost(1, 1, 1.0, 1.0),
-        config,
-        seed=seed,
-        on_generation=lambda number, found: last.append(found),
-    )
-    return [evaluation for found in last[-3:] for evaluation in found]
+    strategy = new_strategy(config, SPACE, lambda genotype: Cost(1, 1, 1.0, 1.0), seed)
+    last = search_with(strategy, toy_evaluate)[-3:]
+    return [evaluation for found in last for evaluation in found]
 
 
 @pytest.mark.parametrize("turned", range(3))

@@ -9,7 +9,8 @@ from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
 from asc_nas.run.config import RunConfig
 from asc_nas.search.history import read_history, write_history
-from asc_nas.search.objectives import Evaluation, Limits, Objective, to_minimise
+from asc_nas.search.limits import Limits
+from asc_nas.search.objectives import Evaluation, Objective, to_minimise
 from asc_nas.search.pareto import ParetoSet, pareto_set
 from asc_nas.space.genotype import Genotype
 

@@ -6,8 +6,8 @@ from asc_nas.cli.options import with_limits
 from asc_nas.core.config import apply_overrides
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
-from asc_nas.search.objectives import Limits
-from asc_nas.search.strategies.nsga2 import SearchConfig
+from asc_nas.search.config import SearchConfig
+from asc_nas.search.limits import Limits
 
 
 def test_a_name_stands_for_the_challenges_limits():

@@ -14,20 +14,20 @@ from pymoo.operators.crossover.ux import UniformCrossover
 
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
+from asc_nas.search.config import SearchConfig
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.history import read_history, write_history
+from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import (
     DEFAULT_OBJECTIVES,
     Evaluation,
-    Limits,
     Objective,
     to_minimise,
 )
 from asc_nas.search.pareto import ParetoSet, choose, hypervolume, pareto_set, preferred
-from asc_nas.search.strategies.nsga2 import SearchConfig, nsga2
+from asc_nas.search.strategies import STRATEGIES, new_strategy, search_with
 from asc_nas.search.strategies.operators import FeasibleSampling, ResetMutation
-from asc_nas.search.strategies.random import random_search
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
@@ -52,18 +52,9 @@ def toy_evaluate(genotypes):
 
 
 def search(seed=0, evaluate=None, **settings_):
-    evaluate = evaluate or CachedEvaluator(toy_evaluate)
-    generations = []
     config = SearchConfig(**({"population": 12, "generations": 6} | settings_))
-    nsga2(
-        SPACE,
-        evaluate,
-        cost_of,
-        config,
-        seed=seed,
-        on_generation=lambda number, found: generations.append(found),
-    )
-    return generations
+    strategy = new_strategy(config, SPACE, cost_of, seed)
+    return search_with(strategy, evaluate or CachedEvaluator(toy_evaluate))
 
 
 def made_up(f1, macs, text="t3e2w1"):
@@ -71,17 +62,21 @@ def made_up(f1, macs, text="t3e2w1"):
     return Evaluation(genotype, f1, f1, 0.0, macs, 1)
 
 
-def test_the_same_seed_takes_the_same_course_whatever_the_global_state():
+@pytest.mark.parametrize("strategy", [*STRATEGIES])
+def test_the_same_seed_takes_the_same_course_whatever_the_global_state(strategy):
     np.random.seed(1)
-    first = search(seed=3)
+    first = search(seed=3, strategy=strategy)
     np.random.seed(2)
-    assert search(seed=3) == first
-    assert search(seed=4) != first
+    assert search(seed=3, strategy=strategy) == first
+    assert search(seed=4, strategy=strategy) != first
 
 
-def test_a_search_over_remembered_evaluations_takes_the_same_course_and_asks_only_what_is_new():
-    whole = search(generations=6)
-    part = search(generations=3)
+@pytest.mark.parametrize("strategy", [*STRATEGIES])
+def test_a_search_over_remembered_evaluations_takes_the_same_course_and_asks_only_what_is_new(
+    strategy,
+):
+    whole = search(generations=6, strategy=strategy)
+    part = search(generations=3, strategy=strategy)
     asked = []
 
     def counting(genotypes):
@@ -89,7 +84,8 @@ def test_a_search_over_remembered_evaluations_takes_the_same_course_and_asks_onl
         return toy_evaluate(genotypes)
 
     known = [evaluation for generation in part for evaluation in generation]
-    resumed = search(generations=6, evaluate=CachedEvaluator(counting, known))
+    evaluate = CachedEvaluator(counting, known)
+    resumed = search(generations=6, evaluate=evaluate, strategy=strategy)
     assert resumed == whole
     assert not {e.genotype for e in known} & set(asked)
     assert {e.genotype for e in known} | set(asked) == {
@@ -114,16 +110,15 @@ def test_nsga2_beats_random_search_at_the_same_number_of_evaluations():
     gains = []
     for seed in range(5):
         found = {e for generation in search(seed=seed, generations=15) for e in generation}
-        control = random_search(
-            SPACE, toy_evaluate, cost_of, Limits(), evaluations=len(found), seed=seed
-        )
+        (control,) = search(seed=seed, strategy="random", population=len(found), generations=1)
         assert len(set(control)) == len(found)
         volumes = [hypervolume(list(e), DEFAULT_OBJECTIVES, ideal, nadir) for e in (found, control)]
         gains.append(volumes[0] - volumes[1])
     assert np.mean(gains) > 0.01
 
 
-def test_limits_are_constraints_and_what_breaks_them_is_not_judged():
+@pytest.mark.parametrize("strategy", [*STRATEGIES])
+def test_limits_are_constraints_and_what_breaks_them_is_not_judged(strategy):
     limit = 6_000_000
     asked = []
 
@@ -131,7 +126,8 @@ def test_limits_are_constraints_and_what_breaks_them_is_not_judged():
         asked.extend(genotypes)
         return toy_evaluate(genotypes)
 
-    search(evaluate=CachedEvaluator(counting), limits=Limits(max_macs=limit))
+    limits = Limits(max_macs=limit)
+    search(evaluate=CachedEvaluator(counting), limits=limits, strategy=strategy)
     assert asked
     assert all(cost_of(genotype).macs <= limit for genotype in asked)
 

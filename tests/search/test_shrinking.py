@@ -12,7 +12,8 @@ from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
 from asc_nas.run.config import RunConfig
 from asc_nas.search.feasibility import require_feasible
-from asc_nas.search.objectives import Evaluation, Limits
+from asc_nas.search.limits import Limits
+from asc_nas.search.objectives import Evaluation
 from asc_nas.search.shrinking import ShrinkingConfig, ShrinkingSchedule, judge, target_size
 from asc_nas.search.shrinking_log import read_events, remaining, write_events
 from asc_nas.space.netspec import resolve

@@ -1,145 +1,106 @@
-"""NSGA-II (Deb et al. 2002) over genotypes, with pymoo."""
+"""NSGA-II (Deb et al., IEEE Trans. Evolutionary Computation 6(2), 2002) over genotypes, with pymoo.
 
-from collections.abc import Callable, Sequence
-from typing import Any
+With weights of the objectives it is the weighted NSGA-II of MoGA (Chu et al., arXiv 1908.01314).
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.evaluator import Evaluator
+from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
+from pymoo.problems.static import StaticProblem
 
-from asc_nas.core.config import Config
-from asc_nas.cost.counts import Cost
-from asc_nas.search.evaluator import Evaluate
-from asc_nas.search.objectives import (
-    DEFAULT_OBJECTIVES,
-    Evaluation,
-    Limits,
-    Objective,
-    to_minimise,
-)
+from asc_nas.search.objectives import Evaluation, to_minimise
 from asc_nas.search.strategies.crowding import WeightedCrowding
 from asc_nas.search.strategies.operators import FeasibleSampling, ResetMutation, UniformCrossover
+from asc_nas.search.strategies.strategy import STRATEGIES, SearchTask, StrategySettings
 from asc_nas.space.genotype import Genotype
-from asc_nas.space.search_space import SearchSpace
-
-CostOf = Callable[[Genotype], Cost]
-OnGeneration = Callable[[int, list[Evaluation]], None]
 
 
-class SearchConfig(Config):
-    """Settings of the search.
+@STRATEGIES.register("nsga2")
+class NSGA2Settings(StrategySettings):
+    """The genetic algorithm NSGA-II."""
 
-    Attributes
+    mutation: float | None = Field(None, gt=0, le=1)
+    """Probability that `nsga2` draws a gene anew; null is one gene of a genotype in the mean."""
+
+    def strategy(self, task: SearchTask) -> "NSGA2Search":
+        """Return the strategy at the beginning of a search."""
+        return NSGA2Search(task, self.mutation)
+
+
+class NSGA2Search:
+    """Asks for a random population, then for offspring of the best.
+
+    Limits are constraints, not penalties: a genotype that breaks one is compared by its excess
+    alone and never asked for. A generation of nothing else passes unasked.
+
+    Parameters
     ----------
-    population, generations : int
-        `generations` counts the first, random one.
-    objectives : list of Objective
-        Their weights enter the crowding distance.
-    limits : Limits
-        Constraints, not penalties.
     mutation : float or None
         Probability that a gene is drawn anew; None is 1 / blocks.
-    recalibration : bool
-        Judge every candidate with batch-norm statistics of its own, see `SupernetEvaluator`.
-    workers : int
-        Processes that judge a generation, on one thread each; with 1 it is judged in this process,
-        on all its threads.
     """
 
-    population: int = Field(40, ge=4)
-    generations: PositiveInt = 20
-    objectives: tuple[Objective, ...] = Field(DEFAULT_OBJECTIVES, min_length=2)
-    limits: Limits = Limits()
-    mutation: float | None = Field(None, gt=0, le=1)
-    recalibration: bool = True
-    workers: PositiveInt = 1
-
-
-class GenotypeProblem(Problem):
-    """Objectives and constraints of integer vectors; a vector that breaks a limit is not judged."""
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        evaluate: Evaluate,
-        cost_of: CostOf,
-        objectives: Sequence[Objective],
-        limits: Limits,
-    ) -> None:
-        self.space = space
-        self.evaluate_genotypes = evaluate
-        self.cost_of = cost_of
-        self.objectives = objectives
-        self.limits = limits
-        self.last: list[Evaluation] = []
-        some_cost = cost_of(space.largest())
-        super().__init__(
+    def __init__(self, task: SearchTask, mutation: float | None = None) -> None:
+        self._task = task
+        space = task.space
+        self._problem = Problem(
             n_var=len(space),
-            n_obj=len(objectives),
-            n_ieq_constr=len(limits.excess(some_cost)),
+            n_obj=len(task.objectives),
+            n_ieq_constr=len(task.limits.excess(task.cost_of(space.largest()))),
             xl=0,
             xu=np.array(space.sizes) - 1,
             vtype=int,
         )
-
-    def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        genotypes = [self.space.decode(vector) for vector in x]
-        costs = [self.cost_of(genotype) for genotype in genotypes]
-        excess = np.array([list(self.limits.excess(cost).values()) for cost in costs])
-        feasible = [self.limits.met_by(cost) for cost in costs]
-        self.last = self.evaluate_genotypes(
-            [genotype for genotype, ok in zip(genotypes, feasible, strict=True) if ok]
+        weights = [objective.weight for objective in task.objectives]
+        self._algorithm = NSGA2(
+            pop_size=task.candidates,
+            sampling=FeasibleSampling(space, task.limits, task.cost_of),
+            crossover=UniformCrossover(prob=0.9),
+            mutation=ResetMutation(space, mutation),
+            survival=RankAndCrowding(crowding_func=WeightedCrowding(weights)),
+            eliminate_duplicates=True,
         )
+        self._algorithm.setup(self._problem, termination=("n_gen", task.rounds), seed=task.seed)
+        self._offspring = Population.empty()
+        self._excess = np.zeros((0, 0))  # (offspring, limits), above 0 where a limit is broken
+
+    @property
+    def population(self) -> list[Genotype]:
+        """The genotypes that survived the last generation."""
+        return [self._task.space.decode(vector) for vector in self._algorithm.pop.get("X")]
+
+    def ask(self) -> list[Genotype]:
+        """Return the genotypes of the next round; none when the search is done."""
+        task = self._task
+        while self._algorithm.has_next():
+            offspring = self._algorithm.ask()
+            if offspring is None:  # the space is exhausted
+                self._algorithm.tell()
+                break
+            self._offspring = offspring
+            genotypes = [task.space.decode(vector) for vector in offspring.get("X")]
+            costs = [task.cost_of(genotype) for genotype in genotypes]
+            self._excess = np.array([list(task.limits.excess(cost).values()) for cost in costs])
+            feasible = [g for g, ok in zip(genotypes, self._feasible, strict=True) if ok]
+            if feasible:
+                return feasible
+            self.tell([])
+        return []
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Take the evaluations of the genotypes that were asked for last, in their order."""
         # Constrained domination compares infeasible vectors by their excess alone.
-        values = np.full((len(x), self.n_obj), 1e30)
-        values[feasible] = to_minimise(self.last, self.objectives)
-        out["F"] = values
-        if self.n_ieq_constr:
-            out["G"] = excess
+        values = np.full((len(self._offspring), self._problem.n_obj), 1e30)
+        values[self._feasible] = to_minimise(evaluations, self._task.objectives)
+        outcome = {"F": values} | ({"G": self._excess} if self._problem.n_ieq_constr else {})
+        Evaluator().eval(StaticProblem(self._problem, **outcome), self._offspring)
+        self._algorithm.tell(infills=self._offspring)
 
-
-def nsga2(
-    space: SearchSpace,
-    evaluate: Evaluate,
-    cost_of: CostOf,
-    config: SearchConfig,
-    *,
-    seed: int,
-    on_generation: OnGeneration | None = None,
-) -> list[Genotype]:
-    """Run the search; what it finds is what `evaluate` was asked, generation by generation.
-
-    The course depends on the seed and the evaluations alone. A search that was interrupted is
-    resumed by running it again over an evaluator that remembers: it takes the same course, and only
-    what is new costs time.
-
-    Parameters
-    ----------
-    on_generation : called with the generation (from 1) and its offspring's evaluations
-
-    Returns
-    -------
-    list of Genotype
-        The population that survived the last generation.
-    """
-    problem = GenotypeProblem(space, evaluate, cost_of, config.objectives, config.limits)
-    weights = [objective.weight for objective in config.objectives]
-    algorithm = NSGA2(
-        pop_size=config.population,
-        sampling=FeasibleSampling(space, config.limits, cost_of),
-        crossover=UniformCrossover(prob=0.9),
-        mutation=ResetMutation(space, config.mutation),
-        survival=RankAndCrowding(crowding_func=WeightedCrowding(weights)),
-        eliminate_duplicates=True,
-    )
-    algorithm.setup(problem, termination=("n_gen", config.generations), seed=seed)
-    generation = 0
-    while algorithm.has_next():
-        problem.last = []
-        algorithm.next()
-        generation += 1
-        if on_generation is not None:
-            on_generation(generation, problem.last)
-    return [space.decode(vector) for vector in algorithm.pop.get("X")]
+    @property
+    def _feasible(self) -> np.ndarray:
+        return np.all(self._excess <= 0, axis=1)

@@ -8,7 +8,7 @@ from pymoo.core.sampling import Sampling
 from pymoo.operators.crossover.ux import UniformCrossover
 
 from asc_nas.cost.counts import Cost
-from asc_nas.search.objectives import Limits
+from asc_nas.search.limits import Limits
 from asc_nas.space.search_space import SearchSpace
 
 __all__ = ["FeasibleSampling", "ResetMutation", "UniformCrossover"]

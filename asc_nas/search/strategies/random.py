@@ -1,32 +1,47 @@
-"""Random search: the control that NSGA-II must beat at the same number of evaluations."""
+"""Random search: the control that every other strategy must beat at as many evaluations."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from asc_nas.core.randomness import stream
-from asc_nas.search.evaluator import Evaluate
-from asc_nas.search.objectives import Evaluation, Limits
-from asc_nas.search.strategies.nsga2 import CostOf
+from asc_nas.search.objectives import Evaluation
+from asc_nas.search.strategies.strategy import STRATEGIES, SearchTask, StrategySettings
 from asc_nas.space.genotype import Genotype
-from asc_nas.space.search_space import SearchSpace
 
 
-def random_search(
-    space: SearchSpace,
-    evaluate: Evaluate,
-    cost_of: CostOf,
-    limits: Limits,
-    *,
-    evaluations: int,
-    seed: int,
-) -> list[Evaluation]:
-    """Evaluate distinct genotypes that meet the limits, drawn uniformly.
+@STRATEGIES.register("random")
+class RandomSettings(StrategySettings):
+    """Distinct genotypes that meet the limits, drawn uniformly."""
+
+    def strategy(self, task: SearchTask) -> "RandomSearch":
+        """Return the strategy at the beginning of a search."""
+        return RandomSearch(task)
+
+
+class RandomSearch:
+    """Asks for distinct genotypes that meet the limits, drawn uniformly.
 
     Stops early only where the space seems exhausted.
     """
-    rng = stream(seed, "random_search")
-    drawn: dict[Genotype, None] = {}
-    for _ in range(1000 * evaluations):
-        genotype = space.sample(rng)
-        if limits.met_by(cost_of(genotype)):
-            drawn[genotype] = None
-        if len(drawn) == evaluations:
-            break
-    return evaluate(list(drawn))
+
+    def __init__(self, task: SearchTask) -> None:
+        self._task = task
+        self._draws = self._draw(min(task.candidates * task.rounds, task.space.count))
+
+    def ask(self) -> list[Genotype]:
+        """Return the genotypes of the next round; none when the search is done."""
+        return list(islice(self._draws, self._task.candidates))
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Learn nothing."""
+
+    def _draw(self, count: int) -> Iterator[Genotype]:
+        task, rng = self._task, stream(self._task.seed, "random_search")
+        drawn: set[Genotype] = set()
+        for _ in range(1000 * count):
+            genotype = task.space.sample(rng)
+            if genotype not in drawn and task.limits.met_by(task.cost_of(genotype)):
+                drawn.add(genotype)
+                yield genotype
+            if len(drawn) == count:
+                break

@@ -1,0 +1,62 @@
+"""The settings of a search."""
+
+from typing import Any
+
+from pydantic import Field, PositiveInt, SerializeAsAny, field_validator, model_validator
+
+from asc_nas.core.config import Config
+from asc_nas.search.limits import Limits
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Objective
+from asc_nas.search.strategies import STRATEGIES, StrategySettings
+
+
+class SearchConfig(Config):
+    """How networks are searched."""
+
+    population: int = Field(40, ge=4)
+    """Candidates of a generation; more make a finer Pareto set and take longer."""
+    generations: PositiveInt = 20
+    """Rounds in which candidates are judged, the first, random one included. Time grows with them.
+    """
+    strategy: SerializeAsAny[StrategySettings] = Field("nsga2", validate_default=True)
+    """How candidates are proposed: the name of a strategy, `nsga2` or `random`, or a mapping with
+    its `name` and its own settings, as in `{name: nsga2, mutation: 0.2}`."""
+    objectives: tuple[Objective, ...] = Field(DEFAULT_OBJECTIVES, min_length=2)
+    """What is traded against what, two things at least. The first score among them decides which
+    member of the Pareto set is the best; macro-F1 if there is none."""
+    limits: Limits = Limits()
+    """What a network may cost at most: the name of ready-made limits, or a mapping. Set it to what
+    the device can do."""
+    recalibration: bool = True
+    """Judge every candidate with batch-norm statistics of its own, computed on training clips; else
+    with those that all candidates left behind in training. On spoken digits scores say nothing
+    without it; on ESC-10 it did not help."""
+    workers: PositiveInt = 1
+    """Processes that judge a generation, on one thread each; with 1 it is judged on all threads of
+    this one. Set it to the number of free cores."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_over_mutation(cls, values: Any) -> Any:
+        """Take over what stood beside the strategy before there were several."""
+        if not isinstance(values, dict) or "mutation" not in values:
+            return values
+        others = {key: value for key, value in values.items() if key != "mutation"}
+        if values["mutation"] is None:
+            return others
+        strategy = _as_mapping(values.get("strategy", {}))
+        return others | {"strategy": strategy | {"mutation": values["mutation"]}}
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _resolve_strategy(cls, value: Any) -> Any:
+        if isinstance(value, StrategySettings):
+            return value
+        settings = {"name": "nsga2"} | _as_mapping(value)
+        return STRATEGIES[str(settings["name"])].parse(settings, "search.strategy")
+
+
+def _as_mapping(strategy: Any) -> dict[str, Any]:
+    if not isinstance(strategy, (str, dict)):
+        raise ValueError("give a search strategy by its name, or by a mapping that has it")
+    return {"name": strategy} if isinstance(strategy, str) else strategy

@@ -1,0 +1,80 @@
+"""Limits on what a network may cost, as data, and those that have a name."""
+
+from typing import Any, Literal
+
+from pydantic import PositiveFloat, PositiveInt, model_validator
+
+from asc_nas.core.config import Config
+from asc_nas.core.errors import closest
+from asc_nas.cost.counts import Cost
+from asc_nas.search.objectives import no_latency
+
+_DCASE_TASK1 = {
+    "max_macs_per_second": 30e6,
+    "max_param_bytes": 128_000,
+    "count_as": "nessi",
+}
+LIMIT_PRESETS: dict[str, dict[str, Any]] = {
+    "dcase-task1": _DCASE_TASK1 | {"bytes_per_param": 1},
+    "dcase-task1-fp16": _DCASE_TASK1 | {"bytes_per_param": 2},
+}
+"""Limits that have a name: DCASE Task 1, for parameters handed in as int8 or as float16."""
+
+
+class Limits(Config):
+    """What a network may cost at most: no network that costs more is judged. Null is no bound."""
+
+    max_macs: PositiveInt | None = None
+    """Multiply-accumulates of one example: those that the chip does in a second times the seconds
+    that an answer may take."""
+    max_macs_per_second: PositiveFloat | None = None
+    """Multiply-accumulates per second of audio (DCASE Task 1: 30e+6), for a device that listens all
+    the time."""
+    max_params: PositiveInt | None = None
+    """Number of parameters, whatever their type."""
+    max_param_bytes: PositiveInt | None = None
+    """Number of parameters times `bytes_per_param` (DCASE Task 1: 128 kB), for a device with little
+    flash."""
+    bytes_per_param: PositiveInt = 4
+    """Bytes of a parameter: 4 for float32, 2 for float16, 1 for int8. Set it to the type that goes
+    to the device."""
+    max_latency_ms: PositiveFloat | None = None
+    """Milliseconds per example on the device of the table that `latency` names."""
+    count_as: Literal["layers", "nessi"] = "layers"
+    """How multiply-accumulates are counted: `layers` counts those of the network as exported,
+    `nessi` as the DCASE challenge does (0.01 to 0.3 per cent more)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_preset(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in LIMIT_PRESETS:
+            known = tuple(LIMIT_PRESETS)
+            raise ValueError(f"no such limits.{closest(value, known)} Known: {', '.join(known)}")
+        return LIMIT_PRESETS[value]
+
+    def excess(self, cost: Cost) -> dict[str, float]:
+        """Return, per bound in force, how far the cost lies above it as a share (<= 0 is met).
+
+        Raises
+        ------
+        UsageError
+            If latency is bounded and the cost has none.
+        """
+        if self.max_latency_ms is not None and cost.latency_ms is None:
+            raise no_latency("search.limits")
+        macs = cost.nessi_macs if self.count_as == "nessi" else cost.macs
+        used = {
+            "max_macs": float(macs),
+            "max_macs_per_second": macs / cost.seconds,
+            "max_params": float(cost.params),
+            "max_param_bytes": float(cost.param_bytes(self.bytes_per_param)),
+            "max_latency_ms": cost.latency_ms or 0.0,
+        }
+        bounds = {name: getattr(self, name) for name in used}
+        return {name: used[name] / bound - 1 for name, bound in bounds.items() if bound is not None}
+
+    def met_by(self, cost: Cost) -> bool:
+        """Whether every bound holds."""
+        return all(value <= 0 for value in self.excess(cost).values())

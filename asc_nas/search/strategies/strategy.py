@@ -1,0 +1,67 @@
+"""What a search strategy is: it asks for evaluations and is told them; and the registry.
+
+To add one, write a module with a class that has `ask` and `tell`, and a subclass of
+`StrategySettings` that makes it; register that in `STRATEGIES`, and import the module in
+`asc_nas.search.strategies`. A search that was interrupted is resumed by running it again over
+`asc_nas.search.evaluator.CachedEvaluator`, so what a strategy asks for may depend on its task
+(with the seed) and on what it was told alone.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from asc_nas.core.config import Config
+from asc_nas.core.registry import Registry
+from asc_nas.search.evaluator import CostOf
+from asc_nas.search.limits import Limits
+from asc_nas.search.objectives import Evaluation, Objective
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.search_space import SearchSpace
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """What every strategy gets.
+
+    Attributes
+    ----------
+    limits : Limits
+        What breaks them is not to be judged.
+    candidates, rounds : int
+        Genotypes that are asked for in a round, at most, and rounds.
+    """
+
+    space: SearchSpace
+    cost_of: CostOf
+    objectives: tuple[Objective, ...]
+    limits: Limits
+    candidates: int
+    rounds: int
+    seed: int
+
+
+class Strategy(Protocol):
+    """Proposes genotypes, round by round."""
+
+    def ask(self) -> list[Genotype]:
+        """Return the genotypes of the next round; none when the search is done."""
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Take the evaluations of the genotypes that were asked for last, in their order."""
+
+
+class StrategySettings(Config):
+    """A strategy by its name, with settings of its own."""
+
+    name: str
+    """`nsga2`, or `random`, which has no settings of its own: the control to hold others
+    against."""
+
+    @abstractmethod
+    def strategy(self, task: SearchTask) -> Strategy:
+        """Return the strategy at the beginning of a search."""
+
+
+STRATEGIES: Registry[type[StrategySettings]] = Registry("search strategy")
