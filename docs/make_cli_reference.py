@@ -21,7 +21,8 @@ Made from the code by `python docs/make_cli_reference.py`; do not edit it.
 
 Every command has `--help`. Exit codes: 0 done, 1 failed, 2 wrong usage. `asc-nas --debug COMMAND`
 shows a traceback with an error. `asc-nas --install-completion` makes the shell complete commands,
-options, datasets and models. `NO_COLOR=1` turns colours off.
+options, datasets and models. `NO_COLOR=1` turns colours off. `--set` takes the
+[settings](CONFIG.md) of a run.
 """
 MAX_WIDTH = 100
 
