@@ -16,7 +16,7 @@ import torch
 
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
-from asc_nas.run.search import cached_cost, evaluation_scope
+from asc_nas.run.search import cached_cost
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.history import write_history
 from asc_nas.search.pareto import pareto_set
@@ -48,7 +48,7 @@ def main() -> None:
     generations = []
     with tempfile.TemporaryDirectory() as folder:
         history = Path(folder) / "history.parquet"
-        scope = evaluation_scope(context)
+        scope = context.evaluation_scope()
 
         def on_generation(number, evaluations):
             generations.append(evaluations)

@@ -23,7 +23,6 @@ from asc_nas.cli.output.progress import progress
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
-from asc_nas.run.search import evaluation_scope
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.objectives import Objective
@@ -69,7 +68,7 @@ def main() -> None:
 
     evaluator = supernet_evaluator(context)
     evaluator.cost_of = cost_of
-    scope = evaluation_scope(context)
+    scope = context.evaluation_scope()
     known = read_history(context.paths.history, scope)
     if arguments.cache is not None:
         known += read_history(arguments.cache, scope)
