@@ -36,8 +36,8 @@ import timing
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import PRESETS
 from asc_nas.audio.mel_bands import hann_window
+from asc_nas.core.tasks import each
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep import parallel
 from data_prep.datasets import read_dataset
 from data_prep.extraction import extract
 
@@ -117,7 +117,7 @@ def measure(manifest: Manifest, workers: int) -> Measured:
                     FRONTEND,
                     Path(folder) / "features",
                     workers=workers,
-                    progress=lambda done, total: marks.append((done, time.perf_counter())),
+                    progress=lambda done, total, text: marks.append((done, time.perf_counter())),
                 )
             )
         finally:
@@ -170,7 +170,7 @@ def decode_and_transform(task: tuple[Path, Clip]) -> None:
 
 def limit(manifest: Manifest, workers: int) -> None:
     tasks = [(manifest.audio_path(clip).absolute(), clip) for clip in manifest.clips]
-    for _, result in parallel.each(decode_and_transform, tasks, workers):
+    for _, result in each(decode_and_transform, tasks, workers):
         if result is not None:
             raise SystemExit(result.reason)
 

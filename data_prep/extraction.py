@@ -19,9 +19,9 @@ from asc_nas.audio.io import AudioError, load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import fingerprint
+from asc_nas.core.tasks import Lost, each
 from asc_nas.data.feature_store import DONE, INDEX, FeatureStore, Index, open_array
 from asc_nas.data.manifest import Clip, Manifest
-from data_prep import parallel
 from data_prep.feature_writer import FeatureWriter, create_arrays
 
 READ_BEYOND = 60.0
@@ -99,10 +99,10 @@ def extract(
     report = progress or (lambda finished, total: None)
     report(finished, total)
     compute = partial(_clip_features, frontend=frontend)
-    results = closing(parallel.each(compute, tasks, workers))
-    with FeatureWriter(folder, index) as writer, results as each:
-        for task, result in each:
-            if isinstance(result, parallel.Lost):
+    ended = closing(each(compute, tasks, workers))
+    with FeatureWriter(folder, index) as writer, ended as results:
+        for task, result in results:
+            if isinstance(result, Lost):
                 failed[index.keys[task.number]] = f"{task.path}: {result.reason}"
             elif isinstance(result, str):
                 failed[index.keys[task.number]] = result

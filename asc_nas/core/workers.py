@@ -1,27 +1,38 @@
 """Independent jobs side by side, in worker processes of one thread each.
 
 Threads of small networks mostly wait for one another. Processes take some seconds to start, so they
-pay for work that is long (`benchmarks/parallel_trainings.py`, `benchmarks/population.py`).
+pay for work that is long (`benchmarks/parallel_trainings.py`, `benchmarks/population.py`). The pool
+is pebble's: a process that dies or hangs costs the job it is at, and another takes its place.
 """
 
 import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.machine import keep_freed_memory
 
-if TYPE_CHECKING:  # PyTorch must not be imported here: workers set their threads before that
-    from asc_nas.training.trainer import Progress
+if TYPE_CHECKING:
+    from asc_nas.core.progress import Progress
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+DIED = (ProcessExpired, BrokenProcessPool)
+"""What is raised for a job whose process died, and if processes die before they have a job."""
+NO_START = "a worker process could not start; free some memory, or run again with one worker."
+
+Executor = Callable[..., contextlib.AbstractContextManager[Callable[..., Future[Any]]]]
+"""From a function and a number of workers to what lets one of them call it, as `processes` is."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -31,6 +42,7 @@ def run_jobs(
     jobs: Sequence[Job],
     workers: int,
     progress: "Progress | None" = None,
+    executor: "Executor | None" = None,
 ) -> list[Result]:
     """Return ``function(job)`` of every job, in the order of `jobs`.
 
@@ -45,108 +57,111 @@ def run_jobs(
         With 1, jobs run in this process, on all its threads; otherwise in so many new processes,
         on one thread each.
     progress : called with (jobs done, jobs, name of the last)
+    executor : what starts the workers, by default `processes`
 
     Raises
     ------
     AscNasError
-        After all jobs, if some failed: which, and why. An exception that no user can cause is
-        raised as it is.
+        After all jobs, if some failed or their process died: which, and why; at once if processes
+        cannot start. An exception that no user can cause is raised as it is.
     """
     results: dict[int, Result] = {}
     failures: dict[int, Exception] = {}
-    outcomes = _here(function, jobs) if workers == 1 else _side_by_side(function, jobs, workers)
-    try:
-        with contextlib.closing(outcomes):
-            for number, outcome in outcomes:
-                try:
-                    results[number] = outcome()
-                except BrokenProcessPool:
-                    raise
-                except Exception as error:
-                    failures[number] = error
-                if progress is not None:
-                    failed = " failed" if number in failures else ""
-                    progress(len(results) + len(failures), len(jobs), f"{jobs[number]}{failed}")
-    except BrokenProcessPool as error:
-        raise AscNasError(
-            f"a worker process died with {len(results)} of {len(jobs)} jobs done, perhaps for want "
-            "of memory; run again with fewer workers."
-        ) from error
+    executor = executor or processes
+    outcomes = (
+        _here(function, jobs) if workers == 1 else _side_by_side(function, jobs, workers, executor)
+    )
+    with contextlib.closing(outcomes):
+        for number, outcome in outcomes:
+            try:
+                results[number] = outcome()
+            except BrokenProcessPool as error:
+                raise AscNasError(NO_START) from error
+            except Exception as error:
+                failures[number] = error
+            if progress is not None:
+                failed = " failed" if number in failures else ""
+                progress(len(results) + len(failures), len(jobs), f"{jobs[number]}{failed}")
     if failures:
         raise _summary(jobs, failures)
     return [results[number] for number in range(len(jobs))]
 
 
-_Outcomes = Generator[tuple[int, Callable[[], Result]], None, None]
-"""A job's number and a function that returns its result or raises what went wrong."""
-
-
-def _here(function: Callable[[Job], Result], jobs: Sequence[Job]) -> "_Outcomes[Result]":
-    for number, job in enumerate(jobs):
-        yield number, lambda job=job: function(job)  # type: ignore[misc]
-
-
-def _side_by_side(
-    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int
-) -> "_Outcomes[Result]":
-    with one_thread_processes(min(workers, max(1, len(jobs)))) as pool:
-        numbers = {submit(pool, function, job): number for number, job in enumerate(jobs)}
-        for future in as_completed(numbers):
-            yield numbers[future], future.result
-
-
 @contextlib.contextmanager
-def one_thread_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool of processes of one thread each, to be used with `submit`.
+def processes(
+    function: Callable[..., Result],
+    count: int,
+    *,
+    quiet: bool = False,
+    timeout: float | None = None,
+) -> Iterator[Callable[..., Future[Result]]]:
+    """Give a function that lets one of `count` processes call `function`, as a future.
 
-    If the caller stops early (Ctrl-C), running ones are ended.
+    The processes start with the first call and keep what `function` keeps, such as caches. At the
+    end, or if the caller stops early (Ctrl-C), running calls are ended.
+
+    Parameters
+    ----------
+    quiet : bool
+        Whether what a process writes to stderr is not shown. Such processes do not keep memory
+        that they have freed, either.
+    timeout : float, optional
+        Seconds after which a call is ended, with its process, and its future has a TimeoutError.
     """
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
+    pool = ProcessPool(
+        count, initializer=_start_worker, initargs=(function, quiet), context=_OneThreadContext()
     )
+
+    def submit(*arguments: Any) -> Future[Result]:
+        try:
+            return pool.schedule(_call, arguments, timeout=timeout)
+        except RuntimeError as error:
+            raise BrokenProcessPool(str(error)) from error
+
     try:
-        yield pool
-    except BaseException:
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
+        yield submit
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.stop()
+        pool.join()
 
 
-def submit(
-    pool: ProcessPoolExecutor, function: Callable[..., Result], *arguments: Any
-) -> Future[Result]:
-    """Let a process of `pool` call ``function(*arguments)``; it may be started by that."""
-    with _one_thread():
-        return pool.submit(function, *arguments)
+class _OneThreadProcess(SpawnProcess):
+    """A process whose libraries use one thread, which they ask for when they are imported."""
+
+    def start(self) -> None:
+        before = {name: os.environ.get(name) for name in _THREADS}
+        os.environ.update(dict.fromkeys(_THREADS, "1"))
+        try:
+            super().start()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let processes that start now use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+class _OneThreadContext(SpawnContext):
+    Process = _OneThreadProcess
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+def _start_worker(function: Callable[..., Any], quiet: bool) -> None:
+    """Prepare a worker; it is given `function` here, so that its imports hold up no other."""
+    global _function
+    _function = function
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    keep_freed_memory()
-    import torch
+    if quiet:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), 2)
+    else:
+        keep_freed_memory()
 
-    torch.set_num_threads(1)
+
+_function: Callable[..., Any]
+
+
+def _call(*arguments: Any) -> Any:
+    return _function(*arguments)
 
 
 def _end_with_parent() -> None:
@@ -155,6 +170,34 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+_Outcomes = Generator[tuple[int, Callable[[], Result]], None, None]
+"""A job's number and a function that returns its result or raises what went wrong."""
+
+
+def _here(function: Callable[[Job], Result], jobs: Sequence[Job]) -> "_Outcomes[Result]":
+    for number, job in enumerate(jobs):
+        yield number, partial(function, job)
+
+
+def _side_by_side(
+    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int, executor: "Executor"
+) -> "_Outcomes[Result]":
+    with executor(function, min(workers, max(1, len(jobs)))) as submit:
+        numbers = {submit(job): number for number, job in enumerate(jobs)}
+        for future in as_completed(numbers):
+            yield numbers[future], partial(_result, future)
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except ProcessExpired as error:
+        raise AscNasError(
+            f"its worker process died (exit code {error.exitcode}), perhaps for want of memory; "
+            "run again with fewer workers."
+        ) from error
 
 
 def _summary(jobs: Sequence[Job], failures: dict[int, Exception]) -> Exception:

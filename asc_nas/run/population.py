@@ -1,8 +1,7 @@
 """Judging networks with the trained supernet: in this process, or in several others."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.workers import one_thread_processes, submit
+from asc_nas.core.workers import DIED, processes
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.config import PipelineConfig
 from asc_nas.run.folder import Context
@@ -60,7 +59,7 @@ class ParallelEvaluator:
     """
 
     context: Context
-    pool: ProcessPoolExecutor
+    submit: Callable[..., Future[list[Evaluation]]]
     workers: int
 
     def __call__(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
@@ -73,14 +72,11 @@ class ParallelEvaluator:
         """
         alike = sorted(dict.fromkeys(map(str, genotypes)))
         config, root = self.context.config, self.context.paths.root.absolute()
-        futures = [
-            submit(self.pool, _judge, config, root, tuple(part))
-            for part in np.array_split(np.array(alike, dtype=object), self.workers)
-            if len(part)
-        ]
+        parts = np.array_split(np.array(alike, dtype=object), self.workers)
         try:
+            futures = [self.submit(config, root, tuple(part)) for part in parts if len(part)]
             judged = [evaluation for future in futures for evaluation in future.result()]
-        except BrokenProcessPool as error:
+        except DIED as error:
             raise AscNasError(
                 "a worker process died while candidates were judged, perhaps for want of memory; "
                 "run again with a smaller search.workers."
@@ -95,8 +91,8 @@ def population_evaluator(context: Context, workers: int) -> Iterator[Evaluate]:
     if workers == 1:
         yield supernet_evaluator(context)
         return
-    with one_thread_processes(workers) as pool:
-        yield ParallelEvaluator(context, pool, workers)
+    with processes(_judge, workers) as submit:
+        yield ParallelEvaluator(context, submit, workers)
 
 
 def _judge(config: PipelineConfig, root: Path, genotypes: tuple[str, ...]) -> list[Evaluation]:

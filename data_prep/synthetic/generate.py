@@ -1,11 +1,8 @@
 """Write the synthetic set: a folder in the layout of DCASE 2018 Task 5, development."""
 
 import io
-import multiprocessing
 import os
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import atomic_path, read_json, write_json, write_text
 from asc_nas.core.randomness import stream
+from asc_nas.core.workers import DIED, processes
 from data_prep.synthetic.plan import FOLDS, Plan, Session
 from data_prep.synthetic.room import node, record
 from data_prep.synthetic.scenes import perform
@@ -55,15 +53,15 @@ def generate(
     workers = os.cpu_count() or 1 if workers is None else workers
     try:
         _generate(folder, seed, plan, workers)
+    except DIED as error:
+        raise AscNasError(
+            f"{folder}: a process that made the synthetic set died, perhaps for want of memory; "
+            "call again to go on."
+        ) from error
     except OSError as error:
         raise AscNasError(
             f"{folder}: cannot write the synthetic set ({error}); make room or give another "
             "folder, and call again to go on."
-        ) from error
-    except BrokenProcessPool as error:
-        raise AscNasError(
-            f"{folder}: a process that made the synthetic set died, perhaps for want of memory; "
-            "call again to go on."
         ) from error
 
 
@@ -138,15 +136,9 @@ def _run(jobs: list[tuple[Any, ...]], workers: int) -> None:
         for job in jobs:
             _write_segment(*job)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        pending = [pool.submit(_write_segment, *job) for job in jobs]
-        try:
-            for done in pending:
-                done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with processes(_write_segment, workers) as submit:
+        for done in [submit(*job) for job in jobs]:
+            done.result()
 
 
 def _write_segment(folder: Path, seed: int, seconds: float, session: Session, segment: int) -> None:

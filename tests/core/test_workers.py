@@ -1,5 +1,6 @@
 """Jobs in processes that fail, die or are interrupted."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.workers import run_jobs
+from asc_nas.core.workers import DIED, processes, run_jobs
 
 
 def square(number):
@@ -27,12 +28,21 @@ def fail_over_two(job):
     return number
 
 
-def die(number):
-    os._exit(3)
+def die_over_two(number):
+    return number if number != 2 else os._exit(3)
 
 
 def blunder(number):
     raise ValueError("a mistake of ours")
+
+
+calls = 0
+
+
+def counted(number):
+    global calls
+    calls += 1
+    return number, calls
 
 
 def threads(number):
@@ -63,9 +73,29 @@ def test_a_mistake_in_the_code_is_raised_as_it_is_with_the_job():
     assert error.value.__notes__ == ["in first"]
 
 
-def test_a_process_that_dies_is_told_in_a_sentence():
-    with pytest.raises(AscNasError, match="a worker process died with 0 of 3 jobs done"):
-        run_jobs(die, range(3), 2)
+def test_a_job_whose_process_dies_is_named_and_the_others_are_done():
+    told = []
+    with pytest.raises(AscNasError) as error:
+        run_jobs(die_over_two, range(5), 2, lambda *report: told.append(report))
+    assert str(error.value).startswith("1 of 5 jobs failed: 2: its worker process died (exit code")
+    assert "fewer workers" in str(error.value)
+    assert sorted(text for _, _, text in told) == ["0", "1", "2 failed", "3", "4"]
+
+
+def test_a_pool_keeps_its_processes_and_what_they_know_between_calls():
+    with processes(counted, 1) as submit:
+        assert [submit(n).result() for n in range(3)] == [(0, 1), (1, 2), (2, 3)]
+        assert submit(5).result() == (5, 4)
+
+
+def test_a_pool_whose_idle_processes_died_says_so():
+    others = set(multiprocessing.active_children())
+    with processes(counted, 1) as submit:
+        submit(0).result()
+        (worker,) = set(multiprocessing.active_children()) - others
+        worker.kill()
+        with pytest.raises(DIED):
+            submit(1).result()
 
 
 def test_a_worker_has_one_thread_and_this_process_keeps_its_setting(monkeypatch):

@@ -1,7 +1,6 @@
 """A generation judged by several processes gets the scores that one gives it."""
 
-import os
-import signal
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -57,7 +56,7 @@ def test_two_processes_give_what_one_gives_in_the_same_order(context, genotypes)
 def test_a_worker_that_dies_is_told_in_one_sentence(context, genotypes):
     with population_evaluator(context, 2) as judge:
         judge(genotypes)
-        for process in judge.pool._processes:
-            os.kill(process, signal.SIGKILL)
+        for process in multiprocessing.active_children():
+            process.kill()
         with pytest.raises(AscNasError, match=r"worker process died.*search\.workers"):
             judge(genotypes)

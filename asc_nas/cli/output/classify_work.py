@@ -129,7 +129,7 @@ def classify_all(work: Work, recordings: Sequence[Recording], workers: int) -> l
 def _side_by_side(
     work: Work, recordings: Sequence[Recording], workers: int
 ) -> Iterator[tuple[Recording, Outcome]]:
-    from data_prep.parallel import Lost, each
+    from asc_nas.core.tasks import Lost, each
 
     count = min(workers, len(recordings))
     for recording, outcome in each(partial(classify_recording, work), recordings, count, _A_WEEK):

@@ -14,11 +14,11 @@ import data_prep.checks.run
 import data_prep.extraction
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.tasks import BACKLOG, Lost, each
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.checks import check
 from data_prep.checks.scan import scan_clip
 from data_prep.extraction import extract
-from data_prep.parallel import BACKLOG, Lost, each
 
 FRONT_END = FrontEnd(
     sample_rate=8000, n_mels=8, win_length=256, hop_length=128, n_fft=256, seconds=0.25
@@ -45,6 +45,10 @@ def difficult(number):
     if number == 9:
         raise MemoryError
     return number * number
+
+
+def has_torch(task):
+    return "torch" in sys.modules
 
 
 def die_once(task):
@@ -119,6 +123,10 @@ def test_a_task_gets_a_second_process_when_its_first_dies(tmp_path):
     assert (tmp_path / "mark").exists()
 
 
+def test_a_process_that_reads_files_does_not_load_pytorch():
+    assert list(each(has_torch, [1], 2)) == [(1, False)]
+
+
 def test_processes_that_cannot_start_are_an_error():
     with pytest.raises(AscNasError, match="could not start"):
         list(each(Unstartable(), range(5), 2))
@@ -175,8 +183,8 @@ def test_a_clip_that_kills_is_named_when_nothing_may_be_left_out(manifest, tmp_p
 )
 def test_a_check_goes_on_past_a_file_that_kills_or_hangs(manifest, monkeypatch, scan, reason):
     monkeypatch.setattr(data_prep.checks.run, "scan_clip", scan)
-    report = check(manifest, workers=2, timeout=3)
+    report = check(manifest, workers=2, timeout=6)
     found = report.of("unreadable")
     assert [finding.clip for finding in found] == ["002.wav"]
     assert reason in found[0].message
-    assert report.bad_clips == ("002.wav",)
+    assert report.bad_clips == ["002.wav"]
