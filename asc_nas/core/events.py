@@ -24,11 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_nas.core.errors import AscNasError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+from asc_nas.core.locks import hold
 
 FORMAT = "asc-nas/event/1"
 Values = Mapping[str, float | None]
@@ -180,8 +176,7 @@ def _append(path: Path, line: str) -> None:
     """Append a line in one piece, so that lines of several processes do not mix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as handle:
-        if fcntl is not None:  # let go of when the file is closed
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        hold(handle, wait=True)  # until the file is closed
         size = handle.seek(0, os.SEEK_END)
         if size:
             handle.seek(size - 1)

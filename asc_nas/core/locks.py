@@ -1,8 +1,9 @@
 """Locks that keep two processes from writing over one another in a run directory.
 
 A lock is an operating-system lock (``flock``) on a file that stays: it ends with the process that
-holds it, however that ends, so that a killed run leaves none behind. Systems and file systems
-without such locks (Windows, Lustre mounted without ``flock``) are worked on without.
+holds it, however that ends, so that a killed run leaves none behind. Where there are none they are
+worked on without: on file systems without ``flock`` (Lustre, as it may be mounted), and for shared
+ones on Windows, unless pywin32 is installed.
 """
 
 import os
@@ -12,12 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from asc_nas.core.errors import AscNasError
+import portalocker
+from portalocker import LockFlags
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+from asc_nas.core.errors import AscNasError
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def locked(folder: Path, advice: str, *, shared: bool = False) -> Iterator[None]
         If another process holds it.
     """
     with _opened(folder) as handle:
-        if not _try_lock(handle, shared=shared):
+        if not hold(handle, shared=shared):
             raise AscNasError(
                 f"{folder}: another asc-nas works here ({_holder(handle)}); {advice}."
             )
@@ -49,30 +48,38 @@ def locked(folder: Path, advice: str, *, shared: bool = False) -> Iterator[None]
 def taking_turns(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of `folder`; wait, and `say` so in a line, while another process holds it."""
     with _opened(folder) as handle:
-        if not _try_lock(handle, shared=False):
+        if not hold(handle):
             say(f"{folder}: waiting for another asc-nas ({_holder(handle)}).")
-            with suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            hold(handle, wait=True)
         _sign(handle)
         yield
+
+
+def hold(handle: BinaryIO | int, *, shared: bool = False, wait: bool = False) -> bool:
+    """Lock an open file until it is closed; return False if another process holds the lock.
+
+    Parameters
+    ----------
+    handle : file or its descriptor
+    wait : bool
+        Whether to wait for the other process, until the lock is held.
+    """
+    flags = LockFlags.SHARED if shared else LockFlags.EXCLUSIVE
+    while True:
+        try:
+            portalocker.lock(handle, flags if wait else flags | LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:  # with `wait` on Windows only, after ten seconds
+            if not wait:
+                return False
+        except (portalocker.LockException, ImportError):  # there are none here
+            return True
+        else:
+            return True
 
 
 def _opened(folder: Path) -> BinaryIO:
     folder.mkdir(parents=True, exist_ok=True)
     return (folder / ".lock").open("ab+", buffering=0)
-
-
-def _try_lock(handle: BinaryIO, *, shared: bool) -> bool:
-    """Return whether the lock is held now, or there are none here."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # the file system has no locks
-        return True
-    return True
 
 
 def _sign(handle: BinaryIO) -> None:
@@ -82,5 +89,8 @@ def _sign(handle: BinaryIO) -> None:
 
 
 def _holder(handle: BinaryIO) -> str:
-    handle.seek(0)
-    return handle.read(200).decode(errors="replace") or "which one is not known"
+    text = ""
+    with suppress(OSError):  # Windows locks reading, too
+        handle.seek(0)
+        text = handle.read(200).decode(errors="replace")
+    return text or "which one is not known"

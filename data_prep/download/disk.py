@@ -4,15 +4,11 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
+from asc_nas.core.locks import hold
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The error numbers that say that nothing more fits."""
@@ -54,25 +50,22 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Keep a second process, or thread, from writing into `folder`, which exists.
 
     The lock is the kernel's, on the folder itself: it leaves no file, and ends with the process.
-    Where the file system has no locks there is none.
+    Where the file system has no locks there is none, nor on Windows.
 
     Raises
     ------
     AscNasError
         If somebody else is in it.
     """
-    if fcntl is None:
+    if os.name == "nt":  # opens no folders
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise AscNasError(
-                    f"{folder}: another download into this folder is running; wait for its end."
-                ) from error
+        if not hold(handle):
+            raise AscNasError(
+                f"{folder}: another download into this folder is running; wait for its end."
+            )
         yield
     finally:
         os.close(handle)

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import portalocker
 import pytest
 from tiny import ENVIRONMENT, asc_nas, command, write_config
 
-from asc_nas.core import locks as run_lock
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.locks import locked, taking_turns
 from data_prep.synthetic import Plan, generate
@@ -86,9 +86,9 @@ def test_turns_are_waited_for(tmp_path):
 
 def test_a_file_system_without_locks_is_worked_on_without(tmp_path, monkeypatch):
     def no_locks(*_):
-        raise OSError(38, "Function not implemented")
+        raise portalocker.LockException("Function not implemented")
 
-    monkeypatch.setattr(run_lock.fcntl, "flock", no_locks)
+    monkeypatch.setattr(portalocker, "lock", no_locks)
     assert is_free(tmp_path)
     with taking_turns(tmp_path, pytest.fail):
         pass
