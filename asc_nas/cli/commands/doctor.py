@@ -7,12 +7,6 @@ from typing import Annotated
 
 import typer
 
-BASE = ("numpy", "soundfile", "soxr", "onnxruntime", "typer", "rich", "pydantic", "pyyaml")
-SEARCH = (
-    *("torch", "pymoo", "scikit-learn", "pyarrow", "safetensors", "onnx", "onnxscript"),
-    *("matplotlib", "plotly", "tensorboard"),
-)
-"""Distributions of the base install and of the [search] extra."""
 ROUND_TRIPS = (
     ("WAV", "PCM_16"),
     ("FLAC", "PCM_16"),
@@ -71,12 +65,10 @@ def examine() -> Iterator[Fact]:
 
     yield Fact("asc-nas", "version", __version__)
     yield Fact("asc-nas", "Python", f"{platform.python_version()} on {platform.platform()}")
-    for name in BASE:
-        yield _package("base", name, "pip install --force-reinstall asc-nas", fails=True)
-    for name in SEARCH:
-        yield _package("search", name, "pip install 'asc-nas[search]'", fails=False)
+    yield from _packages()
+    yield from _packages("search")
     yield from _torch()
-    yield _package("listen", "sounddevice", "pip install 'asc-nas[listen]'", fails=False)
+    yield from _packages("listen")
     yield from _microphone()
     yield from _audio()
     yield from _machine()
@@ -84,13 +76,16 @@ def examine() -> Iterator[Fact]:
     yield Fact("terminal", "NO_COLOR", "set" if os.environ.get("NO_COLOR") else "not set")
 
 
-def _package(group: str, name: str, install: str, *, fails: bool) -> Fact:
-    from importlib.metadata import PackageNotFoundError, version
+def _packages(extra: str = "") -> Iterator[Fact]:
+    """Yield what is there of the base install, without which nothing works, or of an extra."""
+    from asc_nas.core.packages import MISSING, versions
 
-    try:
-        return Fact(group, name, version(name))
-    except PackageNotFoundError:
-        return Fact(group, name, "not installed", install, fails)
+    install = (
+        f"pip install 'asc-nas[{extra}]'" if extra else "pip install --force-reinstall asc-nas"
+    )
+    for name, version in versions(extra).items():
+        lacks = version == MISSING
+        yield Fact(extra or "base", name, version, install if lacks else "", lacks and not extra)
 
 
 def _torch() -> Iterator[Fact]:
