@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 
 from asc_nas.data.augment import Augmentation
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.training.network_trainer import new_network
 from asc_nas.training.trainer import make_optimizer, to_channels_last
 
@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    context = open_run(arguments.run).context
+    context = RunFolder.open(arguments.run)
     config = context.config.retrain
     examples = context.examples("train", "search_val")
     baseline = next(iter(context.config.baselines.values()))

@@ -31,6 +31,7 @@ from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
+from asc_nas.training.trainer import Trainer
 
 SIZE = (64, 251)
 LABELS = tuple("abcdefghij")
@@ -97,7 +98,7 @@ def measure(clips, blocks, candidates, population):
         def work():
             with tempfile.TemporaryDirectory() as folder:
                 state = Path(folder) / "state.safetensors"
-                train_supernet(supernet, examples, config, seed=0, state_file=state)
+                train_supernet(supernet, examples, Trainer(config, 0, state))
 
     work()
     start = time.perf_counter()

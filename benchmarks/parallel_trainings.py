@@ -16,9 +16,8 @@ from pathlib import Path
 import timing
 import torch
 
-from asc_nas.run.folder import Context
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
-from asc_nas.run.opening import open_run
 from asc_nas.run.paths import RunPaths
 from asc_nas.run.training import train_networks
 
@@ -38,10 +37,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.workers)
 
-    run = open_run(arguments.run)
+    run = RunFolder.open(arguments.run)
     retrain = run.config.retrain.model_copy(update={"epochs": arguments.epochs})
     config = run.config.model_copy(update={"retrain": retrain})
-    network = find_network(run.context, next(iter(config.baselines)))
+    network = find_network(run, next(iter(config.baselines)))
 
     def seconds(workers):
         with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +52,7 @@ def main() -> None:
                 link.symlink_to(source.absolute(), target_is_directory=source.is_dir())
             start = time.perf_counter()
             seeds = range(arguments.trainings)
-            train_networks(Context(config, paths), [network], seeds, workers, silent)
+            train_networks(RunFolder(config, paths), [network], seeds, workers, silent)
             return time.perf_counter() - start
 
     rounds = [(seconds(1), seconds(arguments.workers)) for _ in range(arguments.rounds)]

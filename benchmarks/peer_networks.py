@@ -16,7 +16,7 @@ from asc_nas.core.randomness import derived_seed
 from asc_nas.nn.subnet import InputNorm
 from asc_nas.nn.supernet import init_weights
 from asc_nas.run.config import FixedNetwork
-from asc_nas.run.folder import Context
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import NamedNetwork, find_network
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from
@@ -77,18 +77,18 @@ PEERS: dict[str, Builder] = {
 }
 
 
-def build(peer: str, context: Context, seed: int) -> nn.Module:
+def build(peer: str, context: RunFolder, seed: int) -> nn.Module:
     """Return the network of a name in `PEERS`, or of ours, with freshly drawn weights."""
     if peer in PEERS:
         return PEERS[peer](context.input_size, len(context.manifest.labels), seed)
     return new_network(context.spec(find_ours(peer, context).genotype), seed)
 
 
-def file_name(peer: str, context: Context) -> str:
+def file_name(peer: str, context: RunFolder) -> str:
     return peer if peer in PEERS else find_ours(peer, context).name
 
 
-def find_ours(text: str, context: Context) -> NamedNetwork:
+def find_ours(text: str, context: RunFolder) -> NamedNetwork:
     try:
         return find_network(context, text)
     except UsageError as error:

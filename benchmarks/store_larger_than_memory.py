@@ -29,7 +29,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import Skeleton
 from asc_nas.training.network_trainer import train_network
-from asc_nas.training.trainer import TrainConfig
+from asc_nas.training.trainer import TrainConfig, Trainer
 from data_prep.feature_writer import create_arrays
 
 FRONT_END = PRESETS["esc10"]
@@ -79,8 +79,8 @@ def train(examples: Examples, folder: Path) -> float:
     )
     config = TrainConfig(epochs=1, batch_size=256, augment=AugmentConfig(mixup_alpha=0))
     state = folder / f"{len(examples)}.safetensors"
-    _, log = train_network(spec, examples, config, seed=0, state_file=state)
-    return log[-1]["loss"]
+    _, log = train_network(spec, examples, Trainer(config, 0, state))
+    return log[-1].loss
 
 
 def few(examples: Examples, count: int) -> Examples:

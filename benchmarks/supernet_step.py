@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from asc_nas.core.config import read_yaml
 from asc_nas.core.machine import keep_freed_memory
 from asc_nas.nn.supernet import Supernet, init_supernet
-from asc_nas.run.opening import RunConfig
+from asc_nas.run.config import RunConfig
 from asc_nas.training.path_samplers import SAMPLERS
 from asc_nas.training.trainer import make_optimizer, to_channels_last
 

@@ -26,7 +26,7 @@ from asc_nas.core.config import read_yaml
 from asc_nas.core.machine import keep_freed_memory
 from asc_nas.cost.counts import count
 from asc_nas.nn import subnet
-from asc_nas.run.opening import RunConfig
+from asc_nas.run.config import RunConfig
 from asc_nas.space.netspec import resolve
 from asc_nas.training.network_trainer import new_network
 from asc_nas.training.trainer import TrainConfig, make_optimizer, to_channels_last

@@ -6,7 +6,6 @@ features do not depend on the number of workers. A clip over which a process die
 listed like one that cannot be read, and the others are done.
 """
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +18,7 @@ from asc_nas.audio.io import AudioError, load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import fingerprint
+from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.tasks import Lost, each
 from asc_nas.data.feature_store import DONE, INDEX, FeatureStore, Index, open_array
 from asc_nas.data.manifest import Clip, Manifest
@@ -30,7 +30,6 @@ READ_BEYOND = 60.0
 LOUDEST = 1e6
 """Largest absolute sample that is taken for sound; full scale is 1, of 16-bit integers 32768."""
 
-Progress = Callable[[int, int], None]
 """Called with the number of clips done and the number of all clips."""
 
 
@@ -54,7 +53,7 @@ def extract(
     *,
     workers: int | None = None,
     skip_unreadable: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = unheard,
 ) -> FeatureStore:
     """Compute what is still missing of the manifest's features, and open them.
 
@@ -96,8 +95,7 @@ def extract(
     ]
     failed: dict[str, str] = {}
     finished, total = len(done) - len(tasks), len(done)
-    report = progress or (lambda finished, total: None)
-    report(finished, total)
+    progress(finished, total, "clips")
     compute = partial(_clip_features, frontend=frontend)
     ended = closing(each(compute, tasks, workers))
     with FeatureWriter(folder, index) as writer, ended as results:
@@ -109,7 +107,7 @@ def extract(
             else:
                 writer.add(task.number, result)
             finished += 1
-            report(finished, total)
+            progress(finished, total, "clips")
 
     if failed and (not skip_unreadable or len(failed) == total):
         raise AscNasError(_failure_message(failed, total))

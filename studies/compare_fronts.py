@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from asc_nas.core.files import read_json
-from asc_nas.run.networks import FORMAT, find_network, network_folder
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import FORMAT, find_network
 from asc_nas.run.search import read_pareto
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation
 from asc_nas.search.pareto import hypervolume
@@ -27,7 +27,7 @@ from asc_nas.space.genotype import Genotype
 def trained(context, name, seeds):
     """Return the results of a network with all seeds, or none if one is missing."""
     network = find_network(context, name)
-    files = [network_folder(context, network, seed) / "result.json" for seed in seeds]
+    files = [network.folder(context, seed).path / "result.json" for seed in seeds]
     return [read_json(file, FORMAT) for file in files] if all(f.exists() for f in files) else []
 
 
@@ -39,7 +39,7 @@ def main() -> None:
 
     rows, fronts = [], {}
     for run in arguments.runs:
-        context = open_run(run).context
+        context = RunFolder.open(run)
         members = read_pareto(context)
         latency = {str(member.genotype): member.latency_ms for member in members}
         space, left = context.config.search_space(), context.remaining_space()

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from asc_nas.core.randomness import stream
 from asc_nas.nn.subnet import join_shortcut, sum_paths
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=64)
     arguments = parser.parse_args()
 
-    context = open_run(arguments.run).context
+    context = RunFolder.open(arguments.run)
     net = supernet_evaluator(context).supernet
     examples = context.examples("search_val")
     positions = np.linspace(0, len(examples) - 1, min(arguments.clips, len(examples))).astype(int)

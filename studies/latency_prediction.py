@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from asc_nas.run.latency_check import agreement, export_random, unseen_genotypes
 
 from asc_nas.cli.output.progress import progress
 from asc_nas.core.config import apply_overrides, read_yaml
@@ -24,10 +25,9 @@ from asc_nas.cost.layers import layers_of
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.export.latency_kit import FORMAT as KIT_FORMAT
 from asc_nas.export.latency_measure import measure
-from asc_nas.run.folder import Context
+from asc_nas.run.config import RunConfig
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.latency import latency_kit
-from asc_nas.run.latency_check import agreement, export_random, unseen_genotypes
-from asc_nas.run.opening import RunConfig
 from asc_nas.run.paths import RunPaths
 from asc_nas.space.genotype import Genotype
 
@@ -43,7 +43,7 @@ def main() -> None:
     config = RunConfig.parse(values, str(arguments.config))
 
     with tempfile.TemporaryDirectory() as folder:
-        context = Context(config, RunPaths(Path(folder)))
+        context = RunFolder(config, RunPaths(Path(folder)))
         labels = tuple(f"label{i}" for i in range(arguments.labels))
         clips = tuple(Clip(path=label, label=label, group=label) for label in labels)
         Manifest("none", Path(folder), labels, clips).write(context.paths.manifest)

@@ -31,11 +31,10 @@ from asc_nas.core.randomness import derived_seed
 from asc_nas.core.workers import run_jobs
 from asc_nas.data.examples import Examples
 from asc_nas.export.onnx import export_onnx
-from asc_nas.run.folder import Context
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.preparation import prepare
 from asc_nas.run.teachers import teacher_of
-from asc_nas.training.network_trainer import evaluate, fit_network
+from asc_nas.training.network_trainer import fit_network, score_network
 from asc_nas.training.trainer import Progress, Teacher, TrainConfig
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -60,7 +59,7 @@ class Training:
 
 
 def train(job: Training) -> None:
-    context = open_run(job.run).context
+    context = RunFolder.open(job.run)
     config = context.config.retrain
     network = build(job.peer, context, job.seed)
     state_file = job.result.with_suffix(".safetensors")
@@ -68,7 +67,7 @@ def train(job: Training) -> None:
     start = time.monotonic()
     fit_peer(network, examples, config, job.seed, state_file, teacher)
     seconds = time.monotonic() - start
-    scores = asdict(evaluate(network, context.examples("test")))
+    scores = asdict(score_network(network, context.examples("test")))
     write_json(job.result, {"format": FORMAT, **scores, "seconds": seconds})
     state_file.unlink(missing_ok=True)
 
@@ -99,7 +98,7 @@ def fit_peer(
         )
 
 
-def latencies(peers: list[str], context: Context, repeats: int, clock: str) -> dict[str, float]:
+def latencies(peers: list[str], context: RunFolder, repeats: int, clock: str) -> dict[str, float]:
     """Return the milliseconds of one clip, the median over turns."""
     frontend = context.config.frontend
     x = clip(frontend)
@@ -117,7 +116,7 @@ def latencies(peers: list[str], context: Context, repeats: int, clock: str) -> d
 
 
 def print_table(
-    results: dict[tuple[str, str, int], dict], context: Context, milliseconds: dict[str, float]
+    results: dict[tuple[str, str, int], dict], context: RunFolder, milliseconds: dict[str, float]
 ) -> None:
     folds = list(dict.fromkeys(fold for _, fold, _ in results))
     width = max(map(len, milliseconds))
@@ -157,9 +156,9 @@ def compare(arguments: argparse.Namespace) -> None:
     for fold in arguments.folds:
         root = arguments.out / f"fold{fold}"
         settings = [*arguments.settings, f"data.test_folds=[{fold}]"]
-        run = open_run(arguments.config, arguments.data, settings, root)
+        run = RunFolder.open(arguments.config, arguments.data, settings, root)
         prepare(run)
-        context = run.context
+        context = run
         for peer in peers:
             for seed in arguments.seeds:
                 name = f"{file_name(peer, context)}-fold{fold}-seed{seed}"

@@ -33,13 +33,13 @@ from asc_nas.core.workers import run_jobs
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
 from asc_nas.nn.subnet import SubNet
-from asc_nas.run.folder import Context
-from asc_nas.run.opening import RunConfig, open_run
+from asc_nas.run.config import RunConfig
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.paths import RunPaths
 from asc_nas.run.preparation import prepare
 from asc_nas.run.teachers import teacher_of
 from asc_nas.space.genotype import Genotype
-from asc_nas.training.network_trainer import evaluate, fit_network, new_network
+from asc_nas.training.network_trainer import fit_network, new_network, score_network
 from asc_nas.training.trainer import OnEpoch
 
 AUGMENT = "retrain.augment"
@@ -160,10 +160,10 @@ class Training:
 
 
 def train(job: Training) -> None:
-    run = open_run(job.run)
+    run = RunFolder.open(job.run)
     values = apply_overrides(run.config.model_dump(mode="json"), job.settings)
     config = RunConfig.parse(values, "settings")
-    context = Context(config, RunPaths(job.run))
+    context = RunFolder(config, RunPaths(job.run))
     genes = job.genotype.split()
     blocks = len(config.skeleton.block_plans)
     genotype = Genotype.parse(" ".join(genes * blocks if len(genes) == 1 else genes))
@@ -210,7 +210,7 @@ def judge(network: SubNet, test: Examples, accuracies: list[float]) -> OnEpoch:
     """Return what appends the accuracy on `test` after every epoch; training does not notice."""
 
     def after_epoch(epoch: int, values: dict[str, float]) -> None:
-        accuracies.append(evaluate(network, test).accuracy)
+        accuracies.append(score_network(network, test).accuracy)
         network.train()
 
     return after_epoch
@@ -295,7 +295,7 @@ def training_of(arguments: argparse.Namespace, factor: str, fold: str, seed: int
     root = arguments.out / f"fold{fold}{suffix}"
     if not (root / "features" / "index.json").exists():
         fixed = [*front_end, f"data.test_folds=[{fold}]"]
-        prepare(open_run(arguments.config, arguments.data, fixed, root))
+        prepare(RunFolder.open(arguments.config, arguments.data, fixed, root))
     thin, peak = arguments.thin, arguments.peak
     results = "results" + f"-{thin}" * (thin > 1) + "-peak" * peak
     name = f"{factor.replace(' ', '_')}-fold{fold}-seed{seed}.json"

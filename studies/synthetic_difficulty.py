@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from asc_nas.cli.output.progress import progress
 from asc_nas.evaluation.scores import score
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network, retrain_step
-from asc_nas.run.opening import open_run
 from asc_nas.run.preparation import prepare
 
 
@@ -40,11 +40,11 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for fold in (1, 2, 3, 4):
-        run = open_run(
+        run = RunFolder.open(
             arguments.config, None, [f"data.test_folds=[{fold}]"], arguments.out / f"fold{fold}"
         )
         prepare(run)
-        context = run.context
+        context = run
         train, test = context.examples("train", "search_val"), context.examples("test")
         with progress(f"Fold {fold}") as report:
             result = retrain_step(context, find_network(context, "baseline"), 0, report)

@@ -15,20 +15,19 @@ from pathlib import Path
 from statistics import mean
 
 import torch
+from asc_nas.run.final_model import WEIGHTS
+from asc_nas.run.results import read_result
 
 from asc_nas.core.files import read_json
 from asc_nas.nn.committee import Committee
 from asc_nas.run.crossval import FORMAT, SEARCHED, Row
-from asc_nas.run.final_model import WEIGHTS
-from asc_nas.run.folder import Context
-from asc_nas.run.opening import open_run
-from asc_nas.run.results import read_result
+from asc_nas.run.folder import RunFolder
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
-from asc_nas.training.network_trainer import evaluate, new_network
+from asc_nas.training.network_trainer import new_network, score_network
 
 
-def trained(contexts: list[Context], row: Row) -> torch.nn.Module:
+def trained(contexts: list[RunFolder], row: Row) -> torch.nn.Module:
     """Return the network whose training `row` tells of."""
     for context in contexts:
         for file in context.paths.root.glob(f"retrain/*/{WEIGHTS}"):
@@ -59,11 +58,11 @@ def main() -> None:
         raise SystemExit(f"{arguments.crossval}: no trainings of '{arguments.network}'.")
     folds = sorted({fold for fold, _ in rows})
     seeds = sorted({seed for _, seed in rows})
-    runs: dict[str, list[Context]] = {fold: [] for fold in folds}
+    runs: dict[str, list[RunFolder]] = {fold: [] for fold in folds}
     for place in sorted(arguments.crossval.glob("fold-*/config.yaml")):
-        run = open_run(place.parent)
+        run = RunFolder.open(place.parent)
         (fold,) = run.config.data.test_folds
-        runs.get(fold, []).append(run.context)
+        runs.get(fold, []).append(run)
     networks = {key: trained(runs[key[0]], row) for key, row in rows.items()}
     tests = {fold: runs[fold][0].examples("test") for fold in folds}
 
@@ -72,7 +71,7 @@ def main() -> None:
     for size in range(1, len(seeds) + 1):
         for chosen in combinations(seeds, size):
             scores = [
-                evaluate(Committee([networks[fold, s] for s in chosen]).eval(), tests[fold])
+                score_network(Committee([networks[fold, s] for s in chosen]).eval(), tests[fold])
                 for fold in folds
             ]
             costs = {

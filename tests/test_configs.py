@@ -7,8 +7,7 @@ import pytest
 from asc_nas.core.config import apply_overrides, read_yaml
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import count
-from asc_nas.run.config import FixedNetwork
-from asc_nas.run.opening import RunConfig
+from asc_nas.run.config import FixedNetwork, RunConfig
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.space.netspec import resolve
 from data_prep.datasets import READERS

@@ -37,7 +37,9 @@ class Config(BaseModel):
 
 
 def _first_problem(config_class: type[BaseModel], error: ValidationError) -> str:
-    problem = error.errors()[0]
+    problems = error.errors()  # a misspelt key explains a missing one
+    misspelt = (problem for problem in problems if problem["type"] == "extra_forbidden")
+    problem = next(misspelt, problems[0])
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":

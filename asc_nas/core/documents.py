@@ -1,59 +1,66 @@
-"""JSON files with a known shape, which is checked when they are read.
+"""JSON files with a known shape: written from a typed document, checked when they are read.
 
-Each shape stands beside the code that writes the file and names only what is read again; what
-else a file has is kept.
+Each document stands beside the code that writes the file. A file may hold more than its document
+names: that is kept, so that files of later versions can be read.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import read_json
-from asc_nas.space.genotype import Genotype
-
-
-def _genotype(text: str) -> str:
-    try:
-        Genotype.parse(text)
-    except AscNasError as error:
-        raise ValueError(str(error).rstrip(".")) from error
-    return text
-
+from asc_nas.core.files import read_json, write_json
 
 Count = Annotated[int, Field(ge=0)]
-GenotypeText = Annotated[str, AfterValidator(_genotype)]
 
 
-class Shape(BaseModel):
+class Part(BaseModel):
     """What a JSON object has at least, with types that are not converted."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, in the order of the fields."""
+        return self.model_dump()
 
 
-def read_document(path: Path, format_name: str, shape: type[Shape], remedy: str) -> dict[str, Any]:
-    """Read a JSON object of a format and a shape.
+class Document(Part):
+    """A whole file: its first key, ``format``, names what it is and its version.
 
-    Parameters
+    Attributes
     ----------
+    format_name : str
+        The value of ``format``.
     remedy : str
-        The end of the sentence if it is damaged: what to do.
-
-    Raises
-    ------
-    AscNasError
-        If the file is missing, is not JSON, has another format, or lacks or misstates a value.
+        The end of the sentence if a file is damaged: what to do.
     """
-    document = read_json(path, format_name)
-    try:
-        shape.model_validate(document)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "it"
-        message = problem["msg"].removeprefix("Value error, ")
-        raise AscNasError(
-            f"{path}: not as asc-nas writes it ('{where}': {message[0].lower()}{message[1:]}); "
-            f"{remedy}."
-        ) from error
-    return document
+
+    format_name: ClassVar[str]
+    remedy: ClassVar[str] = "restore it, or delete it and repeat the step that makes it"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file.
+
+        Raises
+        ------
+        AscNasError
+            If it is missing, is not JSON, has another format, or lacks or misstates a value.
+        """
+        values = read_json(path, cls.format_name)
+        del values["format"]
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"])) or "it"
+            message = problem["msg"].removeprefix("Value error, ")
+            raise AscNasError(
+                f"{path}: not as asc-nas writes it ('{where}': {message[0].lower()}{message[1:]}); "
+                f"{cls.remedy}."
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write the file atomically."""
+        write_json(path, {"format": self.format_name} | self.to_json())

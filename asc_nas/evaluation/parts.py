@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class EvaluationReport:
+class ScoreReport:
     """Everything that is reported of a set of clips."""
 
     scores: Scores
@@ -60,14 +60,14 @@ class EvaluationReport:
         return plain
 
 
-def evaluate_clips(
+def score_clips(
     decisions: Decisions,
     groups: Sequence[str],
     devices: Sequence[str],
     seen: Collection[str] | None,
     *,
     seed: int = 0,
-) -> EvaluationReport:
+) -> ScoreReport:
     """Score clips as a whole, with intervals by group, per class and per device.
 
     Parameters
@@ -77,7 +77,7 @@ def evaluate_clips(
     seen : the devices that training heard, or None if that is not known
     """
     counts = np.bincount(decisions.targets, minlength=len(decisions.labels))
-    return EvaluationReport(
+    return ScoreReport(
         scores=decisions.scores(),
         intervals=bootstrap(decisions, groups, seed=seed),
         clips_of=dict(zip(decisions.labels, counts.tolist(), strict=True)),

@@ -26,7 +26,7 @@ def all_figures(report: RunReport) -> dict[str, Figure]:
     if report.generations:
         figures["search"] = search_figure(report)
     if report.ranking is not None:
-        figures["ranking"] = ranking_figure(report.ranking["networks"], "")
+        figures["ranking"] = ranking_figure(report.ranking.networks, "")
     return figures
 
 
@@ -53,7 +53,7 @@ def pareto_figure(report: RunReport) -> Figure:
     )  # fmt: skip
     axes.plot(
         [n.macs / 1e6 for n in members],
-        [n.supernet_f1 or 0.0 for n in members],
+        [n.on_search_val("macro_f1") or 0.0 for n in members],
         "o:" if report.traded("macs") else "o",
         c=BLUE, ms=5, lw=1, label="Pareto set (supernet, search-val)",
     )  # fmt: skip

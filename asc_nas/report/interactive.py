@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from asc_nas.report.run_report import Candidate, Network, RunReport
+from asc_nas.report.run_report import Network, RunReport
+from asc_nas.search.objectives import Evaluation
+from asc_nas.search.ranking import Ranking
 
 Plot = dict[str, Any]
 
@@ -31,10 +33,10 @@ def pareto_plot(report: RunReport) -> Plot:
     positions = {network.name: i for i, network in enumerate(report.networks)}
     members, trained = report.members, report.trained
     found = {network.genotype for network in members}  # a point under another takes its clicks
-    drawn = every([row for row in report.candidates if row.genotype not in found], CANDIDATES)
+    drawn = every([row for row in report.candidates if str(row.genotype) not in found], CANDIDATES)
     of_members = [network for network in trained if network.is_member]
     others = [network for network in trained if not network.is_member]
-    groups: list[tuple[Plot, Sequence[Candidate | Network], list[float]]] = [
+    groups: list[tuple[Plot, Sequence[Evaluation | Network], list[float]]] = [
         (
             _points("evaluated", "candidate", size=5, opacity=0.45),
             drawn,
@@ -43,7 +45,7 @@ def pareto_plot(report: RunReport) -> Plot:
         (
             _points("Pareto set (supernet, search-val)", "member", size=11),
             members,
-            [network.supernet_f1 or 0.0 for network in members],
+            [network.on_search_val("macro_f1") or 0.0 for network in members],
         ),
         (
             _points("trained alone (test)", "trained", size=12, symbol="diamond"),
@@ -80,16 +82,9 @@ def pareto_plot(report: RunReport) -> Plot:
         for name in names
     ]
     layout = _layout("", "macro-F1")  # the page's script puts the first cost in place
-    return {"data": traces, "layout": layout, "costs": costs, "first": _first(report)}
-
-
-def _first(report: RunReport) -> int:
-    """Return the position of the network that is shown first: the best trained on search-val."""
-    networks = report.networks
-    return max(
-        range(len(networks)),
-        key=lambda i: (bool(networks[i].results), networks[i].supernet_f1 or -1.0),
-    )
+    shown = report.preferred
+    first = positions[shown.name] if shown else -1
+    return {"data": traces, "layout": layout, "costs": costs, "first": first}
 
 
 def training_plot(report: RunReport) -> Plot:
@@ -136,13 +131,13 @@ def search_plot(report: RunReport) -> Plot:
     return {"data": traces, "layout": layout}
 
 
-def ranking_plot(ranking: dict[str, Any]) -> Plot:
+def ranking_plot(ranking: Ranking) -> Plot:
     """Return the supernet's macro-F1 against that of stand-alone training (bar: all seeds)."""
-    rows = ranking["networks"]
-    alone = [row["standalone_macro_f1"] for row in rows]
-    seeds = [[each["macro_f1"] for each in row["standalone"]] for row in rows]
+    rows = ranking.networks
+    alone = [row.standalone_macro_f1 for row in rows]
+    seeds = [[each.macro_f1 for each in row.standalone] for row in rows]
     trace = _points("networks", "member", size=9) | {
-        "x": [row["macro_f1"] for row in rows],
+        "x": [row.macro_f1 for row in rows],
         "y": alone,
         "error_y": {
             "type": "data",
@@ -154,8 +149,8 @@ def ranking_plot(ranking: dict[str, Any]) -> Plot:
             "width": 0,
         },
         "text": [
-            f"<b>{escape(row['genotype'])}</b><br>{row['macs'] / 1e6:.2f} M MACs, "
-            f"{row['params']:,} parameters"
+            f"<b>{escape(row.genotype)}</b><br>{row.macs / 1e6:.2f} M MACs, "
+            f"{row.params:,} parameters"
             for row in rows
         ],
     }
@@ -163,19 +158,19 @@ def ranking_plot(ranking: dict[str, Any]) -> Plot:
     return {"data": [trace], "layout": _layout(x, "macro-F1 trained alone")}
 
 
-def every(rows: Sequence[Candidate], most: int) -> Sequence[Candidate]:
+def every(rows: Sequence[Evaluation], most: int) -> Sequence[Evaluation]:
     """Return at most `most` rows, evenly spaced."""
     return rows[:: -(-len(rows) // most)] if rows else rows
 
 
-def _hover(row: Candidate | Network, score: float) -> str:
+def _hover(row: Evaluation | Network, score: float) -> str:
     """Return what is shown over a point; Plotly reads HTML there."""
     lines = [f"macro-F1 {score:.3f}", f"{row.macs / 1e6:.2f} M MACs, {row.params:,} parameters"]
     if row.latency_ms is not None:
         lines.append(f"{row.latency_ms:.3f} ms")
     if isinstance(row, Network):
         lines.insert(0, f"<b>{escape(row.title)}</b>")
-    genes = row.genotype.split()
+    genes = str(row.genotype).split()
     lines += [escape(" ".join(genes[i : i + 3])) for i in range(0, len(genes), 3)]
     return "<br>".join(lines)
 

@@ -6,6 +6,7 @@ from asc_nas.report.drawing import LEGEND, draw
 from asc_nas.report.markup import Markup, captioned, tag, text
 from asc_nas.report.run_report import Network, RunReport
 from asc_nas.report.tables import Table, show
+from asc_nas.search.objectives import SCORES
 
 
 def network_panel(report: RunReport, network: Network, position: int) -> Markup:
@@ -17,7 +18,7 @@ def network_panel(report: RunReport, network: Network, position: int) -> Markup:
         drawing = text(draw(network.spec, labels), tag("p", LEGEND, class_="caption"))
     about = [
         tag("p", tag("code", network.genotype, class_="genotype")),
-        _facts(network),
+        _facts(report, network),
         *_scores(network),
         _commands(report, network),
     ]
@@ -30,17 +31,19 @@ def network_panel(report: RunReport, network: Network, position: int) -> Markup:
     )
 
 
-def _facts(network: Network) -> Markup:
+def _facts(report: RunReport, network: Network) -> Markup:
     facts = {
         "MACs of one example": f"{network.macs:,}",
         "Parameters": f"{network.params:,}",
         "Latency": "not measured" if network.latency_ms is None else f"{network.latency_ms:.3f} ms",
     }
-    if network.supernet_f1 is not None:
-        facts["macro-F1, supernet's weights, search-val"] = show(network.supernet_f1)
+    if network.is_member:
+        for name in report.supernet_scores:
+            title = f"{SCORES[name]}, supernet's weights, search-val"
+            facts[title] = show(network.on_search_val(name))
     for result in network.results:
-        facts[f"Test, seed {result['seed']}"] = (
-            f"accuracy {result['accuracy']:.3f}, macro-F1 {result['macro_f1']:.3f}"
+        facts[f"Test, seed {result.seed}"] = (
+            f"accuracy {result.accuracy:.3f}, macro-F1 {result.macro_f1:.3f}"
         )
     items = [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()]
     return tag("dl", *items)
@@ -50,12 +53,12 @@ def _scores(network: Network) -> list[Markup]:
     if not network.results:
         return [tag("p", "Not trained from scratch: no scores on test yet.", class_="note")]
     result = network.results[0]
-    seed = f"seed {result['seed']}"
+    seed = f"seed {result.seed}"
     return [
         tag("h4", f"F1 of every class on test, {seed}"),
-        _bars(result["per_class"]),
+        _bars(result.per_class),
         tag("h4", f"Confusion matrix on test, {seed}"),
-        confusion_matrix(result["labels"], result["confusion"]),
+        confusion_matrix(result.labels, result.confusion),
     ]
 
 

@@ -2,38 +2,34 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from asc_nas.core.files import atomic_path
+from asc_nas.search.ranking import RankedNetwork
 
 
-def plot_ranking(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None:
+def plot_ranking(networks: Sequence[RankedNetwork], title: str, path: Path) -> None:
     """Write `ranking_figure` as PNG, atomically."""
-    figure = ranking_figure(rows, title)
+    figure = ranking_figure(networks, title)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
 
 
-def ranking_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
-    """Draw the supernet's macro-F1 against that of stand-alone trainings, coloured by MACs.
-
-    Parameters
-    ----------
-    rows : the networks of ``rank.json``
-    """
+def ranking_figure(networks: Sequence[RankedNetwork], title: str) -> Figure:
+    """Draw the supernet's macro-F1 against that of stand-alone trainings, coloured by MACs."""
     figure = Figure(figsize=(6.4, 5.0), layout="constrained")
     axes = figure.subplots()
-    scores = [row["macro_f1"] for row in rows]
-    alone = [row["standalone_macro_f1"] for row in rows]
-    seeds = [[each["macro_f1"] for each in row["standalone"]] for row in rows]
+    scores = [network.macro_f1 for network in networks]
+    alone = [network.standalone_macro_f1 for network in networks]
+    seeds = [[each.macro_f1 for each in network.standalone] for network in networks]
     spread = [
         [mean - min(every) for mean, every in zip(alone, seeds, strict=True)],
         [max(every) - mean for mean, every in zip(alone, seeds, strict=True)],
     ]
     axes.errorbar(scores, alone, yerr=spread, fmt="none", ecolor="0.75", elinewidth=1, zorder=1)
-    points = axes.scatter(scores, alone, c=[row["macs"] / 1e6 for row in rows], s=36, zorder=2)
+    millions = [network.macs / 1e6 for network in networks]
+    points = axes.scatter(scores, alone, c=millions, s=36, zorder=2)
     figure.colorbar(points, label="million MACs")
     axes.set_xlabel("macro-F1 with the supernet's weights, search-val")
     axes.set_ylabel("macro-F1 trained alone, search-val (bar: all seeds)")

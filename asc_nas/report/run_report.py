@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
-from typing import Any
 
+from asc_nas.evaluation.result import Result
+from asc_nas.search.objectives import Evaluation, Objective, leading_score
+from asc_nas.search.pareto import ParetoMember, preferred
+from asc_nas.search.ranking import Ranking
+from asc_nas.search.shrinking_log import ShrinkingLog
 from asc_nas.space.netspec import NetSpec
+from asc_nas.training.path_schedule import Updates
+from data_prep.checks import Report
 
 
 @dataclass(frozen=True)
@@ -18,12 +24,12 @@ class Network:
     argument : str
         What ``asc-nas train`` takes for it: name or genotype.
     macs, params, latency_ms : cost of one example; latency is None without a table
-    supernet_f1 : float or None
-        macro-F1 with the supernet's weights on search-val; None if the search did not find it.
+    supernet : Evaluation, ParetoMember or None
+        Scores with the supernet's weights on search-val; None if the search did not find it.
     spec : NetSpec or None
         Its layers; None if they are not known.
-    results : tuple of dict
-        ``result.json`` of every training from scratch, the run's own seed first.
+    results : tuple of Result
+        Of every training from scratch, the run's own seed first.
     models : tuple of str
         Exported models, relative to the run.
     """
@@ -34,24 +40,28 @@ class Network:
     macs: int
     params: int
     latency_ms: float | None
-    supernet_f1: float | None = None
+    supernet: Evaluation | ParetoMember | None = None
     spec: NetSpec | None = None
-    results: tuple[dict[str, Any], ...] = ()
+    results: tuple[Result, ...] = ()
     models: tuple[str, ...] = ()
 
     @property
     def is_member(self) -> bool:
         """Whether it is a member of the Pareto set."""
-        return self.supernet_f1 is not None
+        return self.supernet is not None
 
     @property
     def title(self) -> str:
         """What it is called in text."""
         return f"Pareto member {self.name}" if self.is_member else self.name
 
+    def on_search_val(self, name: str) -> float | None:
+        """Return a score with the supernet's weights on search-val; None if it is not known."""
+        return getattr(self.supernet, name, None)
+
     def scores(self, name: str) -> list[float]:
         """Return a score (``accuracy``, ``macro_f1``) on test of every seed."""
-        return [result[name] for result in self.results]
+        return [getattr(result, name) for result in self.results]
 
     def test(self, name: str) -> float | None:
         """Return the mean of a score on test over the seeds; None if it is not trained."""
@@ -60,17 +70,6 @@ class Network:
     def spread(self, name: str) -> float | None:
         """Return the standard deviation over the seeds; None with fewer than two."""
         return stdev(self.scores(name)) if len(self.results) > 1 else None
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A genotype that the search evaluated, with the supernet's weights on search-val."""
-
-    genotype: str
-    macro_f1: float
-    macs: int
-    params: int
-    latency_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -152,10 +151,12 @@ class RunReport:
     ----------
     root : str
         The run directory as the commands of the report name it.
-    objectives : dict
-        Name of each objective of the search, and its sense and weight in words.
+    objectives : tuple of Objective
+        Those of the search.
     curves : dict
         Training loss by epoch of the supernet (``"supernet"``) and of trained networks.
+    candidates : tuple of Evaluation
+        Every genotype that the search evaluated, once.
     missing : dict
         Why a part of the report is empty: part, then what is missing and what makes it.
     """
@@ -164,22 +165,22 @@ class RunReport:
     root: str
     settings: str
     versions: dict[str, str]
-    objectives: dict[str, str] = field(default_factory=dict)
+    objectives: tuple[Objective, ...]
     data: DataSummary | None = None
-    check: dict[str, Any] | None = None
+    check: Report | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
-    updates: dict[str, Any] | None = None
-    shrinking: dict[str, Any] | None = None
-    candidates: tuple[Candidate, ...] = ()
+    updates: Updates | None = None
+    shrinking: ShrinkingLog | None = None
+    candidates: tuple[Evaluation, ...] = ()
     generations: tuple[Generation, ...] = ()
     networks: tuple[Network, ...] = ()
-    ranking: dict[str, Any] | None = None
+    ranking: Ranking | None = None
     mistakes: Mistakes | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
     def traded(self, cost: str) -> bool:
         """Whether the search traded this cost, and no other, for macro-F1: its front is a line."""
-        return set(self.objectives) == {"macro_f1", cost}
+        return {objective.name for objective in self.objectives} == {"macro_f1", cost}
 
     @property
     def members(self) -> tuple[Network, ...]:
@@ -190,3 +191,16 @@ class RunReport:
     def trained(self) -> tuple[Network, ...]:
         """The networks that were trained from scratch."""
         return tuple(network for network in self.networks if network.results)
+
+    @property
+    def supernet_scores(self) -> tuple[str, ...]:
+        """The scores that are shown of the supernet: the one searched for, and macro-F1."""
+        return tuple(dict.fromkeys([leading_score(self.objectives).name, "macro_f1"]))
+
+    @property
+    def preferred(self) -> Network | None:
+        """The network that search-val prefers, of the trained ones if there are any."""
+        networks = self.trained or self.networks
+        if not networks:
+            return None
+        return networks[preferred([network.supernet for network in networks], self.objectives)]

@@ -57,7 +57,7 @@ def _pareto(report: RunReport) -> Markup:
         tag("p", tag("label", "Cost: ", tag("select", *options, id="cost")), class_="controls"),
         _plot("pareto", described, caption),
         tag("div", *panels, id="network", class_="panel", aria_live="polite"),
-        network_list(report.networks, network_table(report.networks)),
+        network_list(report.networks, network_table(report)),
     )
 
 
@@ -81,8 +81,8 @@ def _updates(report: RunReport) -> Markup | None:
     if report.updates is None:
         return None
     rows = tuple(
-        (f"{i}", len(block["updates"]), block["min"], block["max"])
-        for i, block in enumerate(report.updates["blocks"])
+        (f"{i}", len(block.updates), block.min, block.max)
+        for i, block in enumerate(report.updates.blocks)
     )
     table = Table(
         "How often the supernet trained the candidates of each block",
@@ -93,9 +93,9 @@ def _updates(report: RunReport) -> Markup | None:
 
 
 def _shrinking(report: RunReport) -> Markup:
-    if report.shrinking is None or not report.shrinking["events"]:
+    if report.shrinking is None or not report.shrinking.events:
         return _note(report, "shrinking")
-    return shrinking_view(report.shrinking)
+    return shrinking_view(report.shrinking.events)
 
 
 def _search(report: RunReport) -> Markup:
@@ -107,11 +107,12 @@ def _search(report: RunReport) -> Markup:
         f"{report.generations[0].hypervolume:.3f} to {last.hypervolume:.3f}"
     )
     table = search_table(report)
+    sought = [f"{o.name} ({o.sense}, weight {o.weight:g})" for o in report.objectives]
     return text(
         tag(
             "p",
             f"{last.evaluated:,} distinct genotypes in {last.number} generations; objectives: "
-            f"{', '.join(f'{name} ({how})' for name, how in report.objectives.items())}.",
+            f"{', '.join(sought)}.",
         ),
         _plot(
             "search",
@@ -127,7 +128,7 @@ def _search(report: RunReport) -> Markup:
 def _ranking(report: RunReport) -> Markup:
     if report.ranking is None:
         return _note(report, "ranking")
-    count, repeats = len(report.ranking["networks"]), report.ranking["repeats"]
+    count, repeats = len(report.ranking.networks), report.ranking.repeats
     described = f"Supernet scores of {count} networks against their scores when trained alone"
     return text(
         _plot(
@@ -178,16 +179,16 @@ def _check(report: RunReport) -> Markup:
     if check is None:
         return _note(report, "check")
     rows = tuple(
-        (name, count["errors"], count["warnings"])
-        for name, count in check["counts"].items()
-        if count["errors"] or count["warnings"]
+        (name, count.errors, count.warnings)
+        for name, count in check.counts.items()
+        if count.errors or count.warnings
     )
     if not rows:
-        return tag("p", f"{len(check['counts'])} checks of {check['clips']:,} clips: no findings.")
-    found = check["findings"]
-    items = [tag("li", f"{f['severity']}: {f['check']}: {f['message']}") for f in found[:FINDINGS]]
+        return tag("p", f"{len(check.counts)} checks of {check.clips:,} clips: no findings.")
+    found = check.findings
+    items = [tag("li", f"{f.severity}: {f.check}: {f.message}") for f in found[:FINDINGS]]
     more = f"... and {len(found) - FINDINGS} more." if len(found) > FINDINGS else None
-    caption = f"{check['clips']:,} clips: {check['errors']} errors, {check['warnings']} warnings"
+    caption = f"{check.clips:,} clips: {check.errors} errors, {check.warnings} warnings"
     return text(
         Table(caption, ("Check", "Errors", "Warnings"), rows).to_html(),
         tag("ul", *items) if items else None,

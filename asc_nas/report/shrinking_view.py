@@ -1,25 +1,25 @@
 """How the space shrank, from ``shrinking.json``."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from asc_nas.report.markup import Markup, captioned, tag, text
 from asc_nas.report.tables import Table, show
+from asc_nas.search.shrinking_log import ShrinkingEvent, Verdict
 
 
-def shrinking_view(document: dict[str, Any]) -> Markup:
+def shrinking_view(events: Sequence[ShrinkingEvent]) -> Markup:
     """Return the events, and for every candidate of every block when it was turned off."""
-    events = document["events"]
     return text(_events(events).to_html(), _candidates(events))
 
 
-def _events(events: list[dict[str, Any]]) -> Table:
+def _events(events: Sequence[ShrinkingEvent]) -> Table:
     rows = tuple(
         (
-            str(event["epoch"]),
-            sum(event["sizes_before"]),
-            sum(event["sizes_after"]),
-            f"{event['genotypes_before']:.2e}",
-            f"{event['genotypes_after']:.2e}",
+            str(event.epoch),
+            sum(event.sizes_before),
+            sum(event.sizes_after),
+            f"{event.genotypes_before:.2e}",
+            f"{event.genotypes_after:.2e}",
         )
         for event in events
     )
@@ -27,13 +27,12 @@ def _events(events: list[dict[str, Any]]) -> Table:
     return Table("Events that shrank the space", columns, rows)
 
 
-def _candidates(events: list[dict[str, Any]]) -> Markup:
+def _candidates(events: Sequence[ShrinkingEvent]) -> Markup:
     """Return a table of candidates (rows) by blocks: the epoch of turning off, or a dot."""
-    fate: dict[tuple[str, int], dict[str, Any]] = {}
+    fate: dict[tuple[str, int], tuple[Verdict, int]] = {}
     for event in events:
-        for verdict in event["candidates"]:
-            key = verdict["candidate"], verdict["block"]
-            fate[key] = verdict | {"epoch": event["epoch"]}
+        for verdict in event.candidates:
+            fate[verdict.candidate, verdict.block] = verdict, event.epoch
     names = list(dict.fromkeys(name for name, _ in fate))
     blocks = sorted({block for _, block in fate})
     head = [tag("th", f"block {block}", scope="col") for block in blocks]
@@ -54,13 +53,14 @@ def _candidates(events: list[dict[str, Any]]) -> Markup:
     return captioned(caption, table, classes="scroll tall")
 
 
-def _cell(verdict: dict[str, Any] | None) -> Markup:
-    if verdict is None:
+def _cell(fate: tuple[Verdict, int] | None) -> Markup:
+    if fate is None:
         return tag("td")
+    verdict, epoch = fate
     told = (
-        f"{verdict['candidate']} in block {verdict['block']}: score {show(verdict['score'])}, "
-        f"rank {verdict['rank']}, {verdict['samples']} samples"
+        f"{verdict.candidate} in block {verdict.block}: score {show(verdict.score)}, "
+        f"rank {verdict.rank}, {verdict.samples} samples"
     )
-    if verdict["kept"]:
-        return tag("td", "◉" if verdict["protected"] else "●", class_="kept", title=told)
-    return tag("td", str(verdict["epoch"]), class_="off", title=told)
+    if verdict.kept:
+        return tag("td", "◉" if verdict.protected else "●", class_="kept", title=told)
+    return tag("td", str(epoch), class_="off", title=told)

@@ -5,10 +5,11 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from asc_nas.report.markup import Markup, captioned, tag
 from asc_nas.report.run_report import Network, RunReport
+from asc_nas.search.objectives import SCORES
+from asc_nas.search.ranking import Ranking
 
 Cell = str | int | float | None
 
@@ -94,8 +95,9 @@ def _latex(text: str) -> str:
     return re.sub(r"\s+", " ", escaped).replace("–", "--")
 
 
-def network_table(networks: Sequence[Network]) -> Table:
-    """Return cost and scores of networks, one row each."""
+def network_table(report: RunReport) -> Table:
+    """Return cost and scores of all networks, one row each."""
+    networks, names = report.networks, report.supernet_scores
     timed = any(network.latency_ms is not None for network in networks)
     rows = []
     for network in networks:
@@ -106,14 +108,15 @@ def network_table(networks: Sequence[Network]) -> Table:
             network.spread("macro_f1"),
             len(network.results),
         )
-        rows.append((network.name, *cost, network.supernet_f1, *trained, network.genotype))
+        supernet = (network.on_search_val(name) for name in names)
+        rows.append((network.name, *cost, *supernet, *trained, network.genotype))
     return Table(
-        "Networks: cost of one example, macro-F1 with the supernet's weights on search-val, and "
-        "mean scores on test after training from scratch",
+        f"Networks: cost of one example, {' and '.join(SCORES[name] for name in names)} with the "
+        "supernet's weights on search-val, and mean scores on test after training from scratch",
         (
             *("Network", "MACs", "Parameters", *(("Latency, ms",) if timed else ())),
+            *(f"Supernet {SCORES[name]}" for name in names),
             *(
-                "Supernet macro-F1",
                 "Test accuracy",
                 "Test macro-F1",
                 "s.d. of macro-F1",
@@ -127,14 +130,14 @@ def network_table(networks: Sequence[Network]) -> Table:
 
 def class_table(networks: Sequence[Network]) -> Table:
     """Return the F1 of every class (rows) by trained network, mean over its seeds."""
-    labels = list(networks[0].results[0]["per_class"])
+    labels = networks[0].results[0].labels
     rows = tuple((label, *(_class_f1(network, label) for network in networks)) for label in labels)
     columns = ("Class", *(network.title for network in networks))
     return Table("F1 of every class on test, mean over seeds", columns, rows)
 
 
 def _class_f1(network: Network, label: str) -> float | None:
-    values = [result["per_class"].get(label) for result in network.results]
+    values = [result.per_class.get(label) for result in network.results]
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
@@ -149,14 +152,14 @@ PREDICTORS = {
 }
 
 
-def ranking_table(ranking: dict[str, Any]) -> Table:
+def ranking_table(ranking: Ranking) -> Table:
     """Return Kendall's tau of every predictor in ``rank.json`` with its 95 % interval."""
     rows = []
-    for row in ranking["agreement"]:
-        cells: list[Cell] = [PREDICTORS.get(row["predictor"], row["predictor"])]
-        for truth in ("macro_f1", "log_loss"):
-            cells += [row[truth][key] for key in ("tau", "low", "high")]
-        rows.append((*cells, row["regret"]))
+    for row in ranking.agreement:
+        cells: list[Cell] = [PREDICTORS.get(row.predictor, row.predictor)]
+        for found in (row.macro_f1, row.log_loss):
+            cells += [found.tau, found.low, found.high]
+        rows.append((*cells, row.regret))
     columns = ["Predictor"]
     for truth in ("macro-F1", "log loss"):
         columns += [f"tau, {truth}", "low", "high"]
@@ -180,7 +183,7 @@ def all_tables(report: RunReport) -> dict[str, Table]:
     """Return the tables that the report's folder gets, by file name."""
     tables = {}
     if report.networks:
-        tables["networks"] = network_table(report.networks)
+        tables["networks"] = network_table(report)
     if report.trained:
         tables["per_class"] = class_table(report.trained)
     if report.generations:

@@ -1,7 +1,6 @@
 """A run sized to the time a user has: the work of every step is measured first, on a sample."""
 
 import math
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,20 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from asc_nas.core.documents import Shape, read_document
 from asc_nas.core.errors import UsageError
-from asc_nas.core.files import write_json
 from asc_nas.core.randomness import stream
 from asc_nas.data.examples import Examples
 from asc_nas.nn.supernet import init_supernet
-from asc_nas.run.config import PipelineConfig
-from asc_nas.run.folder import Context
+from asc_nas.run.config import RunConfig
+from asc_nas.run.folder import Budget, RunFolder
 from asc_nas.run.population import evaluator_of
 from asc_nas.training.network_trainer import train_network
 from asc_nas.training.supernet_trainer import train_supernet
-from asc_nas.training.trainer import steps_per_epoch
-
-FORMAT = "asc-nas/budget/1"
+from asc_nas.training.trainer import Trainer, steps_per_epoch
 
 FEWEST = {"supernet": 5, "generations": 3, "retrain": 10}
 """Epochs and generations below which the outcome would mean nothing."""
@@ -36,21 +31,6 @@ EXPORT_SECONDS = 4.0
 
 START_SECONDS = 5.0
 """Start of worker processes."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def parse_duration(text: str) -> float:
-    """Return the seconds of ``90s``, ``30m``, ``2h`` or ``1h30m``.
-
-    Raises
-    ------
-    UsageError
-        If it is none of these.
-    """
-    if not re.fullmatch(r"(\d+(\.\d+)?[hms])+", text.strip()):
-        raise UsageError(f"'{text}' is no duration; write it as 90s, 30m, 2h or 1h30m.")
-    return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([hms])", text))
 
 
 @dataclass(frozen=True)
@@ -81,7 +61,7 @@ class Work:
         )
 
 
-def plan(config: PipelineConfig, work: Work, seconds: float) -> dict[str, Any]:
+def plan(config: RunConfig, work: Work, seconds: float) -> dict[str, Any]:
     """Return the settings that fill `seconds`: the config's own sizes, all in one proportion.
 
     Raises
@@ -126,7 +106,7 @@ def plan(config: PipelineConfig, work: Work, seconds: float) -> dict[str, Any]:
     return settings
 
 
-def budget_step(context: Context, seconds: float) -> dict[str, Any]:
+def decide_sizes(run: RunFolder, seconds: float) -> dict[str, Any]:
     """Size the run to `seconds` from now, write ``budget.json`` and return the settings in it.
 
     Raises
@@ -135,28 +115,11 @@ def budget_step(context: Context, seconds: float) -> dict[str, Any]:
         If the smallest sensible run takes longer.
     """
     start = time.perf_counter()
-    work = measure(context)
+    work = measure(run)
     left = seconds - (time.perf_counter() - start)
-    settings = plan(context.config, work, left)
-    document = {"format": FORMAT, "seconds": left, "work": asdict(work), "settings": settings}
-    write_json(context.paths.budget, document)
+    settings = plan(run.config, work, left)
+    Budget(seconds=left, work=asdict(work), settings=settings).write(run.paths.budget)
     return settings
-
-
-def read_budget(path: Path) -> dict[str, Any]:
-    """Return the settings in a ``budget.json``.
-
-    Raises
-    ------
-    AscNasError
-        If the file is damaged.
-    """
-    remedy = "delete it, and 'asc-nas run' will measure the work again"
-    return read_document(path, FORMAT, _Budget, remedy)["settings"]
-
-
-class _Budget(Shape):
-    settings: dict[str, int | list[int]]
 
 
 def _events(at: tuple[int, ...], share: float, broadening: int, epochs: int) -> list[int]:
@@ -166,35 +129,35 @@ def _events(at: tuple[int, ...], share: float, broadening: int, epochs: int) -> 
     return sorted(set(places))
 
 
-def measure(context: Context) -> Work:
+def measure(run: RunFolder) -> Work:
     """Return the work of a run, measured on some steps of each kind; takes some seconds."""
-    config = context.config
-    train = context.examples("train")
-    retrained = context.examples(*config.retrain.roles)
+    config = run.config
+    train = run.examples("train")
+    retrained = run.examples(*config.retrain.roles)
     rng = stream(config.seed, "budget")
     space = config.search_space()
-    supernet = context.new_supernet()
+    supernet = run.new_supernet()
     init_supernet(supernet, torch.Generator().manual_seed(0))
-    judge = evaluator_of(context, supernet)
+    judge = evaluator_of(run, supernet)
     once = {"epochs": 1, "warmup_epochs": 0, "ema_decay": 0.0}
 
     # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
     drawn = [space.sample(rng) for _ in range(12)]
-    networks = sorted(drawn, key=lambda genotype: context.cost(genotype).macs)[:4]
+    networks = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
 
     def train_shared(steps: int) -> None:
         part = _some(train, steps * config.supernet.batch_size)
         settings = config.supernet.model_copy(update={**once, "broadening_epochs": 0})
         with tempfile.TemporaryDirectory() as folder:
-            train_supernet(supernet, part, settings, seed=0, state_file=Path(folder) / "state")
+            train_supernet(supernet, part, Trainer(settings, 0, Path(folder) / "state"))
 
     def train_alone(steps: int) -> None:
         part = _some(retrained, steps * config.retrain.batch_size)
         settings = config.retrain.model_copy(update=once)
         for genotype in networks:
             with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / "state"
-                train_network(context.spec(genotype), part, settings, seed=0, state_file=file)
+                trainer = Trainer(settings, 0, Path(folder) / "state")
+                train_network(run.spec(genotype), part, trainer)
 
     shared_step = _seconds_of_one(train_shared, 1, 3)
     with _threads_of(config.retrain.workers):

@@ -1,6 +1,5 @@
 """The temperature of a trained network, fitted on search-val, and what it does on test."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,19 +7,14 @@ import torch
 
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.temperature import BINS, ClipLogits, fit_temperature
-from asc_nas.run.folder import Context
-from asc_nas.run.teachers import teacher_of
-from asc_nas.space.genotype import Genotype
-from asc_nas.training import checkpoint
-from asc_nas.training.network_trainer import new_network, train_network
-from asc_nas.training.trainer import Progress, posteriors
-
-TWIN = "calibration.safetensors"
-"""Weights of the twin of a network that was trained on search-val too, in the network's folder."""
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.network_folder import TWIN, NetworkFolder
+from asc_nas.run.teachers import taught_recipe
+from asc_nas.training.trainer import posteriors
 
 
 def calibrate(
-    context: Context, module: torch.nn.Module, held_out: torch.nn.Module | None
+    run: RunFolder, module: torch.nn.Module, held_out: torch.nn.Module | None
 ) -> tuple[float, dict[str, Any]]:
     """Fit a temperature on search-val and measure it on test.
 
@@ -40,12 +34,12 @@ def calibrate(
         1, in ``bins`` bins), ``log_loss_before`` and ``log_loss_after`` (nats).
     """
     temperature, fitted_on, clips = 1.0, None, 0
-    held_out_clips = context.examples("search_val")
+    held_out_clips = run.examples("search_val")
     if held_out is not None and len(held_out_clips):
         temperature = fit_temperature(clip_logits(held_out, held_out_clips))
         fitted_on = "search_val" if held_out is module else "search_val, twin"
         clips = held_out_clips.num_clips
-    test = clip_logits(module, context.examples("test"))
+    test = clip_logits(module, run.examples("test"))
     return temperature, {
         "fitted_on": fitted_on,
         "clips": clips,
@@ -57,42 +51,17 @@ def calibrate(
     }
 
 
-def train_twin(
-    context: Context,
-    genotype: Genotype,
-    seed: int,
-    folder: Path,
-    progress: Progress | None = None,
-) -> None:
+def train_twin(folder: NetworkFolder, name: str) -> None:
     """Train a network like the one in `folder`, with its seed, but on train alone.
 
-    A finished one is kept, an unfinished one goes on from its saved state.
+    Only one that was trained on search-val needs it. A finished one is kept, an unfinished one goes
+    on from its saved state.
     """
-    state_file = folder / "calibration.state.safetensors"
-    if (folder / TWIN).exists():
+    run = folder.run
+    if "search_val" not in folder.require_result().trained_on or folder.has(TWIN):
         return
-    twin, _ = train_network(
-        context.spec(genotype),
-        context.examples("train"),
-        context.config.retrain,
-        seed=seed,
-        state_file=state_file,
-        teacher=teacher_of(context, ("train",), progress),
-        progress=progress,
-    )
-    checkpoint.save(folder / TWIN, twin, {"genotype": str(genotype)})
-    state_file.unlink(missing_ok=True)
-
-
-def load_twin(
-    context: Context, genotype: Genotype, seed: int, folder: Path
-) -> torch.nn.Module | None:
-    """Return the trained twin of the network in `folder`, if there is one."""
-    if not (folder / TWIN).exists():
-        return None
-    twin = new_network(context.spec(genotype), seed)
-    checkpoint.load(folder / TWIN, twin)
-    return twin.eval()
+    with folder.lock(), run.listener.stage(f"Training the twin of {name}") as progress:
+        folder.ensure(taught_recipe(run, ("train",), progress, step=""), progress, TWIN)
 
 
 def clip_logits(module: torch.nn.Module, examples: Examples) -> ClipLogits:

@@ -1,18 +1,86 @@
-"""The folds of a cross-validation, and what its results come to."""
+"""Cross-validation: every official fold is the test set of a run of its own."""
 
-from collections.abc import Sequence
-from statistics import mean, stdev
-from typing import Any
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 from asc_nas.core.errors import AscNasError, UsageError, closest
+from asc_nas.core.files import write_text
+from asc_nas.core.progress import SILENT, Listener
 from asc_nas.data.manifest import Manifest
+from asc_nas.run.config import RunConfig
+from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row, row_of, summary
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import find_network
+from asc_nas.run.opening import Source, read_settings
+from asc_nas.run.paths import RunPaths
+from asc_nas.run.preparation import prepare, read_clips
+from asc_nas.run.sequence import run_all
+from asc_nas.run.training import train_networks
+from data_prep.splits import assign_roles
 
-FORMAT = "asc-nas/crossval/1"
-SCORES = ("accuracy", "macro_f1", "log_loss")
-SEARCHED = "searched"
-"""What the search found in each fold: another genotype in each, under one name."""
+Runs = Mapping[tuple[str, int], RunFolder]
+"""Runs by fold and seed."""
 
-Row = dict[str, Any]
+
+def crossval(
+    source: Source,
+    data: Path | str | None = None,
+    settings: Sequence[str] = (),
+    out: Path | str | None = None,
+    *,
+    folds: Sequence[str] = (),
+    networks: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    workers: int | None = None,
+    listener: Listener = SILENT,
+) -> tuple[Crossval, Path]:
+    """Do the whole job, or train fixed networks, in every official fold; write ``crossval.json``.
+
+    Parameters
+    ----------
+    source, data, settings, out : see `RunFolder.open`; by default in ``runs/NAME-crossval``
+    folds : official folds; all by default
+    networks : baselines or genotypes to train in place of searching
+    seeds : the config's by default
+    workers : trainings side by side, in place of `retrain.workers`
+
+    Returns
+    -------
+    The results, and their file.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong, or a fold or a network does not exist.
+    AscNasError
+        If the set has no folds, or a training failed.
+    """
+    changes = _changes(settings, workers)
+    config = read_settings(source, data, changes)
+    _check_names(config, networks)
+    place = Path(out) if out is not None else _default_place(source, config.name)
+    whole = RunFolder.open(source, data, changes, place, listener=listener)
+    with ExitStack() as stack:
+        stack.enter_context(whole.lock())
+        clips = _clips(whole)
+        # A run with fixed networks holds the trainings of all seeds.
+        runs = {
+            (fold, seed): _fold_run(whole, fold, seed)
+            for seed in ([config.seed] if networks else dict.fromkeys(seeds or [config.seed]))
+            for fold in official_folds(clips, folds)
+        }
+        for run in runs.values():
+            stack.enter_context(run.lock(shared=bool(networks)))
+        _prepare(whole, clips, runs, check=not networks)
+        rows = _train(runs, networks, seeds or [config.seed]) if networks else _search(runs)
+    document = Crossval(data=clips.name, summary=summary(rows), results=rows)
+    target = whole.paths.root / "crossval.json"
+    document.write(target)
+    return document, target
 
 
 def official_folds(manifest: Manifest, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -41,59 +109,101 @@ def official_folds(manifest: Manifest, wanted: Sequence[str] = ()) -> tuple[str,
     return tuple(fold for fold in folds if fold in wanted or not wanted)
 
 
-def row_of(result: dict[str, Any], fold: str, network: str | None = None) -> Row:
-    """Return what is kept of one training's result, with the fold it was tested on.
+def folds_of(crossval: Path, seed: int) -> dict[str, RunFolder]:
+    """Return the runs of a cross-validation whose splits were drawn with `seed`, by fold.
 
-    Parameters
-    ----------
-    network : what the training counts as, if not as the network's own name
+    Raises
+    ------
+    UsageError
+        If there are none.
     """
-    kept = ("genotype", "seed", *SCORES, "macs", "params", "test_clips")
-    name = network or result["network"]
-    return {"network": name, "fold": fold} | {key: result[key] for key in kept}
+    places = sorted(place.parent for place in crossval.glob("fold-*/config.yaml"))
+    if not places:
+        raise UsageError(f"{crossval}: holds no folds; run 'asc-nas crossval' first.")
+    runs = map(RunFolder.open, places)
+    return {run.config.data.test_folds[0]: run for run in runs if run.config.seed == seed}
 
 
-def crossval_document(data: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return ``crossval.json``: every single result, and their summary.
-
-    Parameters
-    ----------
-    data : name of the dataset
-    rows : as `row_of` gives them
-    """
-    return {"format": FORMAT, "data": data, "summary": summary(rows), "results": list(rows)}
+def _changes(settings: Sequence[str], workers: int | None) -> list[str]:
+    """Return the changes to the config that the folds have in common."""
+    if any(setting.startswith("data.test_folds") for setting in settings):
+        raise UsageError("--set data.test_folds: choose the folds with --fold.")
+    extra = [] if workers is None else [f"retrain.workers={workers}"]
+    return [*settings, *extra, "data.test_folds=[]"]
 
 
-def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return the mean and the spread of each network's scores, over folds and seeds.
-
-    Every fold counts the same, however many clips it has. `std` is the standard deviation of the
-    single trainings (n - 1 in the denominator; None of one), and not an interval for the mean: the
-    folds share most of their training clips.
-
-    Returns
-    -------
-    One object per network, in the order of `rows`: ``network``, ``trainings``; ``mean`` and ``std``
-    of accuracy, macro_f1 and log_loss; ``folds``, the means by fold; ``macs`` and ``params`` with
-    ``min`` and ``max``, which differ where each fold has its own network.
-    """
-    found = []
-    for network in dict.fromkeys(row["network"] for row in rows):
-        own = [row for row in rows if row["network"] == network]
-        by_fold: dict[str, list[Row]] = {}
-        for row in own:
-            by_fold.setdefault(row["fold"], []).append(row)
-        costs = {key: [row[key] for row in own] for key in ("macs", "params")}
-        entry = {"network": network, "trainings": len(own)}
-        entry |= {score: _mean_and_std([row[score] for row in own]) for score in SCORES}
-        entry["folds"] = {
-            fold: {score: mean(row[score] for row in part) for score in SCORES}
-            for fold, part in by_fold.items()
-        }
-        entry |= {key: {"min": min(values), "max": max(values)} for key, values in costs.items()}
-        found.append(entry)
-    return found
+def _default_place(source: Source, name: str) -> Path:
+    """Return the directory of an earlier call, if `source` is that, and else runs/NAME-crossval."""
+    if not isinstance(source, Mapping) and any(Path(source).glob("fold-*/config.yaml")):
+        return Path(source)
+    return Path("runs") / f"{name}-crossval"
 
 
-def _mean_and_std(values: Sequence[float]) -> dict[str, float | None]:
-    return {"mean": mean(values), "std": stdev(values) if len(values) > 1 else None}
+def _check_names(config: RunConfig, networks: Sequence[str]) -> None:
+    """Raise unless each name means the same network in every fold."""
+    if not networks and SEARCHED in config.baselines:
+        raise UsageError(
+            f"baselines: '{SEARCHED}' is what crossval calls the search's own; rename it."
+        )
+    for name in networks:
+        if name.isdigit() and name not in config.baselines:
+            raise UsageError(
+                f"--network {name}: a Pareto member's id is another network in every fold; give "
+                "the name of a baseline or a genotype."
+            )
+        find_network(RunFolder(config, RunPaths(Path())), name)
+
+
+def _clips(whole: RunFolder) -> Manifest:
+    """Return the clips of all folds, without roles, which they have in each fold's run only."""
+    path = whole.paths.manifest
+    if path.exists():
+        return Manifest.read(path)
+    clips = read_clips(whole.config.data, whole.listener)
+    clips.write(path)
+    return clips
+
+
+def _fold_run(whole: RunFolder, fold: str, seed: int) -> RunFolder:
+    """Open one fold's run."""
+    name = "fold-" + re.sub(r"[^\w.-]", "_", fold)
+    name += "" if seed == whole.config.seed else f"-seed-{seed}"
+    settings = [f"data.test_folds={json.dumps([fold])}", f"seed={seed}"]
+    root = whole.paths.root
+    return RunFolder.open(root, None, settings, root / name, listener=whole.listener)
+
+
+def _prepare(whole: RunFolder, clips: Manifest, runs: Runs, *, check: bool) -> None:
+    """Extract the features once, for all, and divide the clips of each run into roles."""
+    for run in runs.values():
+        if not run.paths.manifest.exists():
+            assign_roles(clips, run.config.data, run.config.seed).write(run.paths.manifest)
+    prepare(whole, check=check)
+    for run in runs.values():
+        if not run.paths.features.exists():
+            run.paths.features.symlink_to(Path("..") / whole.paths.features.name)
+        if check and whole.paths.check.exists() and not run.paths.check.exists():
+            write_text(run.paths.check, whole.paths.check.read_text(encoding="utf-8"))
+
+
+def _search(runs: Runs) -> list[Row]:
+    """Do the whole of each run; return the results of what it found and of the baselines."""
+    rows = []
+    for (fold, _), run in runs.items():
+        run.listener.say(f"\n{run.paths.root}")
+        _, done = run_all(run, time.monotonic())
+        rows.append(row_of(done.best, fold, SEARCHED))
+        rows += [row_of(result, fold) for result in done.baselines]
+    return rows
+
+
+def _train(runs: Runs, names: Sequence[str], seeds: Sequence[int]) -> list[Row]:
+    """Train fixed networks in each run; return their results."""
+    opened = list(runs.values())
+    networks = [find_network(opened[0], name) for name in names]
+    for network in networks:
+        opened[0].spec(network.genotype)  # one that does not fit is told before all trainings
+    results = train_networks(opened, networks, seeds, opened[0].config.retrain.workers)
+    each = len(results) // len(runs)
+    folds = [fold for fold, _ in runs for _ in range(each)]
+    return [row_of(result, fold) for result, fold in zip(results, folds, strict=True)]

@@ -11,8 +11,8 @@ from asc_nas.cost.counts import LayerCost, layer_costs
 from asc_nas.data.augment import AugmentConfig
 from asc_nas.evaluation.parts import by_device
 from asc_nas.evaluation.scores import Decisions
-from asc_nas.run.folder import Context
-from asc_nas.run.quantization import exported_logits
+from asc_nas.export.targets.int8 import exported_logits
+from asc_nas.run.folder import RunFolder
 from asc_nas.runtime.card import ModelCard
 from asc_nas.space.genotype import Genotype
 
@@ -54,7 +54,7 @@ _AUGMENTATIONS = {
 }
 
 
-def write_dcase_report(context: Context, model: Path, target: Path) -> None:
+def write_dcase_report(run: RunFolder, model: Path, target: Path) -> None:
     """Write the description of an exported model as YAML, with the cost of every layer at its end.
 
     Parameters
@@ -70,16 +70,16 @@ def write_dcase_report(context: Context, model: Path, target: Path) -> None:
         If the model has no card.
     """
     card = ModelCard.read(model.with_suffix(".json"))
-    layers = layer_costs(context.spec(Genotype.parse(card.genotype)))
+    layers = layer_costs(run.spec(Genotype.parse(card.genotype)))
     document = {
         "submission": _submission(card),
         "system": {
-            "description": _description(context, card),
+            "description": _description(run, card),
             "complexity": _complexity(card, layers),
             "external_datasets": [],
             "source_code": TODO,
         },
-        "results": {"development_dataset": _results(context, model, card)},
+        "results": {"development_dataset": _results(run, model, card)},
     }
     about = _ABOUT.format(card=card)
     if card.quantization is not None:
@@ -100,8 +100,8 @@ def _submission(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _description(context: Context, card: ModelCard) -> dict[str, Any]:
-    rate, augment = card.frontend.sample_rate, context.config.retrain.augment
+def _description(run: RunFolder, card: ModelCard) -> dict[str, Any]:
+    rate, augment = card.frontend.sample_rate, run.config.retrain.augment
     return {
         "input_sampling_rate": f"{rate / 1000:g}kHz",
         "acoustic_features": "log-mel energies",
@@ -131,12 +131,12 @@ def _complexity(card: ModelCard, layers: Sequence[LayerCost]) -> dict[str, Any]:
     }
 
 
-def _results(context: Context, model: Path, card: ModelCard) -> dict[str, Any]:
-    examples = context.examples("test")
+def _results(run: RunFolder, model: Path, card: ModelCard) -> dict[str, Any]:
+    examples = run.examples("test")
     posteriors = exported_logits(model, examples).posteriors(card.temperature)
     decisions = Decisions.of_posteriors(posteriors, examples.clip_targets, card.labels)
     present = [place for place in range(len(card.labels)) if place in decisions.targets]
-    device_of = {clip.key: clip.device for clip in context.manifest.clips}
+    device_of = {clip.key: clip.device for clip in run.manifest.clips}
     devices = by_device(decisions, [device_of[key] for key in examples.clip_keys], None)
     return {
         "overall": _scored(decisions),

@@ -1,16 +1,30 @@
-"""What the steps share: settings, paths, the clips and their features."""
+"""A run directory with its settings: what all steps of a run share."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Self
 
+import yaml
+
+from asc_nas.core.config import read_yaml
+from asc_nas.core.documents import Document
+from asc_nas.core.errors import AscNasError
 from asc_nas.core.events import EventLog
+from asc_nas.core.files import fingerprint, sha256, write_text
+from asc_nas.core.locks import locked
+from asc_nas.core.machine import keep_freed_memory
+from asc_nas.core.progress import SILENT, Listener
 from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Manifest
 from asc_nas.nn.supernet import Supernet
-from asc_nas.run.config import PipelineConfig
+from asc_nas.run.config import RunConfig
+from asc_nas.run.opening import Settings, Source, directory_of, read_settings, same_run
 from asc_nas.run.paths import RunPaths
 from asc_nas.search.shrinking_log import read_events, remaining
 from asc_nas.space.genotype import Genotype
@@ -18,12 +32,124 @@ from asc_nas.space.netspec import NetSpec, Shape, resolve
 from asc_nas.space.search_space import SearchSpace
 
 
-@dataclass(frozen=True)
-class Context:
-    """One run: where it lies and how it is set."""
+class Budget(Document):
+    """``budget.json``: the sizes that fill the time that a run may take."""
 
-    config: PipelineConfig
+    format_name = "asc-nas/budget/1"
+    remedy = "delete it, and 'asc-nas run' will measure the work again"
+
+    seconds: float
+    work: dict[str, float]
+    settings: dict[str, int | list[int]]
+
+
+@dataclass(frozen=True, eq=False)
+class RunFolder:
+    """One run: where it lies, how it is set, and who hears what its steps say.
+
+    Attributes
+    ----------
+    listener : Listener
+    device : str
+        Where PyTorch trains and judges networks.
+    executor : str
+        What spreads independent jobs, see `asc_nas.run.executors`.
+    asked : RunConfig or None
+        The settings that ``config.yaml`` has or gets, without the sizes of a budget; None does not
+        write it.
+    """
+
+    config: RunConfig
     paths: RunPaths
+    listener: Listener = SILENT
+    device: str = "cpu"
+    executor: str = "local"
+    asked: RunConfig | None = None
+    _holding: list[bool] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        source: Source,
+        data: Path | str | None = None,
+        settings: Settings | None = None,
+        out: Path | str | None = None,
+        *,
+        resume: bool = True,
+        listener: Listener = SILENT,
+        device: str = "cpu",
+        executor: str = "local",
+    ) -> Self:
+        """Open the run of a config, or an existing run directory; the first step writes to it.
+
+        Raises
+        ------
+        UsageError
+            For a config that is wrong, or that differs from the one the directory was made with.
+        AscNasError
+            If the run exists and `resume` is false.
+        """
+        keep_freed_memory()  # whatever opens a run trains or judges networks
+        config = read_settings(source, data, settings)
+        paths = RunPaths(directory_of(source, config, out))
+        before = _made_with(paths)
+        if before is not None:
+            if not resume:
+                raise AscNasError(
+                    f"{paths.root}: this run exists already; add --resume to go on with it, or "
+                    "give another directory with --out."
+                )
+            config, note = same_run(config, before, paths)
+            if note:
+                listener.note(f"note: {paths.root}: {note}.")
+        return cls(config, paths, listener, device, executor, config).within_budget()
+
+    @contextmanager
+    def lock(self, *, shared: bool = False) -> Iterator[None]:
+        """Keep other processes from writing to the run; a step may take it within another.
+
+        Parameters
+        ----------
+        shared : bool
+            Let others in that share it too: for steps that write to one network's folder only,
+            each of which has a lock of its own.
+
+        Raises
+        ------
+        AscNasError
+            If another process works in the run.
+        UsageError
+            If another process has made the run in the meantime, with other settings.
+        """
+        if self._holding:
+            yield
+            return
+        advice = "wait for its end, or give another directory with --out"
+        with locked(self.paths.root, advice, shared=shared):
+            self._holding.append(shared)
+            try:
+                self._write_config()
+                yield
+            finally:
+                self._holding.pop()
+
+    def _write_config(self) -> None:
+        """Write the settings the run was opened with, if they are new."""
+        config, before = self.asked, _made_with(self.paths)
+        if config is None or config == before:
+            return
+        if before is not None:
+            same_run(config, before, self.paths)
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        write_text(self.paths.config, text)
+
+    def within_budget(self) -> Self:
+        """Return the run with the sizes that fill its budget, if they are decided already."""
+        if self.config.budget is None or not self.paths.budget.exists():
+            return self
+        settings = Budget.read(self.paths.budget).settings
+        values = self.config.model_dump(mode="json")
+        return replace(self, config=read_settings(values, None, settings))
 
     @cached_property
     def events(self) -> EventLog:
@@ -54,11 +180,15 @@ class Context:
         classes = len(self.manifest.labels)
         return resolve(genotype, self.config.skeleton, self.input_size, classes)
 
-    @cached_property
+    @property
     def latency_table(self) -> LatencyTable | None:
         """The run's latency table, if the config asks for one and it is there."""
         if self.config.latency is None or not self.paths.latency.exists():
             return None
+        return self._latency_table
+
+    @cached_property
+    def _latency_table(self) -> LatencyTable:
         return LatencyTable.read(self.paths.latency)
 
     def cost(self, genotype: Genotype) -> Cost:
@@ -73,14 +203,29 @@ class Context:
         """Return what shrinking has left of the search space by now."""
         return remaining(self.config.search_space(), read_events(self.paths.shrinking))
 
+    def evaluation_scope(self) -> dict[str, str]:
+        """Return what an evaluation depends on: supernet, search-val split and latency table."""
+        roles = [[clip.key, clip.role] for clip in self.manifest.clips]
+        scope = {"supernet": sha256(self.paths.supernet), "split": fingerprint(roles)}
+        if self.latency_table is not None:
+            scope["latency"] = sha256(self.paths.latency)
+        return scope
+
     def new_supernet(self) -> Supernet:
         """Return a supernet whose weights are yet to be initialised or loaded."""
         config = self.config
-        classes = len(self.manifest.labels)
-        return Supernet(
+        supernet = Supernet(
             config.search_space(),
             config.skeleton,
             self.input_size,
-            classes,
+            len(self.manifest.labels),
             shadow_norms=config.supernet.shadow_norms,
         )
+        return supernet.to(self.device)
+
+
+def _made_with(paths: RunPaths) -> RunConfig | None:
+    """Return the settings the directory was made with; None if it is new."""
+    if not paths.config.exists():
+        return None
+    return RunConfig.parse(read_yaml(paths.config), str(paths.config))

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.workers import DIED, processes
+from asc_nas.core.workers import DIED
 from asc_nas.nn.supernet import Supernet
-from asc_nas.run.config import PipelineConfig
-from asc_nas.run.folder import Context
-from asc_nas.run.paths import RunPaths
+from asc_nas.run.executors import EXECUTORS, Job, do
+from asc_nas.run.folder import RunFolder
 from asc_nas.search.evaluator import Evaluate, SupernetEvaluator
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
@@ -22,7 +21,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 
 
-def supernet_evaluator(context: Context, recalibration: bool | None = None) -> SupernetEvaluator:
+def supernet_evaluator(run: RunFolder, recalibration: bool | None = None) -> SupernetEvaluator:
     """Return the evaluator of the trained supernet, recalibrating as the config says by default.
 
     Raises
@@ -30,23 +29,21 @@ def supernet_evaluator(context: Context, recalibration: bool | None = None) -> S
     AscNasError
         If the supernet is not trained, or was trained for another space.
     """
-    supernet = context.new_supernet()
-    checkpoint.load(context.paths.supernet, supernet)
-    return evaluator_of(context, supernet.eval(), recalibration)
+    supernet = run.new_supernet()
+    checkpoint.load(run.paths.supernet, supernet)
+    return evaluator_of(run, supernet.eval(), recalibration)
 
 
 def evaluator_of(
-    context: Context, supernet: Supernet, recalibration: bool | None = None
+    run: RunFolder, supernet: Supernet, recalibration: bool | None = None
 ) -> SupernetEvaluator:
     """Return the evaluator of `supernet` as it is whenever the evaluator is called."""
     return PrefixEvaluator(
         supernet,
-        context.examples("train"),
-        context.examples("search_val"),
-        context.cost,
-        recalibration=(
-            context.config.search.recalibration if recalibration is None else recalibration
-        ),
+        run.examples("train"),
+        run.examples("search_val"),
+        run.cost,
+        recalibration=(run.config.search.recalibration if recalibration is None else recalibration),
     )
 
 
@@ -58,7 +55,7 @@ class ParallelEvaluator:
     beginnings once. Smaller parts would be spread more evenly, but share less.
     """
 
-    context: Context
+    run: RunFolder
     submit: Callable[..., Future[list[Evaluation]]]
     workers: int
 
@@ -71,10 +68,10 @@ class ParallelEvaluator:
             If a worker process died.
         """
         alike = sorted(dict.fromkeys(map(str, genotypes)))
-        config, root = self.context.config, self.context.paths.root.absolute()
         parts = np.array_split(np.array(alike, dtype=object), self.workers)
         try:
-            futures = [self.submit(config, root, tuple(part)) for part in parts if len(part)]
+            jobs = [Job.of(self.run, _judge, tuple(part)) for part in parts if len(part)]
+            futures = [self.submit(job) for job in jobs]
             judged = [evaluation for future in futures for evaluation in future.result()]
         except DIED as error:
             raise AscNasError(
@@ -86,24 +83,24 @@ class ParallelEvaluator:
 
 
 @contextmanager
-def population_evaluator(context: Context, workers: int) -> Iterator[Evaluate]:
+def population_evaluator(run: RunFolder, workers: int) -> Iterator[Evaluate]:
     """Give the evaluator of the trained supernet: in this process, or in so many new ones."""
     if workers == 1:
-        yield supernet_evaluator(context)
+        yield supernet_evaluator(run)
         return
-    with processes(_judge, workers) as submit:
-        yield ParallelEvaluator(context, submit, workers)
+    with EXECUTORS[run.executor](do, workers) as submit:
+        yield ParallelEvaluator(run, submit, workers)
 
 
-def _judge(config: PipelineConfig, root: Path, genotypes: tuple[str, ...]) -> list[Evaluation]:
+def _judge(run: RunFolder, genotypes: tuple[str, ...]) -> list[Evaluation]:
     """Judge in a worker, which keeps the evaluator for the next part."""
-    _configs[root] = config
-    return _evaluator(root)([Genotype.parse(text) for text in genotypes])
+    _runs[run.paths.root] = run
+    return _evaluator(run.paths.root)([Genotype.parse(text) for text in genotypes])
 
 
-_configs: dict[Path, PipelineConfig] = {}
+_runs: dict[Path, RunFolder] = {}
 
 
 @lru_cache(maxsize=1)
 def _evaluator(root: Path) -> Evaluate:
-    return supernet_evaluator(Context(_configs[root], RunPaths(root)))
+    return supernet_evaluator(_runs[root])

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import typer
-
-from asc_nas.cli.output.progress import progress
 from asc_nas.core.errors import UsageError
-from asc_nas.core.files import write_json
 from asc_nas.core.locks import taking_turns
+from asc_nas.core.progress import SILENT, Listener
 from asc_nas.data.manifest import Manifest
-from asc_nas.run.opening import DataConfig, OpenRun
+from asc_nas.run.config import DataConfig
+from asc_nas.run.folder import RunFolder
 from data_prep.checks import Report, without
 from data_prep.checks import check as check_recordings
 from data_prep.datasets import read_dataset
@@ -20,29 +18,29 @@ MOST_DECODED = 5000
 """Clips up to which a run looks into every recording; of more, only at labels and groups."""
 
 
-def prepare(run: OpenRun, *, check: bool = False) -> None:
+def prepare(run: RunFolder, *, check: bool = False) -> None:
     """Write the manifest with its roles and extract the features, as far as that is not done.
 
     With `check` the recordings are checked afterwards, when all that cannot be read is known.
     """
-    with taking_turns(run.paths.manifest.parent, lambda text: typer.echo(text, err=True)):
+    with taking_turns(run.paths.manifest.parent, run.listener.note):
         manifest = _manifest(run)
         _extract(run, manifest)
         if check:
             _check(run, manifest)
 
 
-def _manifest(run: OpenRun) -> Manifest:
+def _manifest(run: RunFolder) -> Manifest:
     """Return the run's clips with their roles."""
     config, paths = run.config, run.paths
     if paths.manifest.exists():
         return Manifest.read(paths.manifest)
-    manifest = assign_roles(read_clips(config.data), config.data, config.seed)
+    manifest = assign_roles(read_clips(config.data, run.listener), config.data, config.seed)
     manifest.write(paths.manifest)
     return manifest
 
 
-def read_clips(data: DataConfig) -> Manifest:
+def read_clips(data: DataConfig, listener: Listener = SILENT) -> Manifest:
     """Read the recordings, without those to leave out; the clips have no roles yet.
 
     Raises
@@ -60,55 +58,52 @@ def read_clips(data: DataConfig) -> Manifest:
     everything = len(manifest.clips)
     manifest = without(manifest, Path(data.exclude))
     left_out = everything - len(manifest.clips)
-    typer.echo(f"{left_out} of {everything} clips left out ({data.exclude})")
+    listener.say(f"{left_out} of {everything} clips left out ({data.exclude})")
     return manifest
 
 
-def _extract(run: OpenRun, manifest: Manifest) -> None:
+def _extract(run: RunFolder, manifest: Manifest) -> None:
     config, paths = run.config, run.paths
-    with progress("Features") as report:
+    with run.listener.stage("Features") as progress:
         store = extract(
             manifest,
             config.frontend,
             paths.features,
             workers=config.data.workers,
             skip_unreadable=config.data.skip_unreadable,
-            progress=lambda done, total: report(done, total, "clips"),
+            progress=progress,
         )
     if store.failed:
-        typer.echo(
+        run.listener.note(
             f"{len(store.failed)} clips that cannot be read are left out; {paths.features} lists "
-            "them in index.json.",
-            err=True,
+            "them in index.json."
         )
 
 
-def _check(run: OpenRun, manifest: Manifest) -> None:
+def _check(run: RunFolder, manifest: Manifest) -> None:
     """Write what is wrong with the recordings for the report, and say it in a line."""
     target = run.paths.check
     if target.exists() or not manifest.root.is_dir():  # done, or the recordings are not at hand
         return
     decode = len(manifest.clips) <= MOST_DECODED
-    with progress("Check") as report:
+    with run.listener.stage("Check") as progress:
         found = check_recordings(
             manifest,
             workers=run.config.data.workers,
             decode=decode,
-            progress=lambda done, total: report(done, total, "clips"),
+            progress=progress,
         )
-    write_json(target, found.to_json())
+    found.write(target)
     by_hand = f"asc-nas data check {run.paths.manifest} --json {target}"
     if found.findings:
-        typer.echo(f"Check: {_summary(found)}; '{by_hand}' shows them.", err=True)
+        run.listener.note(f"Check: {_summary(found)}; '{by_hand}' shows them.")
     if not decode:
-        typer.echo(
+        run.listener.note(
             f"Check: labels and groups only, of so many clips; '{by_hand}' listens to all "
-            f"{len(manifest.clips):,}.",
-            err=True,
+            f"{len(manifest.clips):,}."
         )
 
 
 def _summary(report: Report) -> str:
-    checks = (f"{name} {len(report.of(name))}" for name in report.checks if report.of(name))
-    errors, warnings = report.count("error"), report.count("warning")
-    return f"{errors} errors, {warnings} warnings ({', '.join(checks)})"
+    checks = (f"{name} {len(report.of(name))}" for name in report.counts if report.of(name))
+    return f"{report.errors} errors, {report.warnings} warnings ({', '.join(checks)})"

@@ -1,62 +1,79 @@
-"""Training of several networks with several seeds, one after the other or side by side."""
+"""Training of networks from scratch, and their one test: one after the other or side by side."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
+from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.workers import run_jobs
-from asc_nas.run.config import PipelineConfig
-from asc_nas.run.folder import Context
-from asc_nas.run.networks import NamedNetwork, retrain_step
-from asc_nas.run.paths import RunPaths
-from asc_nas.run.teachers import teacher_jobs, train_teacher
-from asc_nas.training.trainer import Progress
+from asc_nas.evaluation.result import Result, Results
+from asc_nas.run.executors import Job, spread
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.network_folder import NetworkFolder
+from asc_nas.run.networks import NamedNetwork
+from asc_nas.run.teachers import taught_recipe, teachers_of, train_teacher
+from asc_nas.training.network_trainer import score_network
 
 
 @dataclass(frozen=True)
-class TrainingJob:
-    """One network to train with one seed; a worker opens the run itself."""
+class Training:
+    """One network to train with one seed; `run` names its run where there are several."""
 
-    config: PipelineConfig
-    root: Path
     network: NamedNetwork
     seed: int
     run: str = ""
 
     def __str__(self) -> str:
-        """Name the training in progress and errors; with its run where there are several."""
         run = f"{self.run}: " if self.run else ""
         return f"{run}{self.network.name}, seed {self.seed}"
 
 
-def train_job(job: TrainingJob) -> dict[str, Any]:
-    """Train, test and return the result; a finished one is read, an unfinished one goes on."""
-    return retrain_step(Context(job.config, RunPaths(job.root)), job.network, job.seed)
+def retrain(run: RunFolder, training: Training, progress: Progress = unheard) -> Result:
+    """Train a network from scratch and test it once, with the last epoch's weights.
+
+    A finished one is read, an unfinished one goes on from its saved state.
+    """
+    folder = training.network.folder(run, training.seed)
+    done = folder.result()
+    if done is not None:
+        return done
+    with folder.lock():
+        done = folder.result()  # perhaps by another process, just now
+        return _train_and_test(training.network.name, folder, progress) if done is None else done
+
+
+def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Result:
+    run, roles = folder.run, folder.run.config.retrain.roles
+    network, log = folder.train(taught_recipe(run, roles, progress), progress)
+    scores = asdict(score_network(network, run.examples("test")))
+    cost, manifest = run.cost(folder.genotype), run.manifest
+    result = Result(
+        network=name,
+        genotype=str(folder.genotype),
+        **scores | {"confusion": [list(row) for row in scores["confusion"]]},
+        labels=list(manifest.labels),
+        macs=cost.macs,
+        macs_per_second=cost.macs_per_second,
+        params=cost.params,
+        latency_ms=cost.latency_ms,
+        data=manifest.name,
+        trained_on=list(roles),
+        test_clips=len(manifest.with_role("test")),
+        seed=folder.seed,
+        epochs=log,
+    )
+    tested = {score: scores[score] for score in ("accuracy", "macro_f1", "log_loss")}
+    run.events.write("test", tested, folder.path.name)
+    result.write(folder.result_file)
+    folder.finish()
+    return result
 
 
 def train_networks(
-    context: Context,
+    runs: Sequence[RunFolder],
     networks: Sequence[NamedNetwork],
     seeds: Sequence[int],
     workers: int,
-    progress: Callable[[str], AbstractContextManager[Progress]],
-) -> list[dict[str, Any]]:
-    """Train every network with every seed and return the results, all seeds of a network in a row.
-
-    See `train_in_runs`, of which this is the case of one run.
-    """
-    return train_in_runs([context], networks, seeds, workers, progress)
-
-
-def train_in_runs(
-    contexts: Sequence[Context],
-    networks: Sequence[NamedNetwork],
-    seeds: Sequence[int],
-    workers: int,
-    progress: Callable[[str], AbstractContextManager[Progress]],
-) -> list[dict[str, Any]]:
+) -> Results:
     """Train every network with every seed in each of several runs, which share the workers.
 
     Returns the results, those of a run in a row, and in it all seeds of a network in a row. The
@@ -68,32 +85,36 @@ def train_in_runs(
     workers : int
         With 1, trainings follow one another on all threads; otherwise so many run side by side, on
         one thread each.
-    progress : from a title to what the progress under this title is told
-        With one worker every training has its own, otherwise they share one.
 
     Raises
     ------
     AscNasError
         After all trainings, if some failed: which, and why.
     """
-    opened = {context.paths.root.absolute(): context for context in contexts}
+    opened = {run.paths.root.absolute(): run for run in runs}
+    first, stage = runs[0], runs[0].listener.stage
     jobs = [
-        TrainingJob(context.config, root, network, seed, root.name if len(opened) > 1 else "")
-        for root, context in opened.items()
+        Job.of(run, retrain, Training(network, seed, root.name if len(opened) > 1 else ""))
+        for root, run in opened.items()
         for network in dict.fromkeys(networks)
         for seed in dict.fromkeys(seeds)
     ]
 
-    def train_here(job: TrainingJob) -> dict[str, Any]:
-        with progress(f"Training {job}") as report:
-            return retrain_step(opened[job.root], job.network, job.seed, report)
+    def train_here(job: Job) -> Result:
+        with stage(f"Training {job}") as progress:
+            return retrain(opened[job.root], job.item, progress)
 
     if workers == 1:
-        return run_jobs(train_here, jobs, workers)
-    teachers = [job for c in opened.values() for job in teacher_jobs(c, c.config.retrain.roles)]
+        return Results(run_jobs(train_here, jobs, workers))
+    teachers = [
+        Job.of(run, train_teacher, teacher)
+        for run in opened.values()
+        for teacher in teachers_of(run, run.config.retrain.roles)
+        if not teacher.folder(run).has()
+    ]
     if teachers:  # first, as every network needs them all
-        with progress(f"Training {len(teachers)} teachers") as report:
-            run_jobs(train_teacher, teachers, workers, report)
-    with progress(f"Training {len(jobs)} networks") as report:
-        report(0, len(jobs), f"{min(workers, len(jobs))} at a time")
-        return run_jobs(train_job, jobs, workers, report)
+        with stage(f"Training {len(teachers)} teachers") as progress:
+            spread(first, teachers, workers, progress)
+    with stage(f"Training {len(jobs)} networks") as progress:
+        progress(0, len(jobs), f"{min(workers, len(jobs))} at a time")
+        return Results(spread(first, jobs, workers, progress))

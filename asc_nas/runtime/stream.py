@@ -6,7 +6,7 @@ same samples give the same answer, bit for bit, however they are cut into chunks
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -16,14 +16,21 @@ from asc_nas.audio.io import AudioError
 from asc_nas.audio.logmel import Short, fit_length
 from asc_nas.audio.window_mel import WindowMel
 from asc_nas.core.errors import UsageError
+from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.segments import Segment, Segmenter
 from asc_nas.runtime.timeline import MovingAverage, Step, TimelineConfig, WindowAverage
 
-if TYPE_CHECKING:
-    from asc_nas.runtime.classifier import Classifier
-
 MelObserver = Callable[[float, NDArray[np.float32]], None]
 """Told the start (seconds) and the log-mel (channels, mels, frames) of every network window."""
+
+
+class WindowClassifier(Protocol):
+    """What a stream asks about every window, such as `asc_nas.runtime.classifier.Classifier`."""
+
+    card: ModelCard
+
+    def posterior(self, mel: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the posterior (classes,) of a window's log-mel (channels, mels, frames)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +55,7 @@ class SceneStream:
 
     Parameters
     ----------
-    classifier : Classifier
+    classifier : WindowClassifier
     sample_rate : int
         Hertz of what is fed; resampled where the card has another rate.
     config : TimelineConfig
@@ -63,7 +70,7 @@ class SceneStream:
 
     def __init__(
         self,
-        classifier: "Classifier",
+        classifier: WindowClassifier,
         sample_rate: int,
         config: TimelineConfig,
         on_mel: MelObserver | None = None,

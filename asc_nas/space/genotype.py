@@ -8,8 +8,11 @@ quarters of the width; and a block that is left out. `s3` is a 3 x 3 square kern
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
-from asc_nas.core.errors import UsageError
+from pydantic import AfterValidator
+
+from asc_nas.core.errors import AscNasError, UsageError
 
 _KERNEL = re.compile(r"([tfs])(\d+)")
 _BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d+(?:\.\d+)?)w(\d+(?:\.\d+)?)")
@@ -132,3 +135,15 @@ class Genotype:
 
     def __iter__(self) -> Iterator[BlockGene]:
         return iter(self.blocks)
+
+
+def _checked(text: str) -> str:
+    try:
+        Genotype.parse(text)
+    except AscNasError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+    return text
+
+
+GenotypeText = Annotated[str, AfterValidator(_checked)]
+"""A genotype's text in a document."""

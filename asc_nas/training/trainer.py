@@ -263,7 +263,7 @@ def to_channels_last(module: nn.Module) -> nn.Module:
 def posteriors(network: nn.Module, examples: Examples, batch_size: int = 64) -> Tensor:
     """Return the posteriors (examples, classes) of `network` in evaluation mode, on the CPU."""
     network.eval()
-    device = next(network.parameters()).device
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
     outputs = []
     for positions in examples.batches(batch_size):
         x, _ = examples.batch(positions)

@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from asc_nas.core.progress import Progress
 from data_prep.datasets.catalogue import Package
 from data_prep.download.archives import unpack, unpacked
 from data_prep.download.disk import alone_in, human, require_room, size_of
-from data_prep.download.files import VERIFIED, Progress, choose, download
+from data_prep.download.files import VERIFIED, choose, download
 from data_prep.download.transfer import Policy
 
 ARCHIVES = "archives"
@@ -121,7 +122,7 @@ class _Meter:
         self.before = 0
         self.package: Package | None = None
 
-    def downloading(self, done: int, total: int, text: str) -> None:
+    def downloading(self, done: float, total: float, text: str) -> None:
         """Take bytes done of one package."""
         if self._progress:
             done += self.before

@@ -2,18 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError, UsageError, closest
 from asc_nas.core.files import read_json, write_json
+from asc_nas.core.progress import Progress
 from data_prep.datasets.catalogue import Package
 from data_prep.download.disk import alone_in, require_room, size_of
 from data_prep.download.transfer import Policy, transfer
 
 FORMAT = "asc-nas/downloads/1"
 VERIFIED = ".verified.json"
-Progress = Callable[[int, int, str], None]
 """Called with the bytes done, the bytes in all, and what is going on."""
 
 

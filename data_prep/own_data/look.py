@@ -3,13 +3,13 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, AudioInfo, audio_info
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.progress import Progress, unheard
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.datasets import read_dataset
 from data_prep.datasets.class_folders import channels_or_one
@@ -75,7 +75,7 @@ class Look:
         return median(self.lengths)
 
 
-def look(source: Path, progress: Callable[[int, int], None] | None = None) -> Look:
+def look(source: Path, progress: Progress = unheard) -> Look:
     """Look at own recordings.
 
     Parameters
@@ -106,8 +106,7 @@ def look(source: Path, progress: Callable[[int, int], None] | None = None) -> Lo
             infos[path] = audio_info(manifest.root / path)
         except AudioError as error:
             unreadable[path] = str(error)
-        if progress is not None:
-            progress(done, len(paths))
+        progress(done, len(paths), "files")
     if not infos:
         raise AscNasError(
             f"{source}: none of {len(paths)} files can be read: {unreadable[paths[0]]}"

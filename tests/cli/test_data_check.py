@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.cli.main import app
+from asc_nas.cli.output.terminal import Terminal
 from asc_nas.core.errors import UsageError
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.preparation import prepare
 
 runner = CliRunner()
@@ -107,7 +108,7 @@ def test_a_run_leaves_out_what_the_check_listed(manifest, recordings, tmp_path, 
     bad = tmp_path / "bad.txt"
     assert call("data", "check", manifest, "--workers", "1", "--exclude", bad).exit_code == 1
     assert bad.read_text() == "car/3.wav\n"
-    run = open_run(folder_config(tmp_path, bad), data=recordings, out=tmp_path / "run")
+    run = open_run(folder_config(tmp_path, bad), recordings, tmp_path)
     prepare(run)
     assert f"1 of 12 clips left out ({bad})" in capsys.readouterr().out
     kept = Manifest.read(run.paths.manifest)
@@ -120,7 +121,7 @@ def test_a_run_leaves_out_what_the_check_listed(manifest, recordings, tmp_path, 
 def test_a_list_with_an_unknown_clip_stops_the_run(recordings, tmp_path):
     bad = tmp_path / "bad.txt"
     bad.write_text("car/3.waw\n")
-    run = open_run(folder_config(tmp_path, bad), data=recordings, out=tmp_path / "run")
+    run = RunFolder.open(folder_config(tmp_path, bad), data=recordings, out=tmp_path / "run")
     with pytest.raises(UsageError, match=r"no clip 'car/3\.waw'.*Did you mean 'car/3\.wav'"):
         prepare(run)
     assert not run.paths.manifest.exists()
@@ -130,17 +131,23 @@ def test_another_list_is_another_run(recordings, tmp_path):
     bad = tmp_path / "bad.txt"
     bad.write_text("car/3.wav\n")
     config = folder_config(tmp_path, bad)
-    open_run(config, data=recordings, out=tmp_path / "run")
+    with RunFolder.open(config, data=recordings, out=tmp_path / "run").lock():
+        pass
     with pytest.raises(UsageError, match=r"data\.exclude is 'other\.txt', was"):
-        open_run(config, settings=["data.exclude=other.txt"], out=tmp_path / "run")
+        RunFolder.open(config, settings=["data.exclude=other.txt"], out=tmp_path / "run")
 
 
 def test_unreadable_clips_that_a_run_leaves_out_are_counted(recordings, tmp_path, capsys):
     (recordings / "car" / "3.wav").write_bytes(b"no audio")
     config = folder_config(tmp_path, None)
     settings = ["data.skip_unreadable=true"]
-    prepare(open_run(config, data=recordings, settings=settings, out=tmp_path / "run"))
+    prepare(open_run(config, recordings, tmp_path, settings))
     assert "1 clips that cannot be read are left out" in capsys.readouterr().err
+
+
+def open_run(config, recordings, tmp_path, settings=()):
+    out = tmp_path / "run"
+    return RunFolder.open(config, recordings, settings, out, listener=Terminal())
 
 
 def folder_config(tmp_path, exclude):

@@ -17,7 +17,7 @@ from asc_nas.audio.logmel import fit_length, log_mel
 from asc_nas.core.events import read_events
 from asc_nas.data.manifest import Manifest
 from asc_nas.nn.supernet import SubNet
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 from data_prep.synthetic import Plan, generate
@@ -76,7 +76,7 @@ def test_roles_never_share_a_group_and_test_is_the_named_fold(finished):
 
 def test_classify_gives_what_pytorch_gives(finished, recordings):
     run, _ = finished
-    context = open_run(run).context
+    context = RunFolder.open(run)
     card = json.loads((run / "models" / "tiny-best.json").read_text())
     weights = [
         path

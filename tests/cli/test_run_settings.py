@@ -31,9 +31,13 @@ def recordings(tmp_path):
 def opened(tmp_path, recordings):
     """Give a function that opens the run with some settings."""
     config = write_config(tmp_path / "tiny.yaml", data=DATA | {"folder": str(recordings)})
-    return lambda *settings: RunFolder.open(
-        config, settings=[*settings], out=tmp_path / "run", listener=Terminal()
-    )
+
+    def open_run(*settings):
+        run = RunFolder.open(config, None, settings, tmp_path / "run", listener=Terminal())
+        with run.lock():  # what every step begins with
+            return run
+
+    return open_run
 
 
 def checked(run):

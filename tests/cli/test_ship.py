@@ -11,10 +11,9 @@ from typer.testing import CliRunner
 from asc_nas.cli.main import app
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.manifest import Manifest
-from asc_nas.run import final_model
-from asc_nas.run.final_model import load_networks
+from asc_nas.run import ship
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
-from asc_nas.run.opening import open_run
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier, open_session, softmax
 from asc_nas.training.trainer import posteriors
@@ -80,11 +79,11 @@ def test_a_committee_is_the_mean_of_its_networks_and_costs_as_much(shipped):
     assert card.results["cross_validation"]["seeds"] == [0, 1]
     assert "2 of t" in asc_nas("models", "show", models / "committee.onnx").replace("\n", " ")
 
-    run = open_run(shipped / "all").context
+    run = RunFolder.open(shipped / "all")
     x = run.examples("search_val").batch(np.arange(4))[0]
     network = find_network(run, "baseline")
     with torch.inference_mode():
-        alone = [load_networks(run, network, [seed])(x).softmax(1) for seed in (0, 1)]
+        alone = [network.folder(run, seed).load()(x).softmax(1) for seed in (0, 1)]
     session = open_session((models / "committee.onnx").read_bytes(), 1)
     together = softmax(session.run(None, {"log_mel": x.numpy()})[0])
     np.testing.assert_allclose(together, (alone[0] + alone[1]) / 2, atol=1e-5)
@@ -94,10 +93,10 @@ def test_the_scores_of_a_committee_are_those_of_committees_in_every_fold(shipped
     card = ModelCard.read(shipped / "all" / "models" / "committee.json")
     accuracies = []
     for fold in sorted(shipped.glob("fold-*")):
-        run = open_run(fold).context
+        run = RunFolder.open(fold)
         test = run.examples("test")
         network = find_network(run, "baseline")
-        both = [posteriors(load_networks(run, network, [seed]), test) for seed in (0, 1)]
+        both = [posteriors(network.folder(run, seed).load(), test) for seed in (0, 1)]
         decided = test.clip_posteriors((both[0] + both[1]).numpy()).argmax(1)
         accuracies.append(np.mean(decided == test.clip_targets))
     assert card.results["accuracy"] == pytest.approx(np.mean(accuracies))
@@ -106,11 +105,12 @@ def test_the_scores_of_a_committee_are_those_of_committees_in_every_fold(shipped
 
 
 def test_a_committee_of_one_seed_is_refused_with_the_remedy(shipped, monkeypatch):
-    run = open_run(shipped / "fold-1").context
+    run = RunFolder.open(shipped / "fold-1")
     network = find_network(run, "baseline")
-    monkeypatch.setattr(final_model, "_trained", lambda context, network: [{"seed": 0}])
+    one = [result for result in network.results(run) if result.seed == 0]
+    monkeypatch.setattr(ship, "trained", lambda run, network: one)
     with pytest.raises(AscNasError, match=r"baseline: .* one seed only.*--seed 0 --seed 1"):
-        final_model.cross_validated_together({"1": run}, network)
+        ship.common_seeds({"1": run}, network)
 
 
 def test_a_second_call_trains_nothing(shipped):

@@ -6,7 +6,7 @@ import pytest
 from test_end_to_end import kill_when
 from tiny import asc_nas, write_config
 
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
 
@@ -42,7 +42,7 @@ def test_a_run_killed_between_shrinking_and_its_next_saved_state_ends_the_same(t
     ):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
 
-    context = open_run(whole).context
+    context = RunFolder.open(whole)
     left = context.remaining_space()
     assert left.sizes == (2, 2)
     events = json.loads((whole / "supernet" / "shrinking.json").read_text())["events"]

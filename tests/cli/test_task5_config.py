@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny import asc_nas
 
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def test_nine_classes_of_four_channels_go_from_recordings_to_a_model(tmp_path):
     run = tmp_path / "run"
     done = asc_nas("run", CONFIG, "--data", tmp_path / "recordings", "--out", run, *changes)
     assert done.returncode == 0, done.stderr
-    context = open_run(run).context
+    context = RunFolder.open(run)
     assert context.input_size == (40, 501)
     examples = context.examples("test")
     assert len(examples) == 4 * examples.num_clips

@@ -9,7 +9,7 @@ from toy import make_examples
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.events import EventLog, read_events
-from asc_nas.training.trainer import TrainConfig, fit
+from asc_nas.training.trainer import Hooks, TrainConfig, Trainer
 
 
 @pytest.fixture
@@ -107,8 +107,7 @@ def train(run, epochs_before_the_kill=None):
 
     config = TrainConfig(epochs=3, batch_size=8, checkpoint_every=2)
     state = run / "state.safetensors"
-    fit(network, lambda step: [network], examples, config, seed=0, name="x", state_file=state,
-        on_epoch=on_epoch)  # fmt: skip
+    Trainer(config, 0, state, name="x", hooks=Hooks(on_epoch=on_epoch)).fit(network, examples)
 
 
 @pytest.mark.parametrize("killed_after", [1, 2, 3])

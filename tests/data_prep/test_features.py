@@ -86,7 +86,7 @@ def test_a_clips_start_and_duration_choose_its_part(manifest, tmp_path):
 
 def test_progress_starts_with_what_is_done(manifest, tmp_path):
     reports = []
-    progress = lambda done, total: reports.append((done, total))  # noqa: E731
+    progress = lambda done, total, text: reports.append((done, total))  # noqa: E731
     extract(manifest, FRONT_END, tmp_path / "store", workers=1, progress=progress)
     assert reports == [(done, 6) for done in range(7)]
 
@@ -106,7 +106,7 @@ data_prep.feature_writer.FLUSH_SECONDS = 0
 folder = Path({str(tmp_path)!r})
 extract(
     Manifest.read(folder / "manifest.parquet"), FrontEnd(**{FRONT_END.model_dump()!r}),
-    folder / "store", workers=1, progress=lambda done, total: time.sleep(0.05),
+    folder / "store", workers=1, progress=lambda done, total, text: time.sleep(0.05),
 )
 """
     process = subprocess.Popen([sys.executable, "-c", program])

@@ -103,7 +103,7 @@ if __name__ == "__main__":
         FRONT_END,
         tmp_path / "store",
         workers=1,
-        progress=lambda finished, total: reports.append(finished),
+        progress=lambda finished, total, text: reports.append(finished),
     )
     assert reports[0] == done
     whole = extract(manifest, FRONT_END, tmp_path / "whole", workers=1)

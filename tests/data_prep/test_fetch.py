@@ -14,7 +14,7 @@ import trees
 from local_server import package, sentence
 from tiny import ENVIRONMENT
 
-from asc_nas.cli.commands.download import ByteLines
+from asc_nas.cli.output.progress import Lines
 from asc_nas.core.errors import AscNasError
 from data_prep.datasets import read_dataset
 from data_prep.download.disk import alone_in, human
@@ -185,10 +185,10 @@ def test_the_command_says_what_is_wrong_in_one_line(site, dataset, tmp_path):
 
 
 def test_plain_lines_show_speed_and_time_left(capsys):
-    now = iter([0.0, 5.0, 20.0]).__next__
-    lines = ByteLines("x", clock=now)
+    now = iter([0.0, 0.0, 5.0, 20.0]).__next__
+    lines = Lines("x", "bytes", clock=now)
     for done in (1_000_000_000, 1_500_000_000, 2_000_000_000):
-        lines(done, 45_800_000_000, "a.zip")
+        lines.show(done, 45_800_000_000, "a.zip")
     shown = capsys.readouterr().err.splitlines()
     expected = "x: 2.0 GB of 45.8 GB, 50.0 MB/s, 0:14:36 left, a.zip"
     assert shown == [expected]

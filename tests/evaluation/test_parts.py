@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from asc_nas.evaluation.parts import by_device, by_seen, evaluate_clips
+from asc_nas.evaluation.parts import by_device, by_seen, score_clips
 from asc_nas.evaluation.scores import Decisions, score
 
 LABELS = ("bus", "park", "tram")
@@ -56,7 +56,7 @@ def test_one_device_that_recorded_everything_scores_what_the_whole_set_scores():
 def test_an_evaluation_is_plain_json_without_nan():
     decisions = Decisions(DECIDED, TARGETS, None, LABELS)
     groups = [str(i) for i in range(7)]
-    found = evaluate_clips(decisions, groups, DEVICES, {"a"}).to_json()
+    found = score_clips(decisions, groups, DEVICES, {"a"}).to_json()
     json.dumps(found, allow_nan=False)
     assert found["log_loss"] is None
     assert found["intervals"]["groups"] == 7
@@ -67,7 +67,7 @@ def test_an_evaluation_is_plain_json_without_nan():
 
 
 def test_without_training_clips_nothing_is_said_about_seen_devices():
-    found = evaluate_clips(DECISIONS, ["x"] * 7, DEVICES, None)
+    found = score_clips(DECISIONS, ["x"] * 7, DEVICES, None)
     assert found.seen_and_unseen == ()
     assert {part.seen for part in found.devices} == {None}
     assert found.to_json()["intervals"] is None

@@ -51,9 +51,9 @@ def a_copy(whole_run, tmp_path):
 
 def shown(whole_run, folder, mistakes=0, figures=False):
     """Gather the report and make what it shows, but write nothing."""
-    context = RunFolder(whole_run.config, RunPaths(folder))
+    run = RunFolder(whole_run.config, RunPaths(folder))
     report = gather_report(
-        context, shown_as=str(folder), check_file=folder / "data/check.json", mistakes=mistakes
+        run, shown_as=str(folder), check_file=folder / "data/check.json", mistakes=mistakes
     )
     all_sections(report)
     json_script("plots", plots(report))

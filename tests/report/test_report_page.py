@@ -18,9 +18,16 @@ from asc_nas.report.clips import PEAK, SAMPLE_RATE, SECONDS, audio_ogg
 from asc_nas.report.folder import write_report
 from asc_nas.report.interactive import pareto_plot
 from asc_nas.report.mistakes_view import mistakes_view
-from asc_nas.run.folder import Context
+from asc_nas.report.network_panel import network_panel
+from asc_nas.report.tables import network_table
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.report import gather_report
 from asc_nas.run.paths import RunPaths
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Objective
+from asc_nas.search.pareto import ParetoSet
+
+BY_LOG_LOSS = (Objective(name="log_loss", sense="min"), DEFAULT_OBJECTIVES[1])
+BY_ACCURACY = (DEFAULT_OBJECTIVES[1], Objective(name="accuracy", sense="max"))
 
 
 def report(*arguments):
@@ -29,10 +36,15 @@ def report(*arguments):
     return done.value.code
 
 
-def gather(whole_run, folder, **options):
-    context = Context(whole_run.context.config, RunPaths(folder))
+def gather(whole_run, folder, objectives=None, **options):
+    config = whole_run.config
+    if objectives is not None:
+        config = config.model_copy(
+            update={"search": config.search.model_copy(update={"objectives": objectives})}
+        )
+    run = RunFolder(config, RunPaths(folder))
     return gather_report(
-        context, shown_as=str(folder), check_file=folder / "data/check.json", **options
+        run, shown_as=str(folder), check_file=folder / "data/check.json", **options
     )
 
 
@@ -51,7 +63,7 @@ def a_copy(whole_run, tmp_path):
 
 def test_labels_and_names_cannot_become_markup(written, whole_run):
     html = written[1]
-    hostile = whole_run.context.manifest.labels[1]
+    hostile = whole_run.manifest.labels[1]
     assert hostile not in html
     assert hostile in unescape(html)
     assert "<b>" not in html  # the group of every clip
@@ -94,9 +106,9 @@ def test_the_front_is_a_line_only_along_the_one_cost_that_was_traded(whole_run):
     found = gather(whole_run, whole_run.folder, mistakes=0)
     modes = {cost["name"]: cost["mode"][1] for cost in pareto_plot(found)["costs"]}
     assert modes == {"macs": "lines+markers", "params": "markers"}
-    third = replace(found, objectives=found.objectives | {"params": "min, weight 1"})
+    third = replace(found, objectives=(*found.objectives, Objective(name="params", sense="min")))
     assert "lines+markers" not in pareto_plot(third)["costs"][0]["mode"]
-    other = replace(found, objectives={"log_loss": "min, weight 1", "macs": "min, weight 1"})
+    other = replace(found, objectives=BY_LOG_LOSS)
     assert "lines+markers" not in pareto_plot(other)["costs"][0]["mode"]
 
 
@@ -108,6 +120,31 @@ def test_mistakes_come_with_spectrogram_and_recording(written):
     assert all(
         "data:image/png;base64," in card and "data:audio/ogg;base64," in card for card in cards
     )
+
+
+@pytest.mark.parametrize(
+    ("objectives", "best"),
+    [(DEFAULT_OBJECTIVES, "3"), (BY_LOG_LOSS, "0"), (BY_ACCURACY, "0")],
+)
+def test_the_network_shown_first_is_the_best_by_the_score_that_was_searched_for(
+    whole_run, a_copy, objectives, best
+):
+    run = RunFolder(whole_run.config, RunPaths(a_copy))
+    members = ParetoSet.read(run.paths.pareto).members
+    whole_run.write_result(run, "3", members[3].genotype, 0)
+    found = gather(whole_run, a_copy, objectives)
+    assert found.mistakes.network.name == best
+    assert found.networks[pareto_plot(found)["first"]].name == best
+
+
+def test_the_score_that_was_searched_for_is_told_besides_macro_f1(whole_run):
+    found = gather(whole_run, whole_run.folder, BY_LOG_LOSS, mistakes=0)
+    table = network_table(found)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert rows[1]["Supernet log loss"] == pytest.approx(1.1)
+    assert rows[1]["Supernet macro-F1"] == pytest.approx(0.4)
+    assert rows[4]["Supernet log loss"] is None  # a baseline
+    assert "log loss, supernet" in network_panel(found, found.networks[1], 1)
 
 
 def test_an_embedded_recording_is_short_and_loud_enough(tmp_path):
@@ -186,7 +223,7 @@ def test_a_result_of_another_network_is_left_out(whole_run, a_copy):
     (a_copy / "retrain/0/result.json").write_text(json.dumps(result))
     found = gather(whole_run, a_copy)
     assert "another network" in found.missing["retrain/0"]
-    assert [r["seed"] for r in found.networks[0].results] == [1]
+    assert [r.seed for r in found.networks[0].results] == [1]
 
 
 def test_an_unfinished_supernet_shows_what_it_logged(whole_run, a_copy):

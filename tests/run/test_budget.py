@@ -14,8 +14,9 @@ from asc_nas.core.config import apply_overrides, read_yaml
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import read_json
 from asc_nas.run import budget
-from asc_nas.run.budget import Work, parse_duration, plan, read_budget
-from asc_nas.run.opening import RunConfig, open_run
+from asc_nas.run.budget import Work, plan
+from asc_nas.run.config import RunConfig, parse_duration
+from asc_nas.run.folder import Budget, RunFolder
 from asc_nas.run.preparation import prepare
 from data_prep.synthetic import Plan, generate
 
@@ -85,9 +86,12 @@ def test_the_difference_of_two_amounts_is_timed(monkeypatch):
 
 def test_a_damaged_plan_is_told(tmp_path):
     file = tmp_path / "budget.json"
-    file.write_text('{"format": "asc-nas/budget/1", "settings": {"supernet.epochs": "many"}}')
+    settings = '{"supernet.epochs": "many"}'
+    file.write_text(
+        f'{{"format": "asc-nas/budget/1", "seconds": 9.0, "work": {{}}, "settings": {settings}}}'
+    )
     with pytest.raises(AscNasError, match=r"budget\.json.*delete it"):
-        read_budget(file)
+        Budget.read(file)
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +104,9 @@ def recordings(tmp_path_factory):
 @pytest.mark.slow
 def test_the_work_is_measured(recordings, tmp_path):
     config = write_config(tmp_path / "tiny.yaml")
-    run = open_run(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
     prepare(run)
-    work = budget.measure(run.context)
+    work = budget.measure(run)
     assert min(asdict(work).values()) > 0
     assert work.supernet_epoch < 30
 
@@ -112,18 +116,18 @@ def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, 
     seen = []
 
     def fresh(train):
-        def start(*arguments, state_file, **more):
-            seen.append(state_file.exists())
-            return train(*arguments, state_file=state_file, **more)
+        def start(network, examples, trainer):
+            seen.append(trainer.state_file.exists())
+            return train(network, examples, trainer)
 
         return start
 
     for name in ("train_supernet", "train_network"):
         monkeypatch.setattr(budget, name, fresh(getattr(budget, name)))
     config = write_config(tmp_path / "tiny.yaml")
-    run = open_run(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
     prepare(run)
-    budget.measure(run.context)
+    budget.measure(run)
     assert len(seen) == 3 + 3 * 4
     assert not any(seen)
 
@@ -139,11 +143,11 @@ def test_a_run_is_sized_once_and_goes_on_with_the_same_sizes(recordings, tmp_pat
         return CliRunner().invoke(app, [str(part) for part in (*arguments, *more)])
 
     assert asc_nas("--budget", "4h").exit_code == 0
-    settings = read_json(run / "budget.json", budget.FORMAT)["settings"]
+    settings = Budget.read(run / "budget.json").settings
     log = read_json(run / "supernet/log.json", "asc-nas/log/1")["epochs"]
     assert len(log) == settings["supernet.epochs"] == 6
 
     monkeypatch.setattr(budget, "measure", None)  # it is not measured again
     assert asc_nas("--budget", "4h", "--resume").exit_code == 0
-    assert open_run(run).config.supernet.epochs == 6
+    assert RunFolder.open(run).config.supernet.epochs == 6
     assert isinstance(asc_nas("--budget", "2h", "--resume").exception, UsageError)

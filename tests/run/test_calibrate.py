@@ -1,3 +1,5 @@
+"""The temperature that is fitted, on which clips, and what is said of it."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -5,20 +7,7 @@ import torch
 from torch import nn
 from toy import make_examples
 
-from asc_nas.run.calibration import TWIN, calibrate, load_twin, train_twin
-from asc_nas.run.config import RetrainConfig
-from asc_nas.space.genotype import Genotype
-from asc_nas.space.netspec import resolve
-from asc_nas.space.skeleton import Skeleton
-
-GENOTYPE = Genotype.parse("t3e2w1")
-SKELETON = Skeleton.parse(
-    {
-        "stem": [{"channels": 4, "stride": [2, 2]}],
-        "stages": [{"channels": 8, "strides": [[1, 1]]}],
-    },
-    "toy",
-)
+from asc_nas.run.calibration import calibrate
 
 
 class Net(nn.Module):
@@ -64,32 +53,3 @@ def test_the_temperature_is_the_twins_and_the_figures_are_the_networks(context):
     assert temperature == calibrate(context, twin, twin)[0]
     assert found["fitted_on"] == "search_val, twin"
     assert found["log_loss_before"] == calibrate(context, network, None)[1]["log_loss_before"]
-
-
-def test_a_twin_is_trained_once_on_train_alone_with_the_networks_seed(tmp_path):
-    asked = []
-
-    def examples(*roles):
-        asked.append(roles)
-        return make_examples()
-
-    context = SimpleNamespace(
-        spec=lambda genotype: resolve(genotype, SKELETON, (16, 24), 3),
-        examples=examples,
-        config=SimpleNamespace(retrain=RetrainConfig(epochs=2, batch_size=8)),
-    )
-    assert load_twin(context, GENOTYPE, 3, tmp_path) is None
-    train_twin(context, GENOTYPE, 3, tmp_path)
-    assert asked == [("train",)]
-    assert [path.name for path in tmp_path.iterdir()] == [TWIN]
-    first = answers(load_twin(context, GENOTYPE, 3, tmp_path))
-    train_twin(context, GENOTYPE, 3, tmp_path)  # there already
-    assert len(asked) == 1
-    (tmp_path / TWIN).unlink()
-    train_twin(context, GENOTYPE, 3, tmp_path)
-    assert torch.equal(answers(load_twin(context, GENOTYPE, 3, tmp_path)), first)
-
-
-def answers(network):
-    with torch.inference_mode():
-        return network(make_examples().batch([0, 1])[0])

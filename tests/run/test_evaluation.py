@@ -8,10 +8,10 @@ import torch
 from tiny import write_config
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import population_evaluator, supernet_evaluator
 from asc_nas.run.preparation import prepare
-from asc_nas.run.search import supernet_step
+from asc_nas.run.search import train_supernet
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.slow
 def context(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluation")
     generate(folder / "recordings", 0, Plan.tiny(), workers=1)
-    run = open_run(
+    run = RunFolder.open(
         write_config(folder / "tiny.yaml"), folder / "recordings", ["data.workers=1"],
         out=folder / "run",
     )  # fmt: skip
     prepare(run)
-    supernet_step(run.context)
-    return run.context
+    train_supernet(run)
+    return run
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import torch
 from tiny import asc_nas, write_config
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.run.folder import Context
-from asc_nas.run.networks import find_network, network_folder
-from asc_nas.run.opening import open_run
+from asc_nas.core.progress import Listener
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import find_network
 from asc_nas.run.paths import RunPaths
 from asc_nas.run.preparation import prepare
 from asc_nas.run.training import train_networks
@@ -25,15 +25,16 @@ pytestmark = pytest.mark.slow
 def context(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parallel")
     generate(folder / "recordings", 0, Plan.tiny(), workers=1)
-    run = open_run(
+    run = RunFolder.open(
         write_config(folder / "tiny.yaml"), folder / "recordings", ["data.workers=1"],
         out=folder / "run",
     )  # fmt: skip
-    prepare(run)
-    return run.context
+    with run.lock():
+        prepare(run)
+    return run
 
 
-def elsewhere(context: Context, folder) -> Context:
+def elsewhere(context: RunFolder, folder) -> RunFolder:
     """Return the same run with an empty place for its networks."""
     folder.mkdir()
     for name in ("data", "features"):
@@ -41,14 +42,14 @@ def elsewhere(context: Context, folder) -> Context:
     return replace(context, paths=RunPaths(folder))
 
 
-class Told:
+class Told(Listener):
     """Collects what progress is told."""
 
     def __init__(self):
         self.titles, self.reports = [], []
 
     @contextlib.contextmanager
-    def __call__(self, title):
+    def stage(self, title):
         self.titles.append(title)
         yield lambda *report: self.reports.append(report)
 
@@ -64,7 +65,7 @@ def one_thread():
 def train(context, names, seeds, workers):
     told = Told()
     networks = [find_network(context, name) for name in names]
-    return train_networks(context, networks, seeds, workers, told), told
+    return train_networks([replace(context, listener=told)], networks, seeds, workers), told
 
 
 def test_a_training_in_a_worker_equals_one_on_one_thread_here(context, tmp_path, one_thread):
@@ -73,7 +74,7 @@ def test_a_training_in_a_worker_equals_one_on_one_thread_here(context, tmp_path,
     expected, own = train(here, names, seeds, 1)
     found, shared = train(there, names, seeds, 2)
     assert found == expected
-    assert [(r["network"], r["seed"]) for r in found] == [
+    assert [(r.network, r.seed) for r in found] == [
         ("baseline", 0), ("baseline", 1), ("square", 0), ("square", 1)
     ]  # fmt: skip
     for name in ("baseline", "baseline-seed1", "square", "square-seed1"):
@@ -89,8 +90,8 @@ def test_a_training_in_a_worker_equals_one_on_one_thread_here(context, tmp_path,
 def test_a_training_that_fails_is_named_and_the_others_are_done(context, tmp_path, workers):
     run = elsewhere(context, tmp_path / "run")
     train(context, ["baseline"], [1], 1)
-    trained = network_folder(context, find_network(context, "baseline"), 1) / "result.json"
-    taken = network_folder(run, find_network(run, "baseline"), 1) / "result.json"
+    trained = find_network(context, "baseline").folder(context, 1).path / "result.json"
+    taken = find_network(run, "baseline").folder(run, 1).path / "result.json"
     shutil.copytree(trained.parent, taken.parent)
     taken.write_text(json.dumps(json.loads(trained.read_text()) | {"genotype": "t3e3w1"}))
     with pytest.raises(AscNasError, match=r"1 of 3 jobs failed: baseline, seed 1: .*holds another"):

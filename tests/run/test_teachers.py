@@ -1,7 +1,5 @@
 """Distillation: who teaches, on which clips, and that it is resumed and shared."""
 
-import contextlib
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -10,8 +8,8 @@ from torch import nn
 
 from asc_nas.run import teachers
 from asc_nas.run.calibration import train_twin
-from asc_nas.run.networks import find_network, network_folder
-from asc_nas.run.opening import open_run
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import find_network
 from asc_nas.run.preparation import prepare
 from asc_nas.run.training import train_networks
 from data_prep.synthetic import Plan, generate
@@ -24,14 +22,9 @@ def context(tmp_path_factory):
     folder = tmp_path_factory.mktemp("teachers")
     generate(folder / "recordings", 0, Plan.tiny(), workers=1)
     config = write_config(folder / "tiny.yaml", retrain={"teacher": TEACHER})
-    run = open_run(config, folder / "recordings", ["data.workers=1"], out=folder / "run")
+    run = RunFolder.open(config, folder / "recordings", ["data.workers=1"], out=folder / "run")
     prepare(run)
-    return run.context
-
-
-@contextlib.contextmanager
-def silent(title):
-    yield lambda done, of, text: None
+    return run
 
 
 def test_an_ensemble_says_the_mean_of_its_posteriors():
@@ -45,36 +38,36 @@ def test_an_ensemble_says_the_mean_of_its_posteriors():
 
 def test_teachers_are_trained_once_and_teach_every_network(context):
     baseline = find_network(context, "baseline")
-    jobs = teachers.teacher_jobs(context, context.config.retrain.roles)
-    assert [str(job) for job in jobs] == ["teacher 0", "teacher 1"]
-    train_networks(context, [baseline], [0], 1, silent)
+    names = teachers.teachers_of(context, context.config.retrain.roles)
+    assert [str(teacher) for teacher in names] == ["teacher 0", "teacher 1"]
+    train_networks([context], [baseline], [0], 1)
     weights = sorted((context.paths.root / "teachers").glob("*/model.safetensors"))
     assert [file.parent.name for file in weights] == ["0-train+search_val", "1-train+search_val"]
     first, second = map(load_file, weights)
     name = "model.head.conv.weight"
     assert not torch.equal(first[name], second[name])
-    assert not teachers.teacher_jobs(context, context.config.retrain.roles)
     before = [file.stat().st_mtime_ns for file in weights]
-    train_networks(context, [baseline], [1], 1, silent)
+    train_networks([context], [baseline], [1], 1)
     assert [file.stat().st_mtime_ns for file in weights] == before
 
 
 def test_a_taught_network_differs_from_one_that_learns_from_labels_alone(context):
     name = "model.head.conv.weight"
     baseline = find_network(context, "baseline")
-    train_networks(context, [baseline], [0], 1, silent)
-    taught = load_file(network_folder(context, baseline, 0) / "model.safetensors")
+    train_networks([context], [baseline], [0], 1)
+    taught = load_file(baseline.folder(context, 0).path / "model.safetensors")
     retrain = context.config.retrain.model_copy(update={"teacher": None})
     alone = type(context)(context.config.model_copy(update={"retrain": retrain}), context.paths)
-    folder = network_folder(context, baseline, 0)
+    folder = baseline.folder(context, 0).path
     folder.rename(folder.with_name("taught"))
-    train_networks(alone, [baseline], [0], 1, silent)
+    train_networks([alone], [baseline], [0], 1)
     untaught = load_file(folder / "model.safetensors")
     assert not torch.equal(taught[name], untaught[name])
 
 
-def test_the_twin_for_calibration_has_teachers_that_have_not_seen_search_val(context, tmp_path):
+def test_the_twin_for_calibration_has_teachers_that_have_not_seen_search_val(context):
     baseline = find_network(context, "baseline")
-    train_twin(context, baseline.genotype, 0, tmp_path)
+    train_networks([context], [baseline], [0], 1)
+    train_twin(baseline.folder(context, 0), "baseline")
     names = {folder.name for folder in (context.paths.root / "teachers").iterdir()}
     assert {"0-train", "1-train"} <= names

@@ -10,7 +10,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from
 from asc_nas.training.network_trainer import new_network, train_network
-from asc_nas.training.trainer import TrainConfig
+from asc_nas.training.trainer import TrainConfig, Trainer
 
 
 def test_the_task5_cnn_has_the_layers_of_the_baseline():
@@ -95,7 +95,7 @@ def test_a_peer_is_trained_as_our_networks_are(tmp_path):
     config = TrainConfig(epochs=2, batch_size=8)
     genotype = Genotype.parse("t3e1w1 f3e1w1 t3e1w1 f3e1w1 t3e1w1")
     spec = resolve(genotype, skeleton_from("cp_mobile_tiny"), (16, 24), 3)
-    ours, _ = train_network(spec, examples, config, seed=1, state_file=tmp_path / "ours")
+    ours, _ = train_network(spec, examples, Trainer(config, 1, tmp_path / "ours"))
     peer = weights_after(new_network(spec, 1), examples, config, 1, tmp_path / "peer")
     assert all(torch.equal(value, peer[name]) for name, value in ours.state_dict().items())
 

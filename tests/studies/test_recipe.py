@@ -10,8 +10,8 @@ from asc_nas.data.examples import Examples
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from
-from asc_nas.training.network_trainer import evaluate, fit_network, new_network
-from asc_nas.training.trainer import TrainConfig
+from asc_nas.training.network_trainer import fit_network, new_network, score_network
+from asc_nas.training.trainer import Hooks, TrainConfig, Trainer
 
 
 def examples(per_class=12, labels=("a", "b", "c")):
@@ -43,9 +43,10 @@ def test_judging_every_epoch_changes_nothing(tmp_path):
     config = TrainConfig(epochs=3, batch_size=8)
     plain, judged = new_network(spec, 0), new_network(spec, 0)
     accuracies = []
-    fit_network(plain, train, config, seed=0, state_file=tmp_path / "plain")
+    fit_network(plain, train, Trainer(config, 0, tmp_path / "plain"))
     after_epoch = recipe.judge(judged, test, accuracies)
-    fit_network(judged, train, config, seed=0, state_file=tmp_path / "judged", on_epoch=after_epoch)
+    hooks = Hooks(on_epoch=after_epoch)
+    fit_network(judged, train, Trainer(config, 0, tmp_path / "judged", hooks=hooks))
     assert all(torch.equal(v, judged.state_dict()[k]) for k, v in plain.state_dict().items())
     assert len(accuracies) == 3
-    assert accuracies[-1] == evaluate(judged, test).accuracy
+    assert accuracies[-1] == score_network(judged, test).accuracy

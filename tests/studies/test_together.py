@@ -6,9 +6,9 @@ from tiny import write_config
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
-from asc_nas.run.final_model import cross_validated_together
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
-from asc_nas.run.opening import open_run
+from asc_nas.run.ship import Shipping, common_seeds
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow
@@ -49,8 +49,9 @@ def test_seeds_alone_are_as_they_were_tested_and_all_together_as_ship_counts_the
         means = [sum(row[name] for row in own) / 2 for name in COLUMNS]
         found = [*(row["accuracy"] for row in own), *means]
         assert table[str(seed)] == pytest.approx(found, abs=6e-4)
-    runs = {fold: open_run(folder / f"fold-{fold}").context for fold in ("1", "3")}
-    scores, _ = cross_validated_together(runs, find_network(runs["1"], "baseline"))
+    runs = {fold: RunFolder.open(folder / f"fold-{fold}") for fold in ("1", "3")}
+    network = find_network(runs["1"], "baseline")
+    scores = Shipping(runs["1"], runs, network, common_seeds(runs, network)).scores()
     assert table["0 1"][2:] == pytest.approx([scores[name] for name in COLUMNS], abs=6e-4)
 
 

@@ -1,6 +1,7 @@
 """``asc-nas classify``: label recordings with an exported model."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +14,17 @@ from asc_nas.cli.options import (
     SmoothOption,
     WindowOption,
 )
-from asc_nas.cli.output.classify_files import Recording, Target, check_distinct, find_recordings
-from asc_nas.cli.output.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of
+from asc_nas.cli.output.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of, text_of_one
 from asc_nas.cli.output.text import shown
 from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from asc_nas.cli.output.classify_work import Outcome
+    from collections.abc import Callable
+
+    from asc_nas.cli.output.result_files import Target
+    from asc_nas.runtime.classifier import Classification, Classifier
+    from asc_nas.runtime.recordings import Answer, Answers, Recording
+    from asc_nas.runtime.timeline import TimelineConfig
 
 
 def classify(
@@ -88,6 +93,18 @@ def classify(
     asc-nas classify night.wav --hop 1 --smooth 5 --merge 10 --format audacity
     """
     target = _target(output_format, output, beside, skip_existing)
+
+    from asc_nas.cli.output.result_files import check_distinct
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.runtime.recordings import (
+        Answers,
+        Work,
+        classify_all,
+        classify_plainly,
+        find_recordings,
+    )
+    from asc_nas.runtime.timeline import TimelineConfig
+
     recordings = found = find_recordings(files)
     if target is not None:
         check_distinct(found, target)
@@ -99,29 +116,31 @@ def classify(
             "for each with --output DIR or --beside."
         )
     plots = _plots(plot, recordings)
-
-    from asc_nas.cli.output.classify_work import Work, classify_all
-    from asc_nas.runtime.timeline import TimelineConfig
-
     if merge is None and output_format in ONE_RECORDING:
         merge = 0.0  # a label track with one label many times over is of no use
     settings = {"hop": hop, "window": window, "smooth": smooth, "merge": merge}
     config = TimelineConfig.parse(settings | {"min_confidence": min_confidence}, "classify")
-    work = Work(model, config, output_format, target, plots)
-    outcomes = classify_all(work, recordings, workers) if recordings else []
+    work = Work(
+        model,
+        config,
+        classify_plainly if plots is None else partial(_classify_and_plot, plots),
+        None if target is None else partial(_write, target, output_format),
+    )
+    listener = Terminal("share", quiet=1.0)
+    answers = classify_all(work, recordings, workers, listener) if recordings else Answers()
     if target is not None:
-        _report_files(outcomes, target, len(found) - len(recordings))
+        _report_files(answers, target, len(found) - len(recordings))
     elif output_format is Format.table:
-        _report_table(outcomes, top, timelines=merge is not None)
+        _report_table(answers, top, timelines=merge is not None)
     else:
-        sys.stdout.write(shown(text_of(output_format, outcomes)))
+        sys.stdout.write(shown(text_of(output_format, answers)))
         if output_format in ONE_RECORDING:
-            _report_errors(outcomes)
-    if any(outcome.answer is None for outcome in outcomes):
+            _report_errors(answers)
+    if any(answer.classification is None for answer in answers):
         raise typer.Exit(1)
 
 
-def _target(output: Format, folder: Path | None, beside: bool, skip: bool) -> Target | None:
+def _target(output: Format, folder: Path | None, beside: bool, skip: bool) -> "Target | None":
     """Return where result files go, or None for standard output."""
     if folder is None and not beside:
         if skip:
@@ -132,14 +151,17 @@ def _target(output: Format, folder: Path | None, beside: bool, skip: bool) -> Ta
     if output is Format.table:
         known = ", ".join(ENDINGS)
         raise UsageError(f"the table is not written to files; add --format with one of {known}.")
+    from asc_nas.cli.output.result_files import Target
+
     return Target(folder, ENDINGS[output])
 
 
-def _plots(plot: Path | None, recordings: list[Recording]) -> Target | None:
+def _plots(plot: Path | None, recordings: "list[Recording]") -> "Target | None":
     """Return where plots go; a missing matplotlib is found before the work begins."""
     if plot is None:
         return None
     import asc_nas.report.timeline_plot  # noqa: F401
+    from asc_nas.cli.output.result_files import Target, check_distinct
 
     if plot.suffix.lower() != ".png":
         target = Target(plot, ".png")
@@ -152,32 +174,51 @@ def _plots(plot: Path | None, recordings: list[Recording]) -> Target | None:
     return Target(None, "", plot)
 
 
-def _report_table(outcomes: "list[Outcome]", top: int, timelines: bool) -> None:
+def _classify_and_plot(
+    plots: "Target",
+    classifier: "Classifier",
+    recording: "Recording",
+    config: "TimelineConfig",
+    on_progress: "Callable[[float], None]",
+) -> "Classification":
+    from asc_nas.report.timeline_plot import classify_and_plot
+
+    path = plots.path(recording)
+    return classify_and_plot(classifier, recording.path, config, path, on_progress)
+
+
+def _write(target: "Target", output: Format, answer: "Answer") -> None:
+    from asc_nas.core.files import write_text
+
+    write_text(target.path(answer.recording), text_of_one(output, answer))
+
+
+def _report_table(answers: "Answers", top: int, timelines: bool) -> None:
     from asc_nas.cli.output.classify_tables import print_answers, print_timelines
 
-    print_answers(outcomes, top)
+    print_answers(answers, top)
     if timelines:
-        print_timelines(outcomes)
-    _report_all(outcomes)
+        print_timelines(answers)
+    _report_all(answers)
 
 
-def _report_files(outcomes: "list[Outcome]", target: Target, skipped: int) -> None:
-    _report_all(outcomes)
-    written = sum(outcome.answer is not None for outcome in outcomes)
+def _report_files(answers: "Answers", target: "Target", skipped: int) -> None:
+    _report_all(answers)
+    written = sum(answer.classification is not None for answer in answers)
     place = "beside the recordings" if target.folder is None else f"in {shown(target.folder)}"
-    counts = f"{written} written {place}, {skipped} skipped, {len(outcomes) - written} failed"
+    counts = f"{written} written {place}, {skipped} skipped, {len(answers) - written} failed"
     print(f"Result files (NAME{target.ending}): {counts}.")
 
 
-def _report_all(outcomes: "list[Outcome]") -> None:
+def _report_all(answers: "Answers") -> None:
     from asc_nas.cli.output.classify_tables import print_short, print_summary
 
-    print_summary(outcomes)
-    print_short(outcomes)
-    _report_errors(outcomes)
+    print_summary(answers)
+    print_short(answers)
+    _report_errors(answers)
 
 
-def _report_errors(outcomes: "list[Outcome]") -> None:
+def _report_errors(answers: "Answers") -> None:
     from asc_nas.cli.output.classify_tables import print_errors
 
-    print_errors(outcomes)
+    print_errors(answers)

@@ -1,6 +1,5 @@
 """``asc-nas export``: a retrained network as ONNX with its card."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +9,6 @@ from asc_nas.cli.options import ConfigArgument
 from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from asc_nas.run.folder import Context
-    from asc_nas.run.networks import NamedNetwork
     from asc_nas.runtime.card import ModelCard
 
 
@@ -29,11 +26,19 @@ def export(
             "of its probabilities on search-val (not needed with retrain.use_search_val=false).",
         ),
     ] = False,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TARGET",
+            help="What to write besides the float ONNX: int8. May be given again.",
+            show_default=False,
+        ),
+    ] = None,
     int8: Annotated[
         bool,
         typer.Option(
             "--int8",
-            help="Also write NAME-int8.onnx: weights and activations as 8-bit integers. It is "
+            help="The same as --target int8: write NAME-int8.onnx, in 8-bit integers. It is "
             "compared with the float network on test.",
         ),
     ] = False,
@@ -53,29 +58,21 @@ def export(
 
     asc-nas export runs/tau_mobile 3 --int8 --dcase-report task1.meta.yaml
     """
-    from asc_nas.run.dcase_report import write_dcase_report
-    from asc_nas.run.networks import export_step, find_network
-    from asc_nas.run.opening import lock_run
-    from asc_nas.run.quantization import quantize_step
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
 
     if dcase_report is not None and len(networks) != 1:
         raise UsageError(f"--dcase-report describes one network; {len(networks)} are named.")
-    with lock_run(config, shared=True) as run:
-        context = run.context
-        used_seed = run.config.seed if seed is None else seed
-        chosen = [find_network(context, text) for text in networks]
-        if calibrate:
-            train_twins(context, chosen, used_seed)
-        for network in chosen:
-            model = export_step(context, network, used_seed)
-            typer.echo(str(model))
-            if int8:
-                card = quantize_step(context, model)
-                model = model.with_name(f"{card.name}.onnx")
-                typer.echo(f"{model}\n{_compared(card)}")
-            if dcase_report is not None:
-                write_dcase_report(context, model, dcase_report)
-                typer.echo(str(dcase_report))
+    run = Run.open(config, listener=Terminal())
+    targets = [*(target or ()), *(["int8"] if int8 else [])]
+    for model in run.export(
+        *networks, seed=seed, targets=targets, calibrate=calibrate, dcase_report=dcase_report
+    ):
+        typer.echo(str(model.file))
+        if model.card.quantization is not None:
+            typer.echo(_compared(model.card))
+    if dcase_report is not None:
+        typer.echo(str(dcase_report))
 
 
 def _compared(card: "ModelCard") -> str:
@@ -90,18 +87,3 @@ def _compared(card: "ModelCard") -> str:
         f"{card.bytes / 1000:.0f} kB ({made.float_bytes / 1000:.0f} kB); "
         f"{made.latency_ms:.3f} ms ({made.float_latency_ms:.3f} ms, ratio {made.speed_up:.2f})"
     )
-
-
-def train_twins(context: "Context", networks: "Sequence[NamedNetwork]", seed: int) -> None:
-    """Train a twin, without search-val, of each trained network that has seen search-val."""
-    from asc_nas.cli.output.progress import progress
-    from asc_nas.run.calibration import TWIN, train_twin
-    from asc_nas.run.networks import network_folder, network_lock, trained_result
-
-    for network in networks:
-        folder = network_folder(context, network, seed)
-        seen = "search_val" in trained_result(context, network, seed)["trained_on"]
-        if not seen or (folder / TWIN).exists():
-            continue
-        with network_lock(folder), progress(f"Training the twin of {network.name}") as report:
-            train_twin(context, network.genotype, seed, folder, report)

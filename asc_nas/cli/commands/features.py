@@ -34,7 +34,7 @@ def features(
             out,
             workers=workers,
             skip_unreadable=skip_unreadable,
-            progress=lambda done, total: report(done, total, "clips"),
+            progress=report,
         )
     for key, reason in store.failed.items():
         typer.echo(f"left out: {key}: {reason}", err=True)

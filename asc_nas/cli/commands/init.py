@@ -97,10 +97,12 @@ def init(
 
     Example: asc-nas init my_recordings --max-macs 3M --max-kb 128
     """
-    from asc_nas.run.starter import Starter, inspect, write
+    from asc_nas.cli.output import init_tables as tables
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run import starter as own
 
     config = out or Path(f"{run_name(folder)}.yaml")
-    starter = Starter(run_name(config), config)
+    starter, terminal = own.Starter(run_name(config), config), Terminal()
     if starter.exists and not force:
         raise UsageError(f"{config}: is there already; name another with --out, or add --force.")
     limits = {
@@ -111,9 +113,18 @@ def init(
         "bytes_per_param": bytes_per_param,
         "max_latency_ms": max_latency_ms,
     }
-    clips = inspect(folder, starter, seconds, check=check)
     used = {name: value for name, value in limits.items() if value is not None}
-    write(starter, clips, used, latency, sample_rate)
+    inspected = own.inspect(folder, starter, seconds, terminal)
+    tables.print_look(inspected.found, inspected.manifest, inspected.seconds)
+    if check:
+        inspected, report = own.check(inspected, terminal)
+        tables.print_check(report)
+    else:
+        tables.print_unreadable(inspected.found)
+    roles = own.divide(starter, inspected)
+    tables.print_split(roles)
+    skeleton = own.write(starter, inspected, roles, used, latency, sample_rate)
+    tables.print_written(starter, inspected, skeleton)
 
 
 def run_name(path: Path) -> str:

@@ -1,7 +1,5 @@
 """``asc-nas latency``: tables of measured layers, and how well they predict networks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +8,7 @@ import typer
 from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
 
 if TYPE_CHECKING:
-    from asc_nas.run.folder import Context
-    from asc_nas.run.latency_check import CheckedNetwork
+    from asc_nas.run.latency import CheckedNetworks
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure how long networks take, on this machine or on a device."
@@ -33,10 +30,10 @@ def kit(
 
     Example: asc-nas latency kit runs/esc10 --out kit
     """
-    from asc_nas.run.latency import latency_kit
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
 
-    with _context(config, data, settings, shared=True) as context:
-        latency_kit(context, folder)
+    Run.open(config, data, settings, listener=Terminal()).latency_kit(folder)
     typer.echo((folder / "README.txt").read_text(encoding="utf-8"), nl=False)
 
 
@@ -51,19 +48,16 @@ def measure(
 
     Example: asc-nas latency measure configs/moga.yaml --data ESC-10
     """
-    from asc_nas.cli.output.progress import progress
-    from asc_nas.cost.latency import LatencyTable
-    from asc_nas.run.latency import measure_latency
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
 
-    with _context(config, data, settings, out) as context:
-        path = context.paths.latency
-        if path.exists():
-            typer.echo(f"{path} is there already; delete it to measure again.")
-            return
-        with progress("Latency") as report:
-            measure_latency(context, report)
-        measured = LatencyTable.read(path).measured
-        typer.echo(f"{len(measured.layers)} layers on {measured.device.name} -> {path}")
+    run = Run.open(config, data, settings, out, listener=Terminal())
+    path = run.paths.latency
+    if path.exists():
+        typer.echo(f"{path} is there already; delete it to measure again.")
+        return
+    measured = run.measure_latency().measured
+    typer.echo(f"{len(measured.layers)} layers on {measured.device.name} -> {path}")
 
 
 @app.command("check")
@@ -81,58 +75,26 @@ def check(
 
     Example: asc-nas latency check runs/moga --networks 30
     """
-    from asc_nas.cli.output.progress import progress
+    from asc_nas.cli.output.terminal import Terminal
     from asc_nas.cost.latency import LatencyTable
     from asc_nas.export.latency_measure import describe_device
-    from asc_nas.run.latency_check import check_latency
+    from asc_nas.run.run import Run
 
-    with _context(config, data, settings, out, shared=True) as context:
-        opened = LatencyTable.read(table or context.paths.latency)
-        device, here = opened.measured.device, describe_device()
-        if device.machine != here["machine"] or device.cores != here["cores"]:
-            typer.echo(
-                f"note: the table was measured on {device.name}; this machine is {here['name']}.",
-                err=True,
-            )
-        with progress("Check") as report:
-            checked = check_latency(context, opened, networks, report)
-        _print(checked)
+    run = Run.open(config, data, settings, out, listener=Terminal())
+    opened = LatencyTable.read(table or run.paths.latency)
+    device, here = opened.measured.device, describe_device()
+    if device.machine != here["machine"] or device.cores != here["cores"]:
+        typer.echo(
+            f"note: the table was measured on {device.name}; this machine is {here['name']}.",
+            err=True,
+        )
+    _print(run.check_latency(opened, networks))
 
 
-def get_latency(context: "Context") -> None:
-    """Put the table that the config asks for into the run, as far as that is not done."""
-    from asc_nas.cli.output.progress import progress
-    from asc_nas.run.latency import latency_step
-
-    if context.config.latency is not None:
-        with progress("Latency") as report:
-            latency_step(context, report)
-
-
-@contextmanager
-def _context(
-    config: Path,
-    data: Path | None,
-    settings: list[str] | None,
-    out: Path | None = None,
-    *,
-    shared: bool = False,
-) -> "Iterator[Context]":
-    """Open the run; its manifest, which tells the number of labels, is made if it is missing."""
-    from asc_nas.run.opening import lock_run
-    from asc_nas.run.preparation import prepare
-
-    with lock_run(config, data, settings, out, shared=shared) as run:
-        if not run.paths.manifest.exists():
-            prepare(run)
-        yield run.context
-
-
-def _print(checked: "list[CheckedNetwork]") -> None:
+def _print(checked: "CheckedNetworks") -> None:
     from rich.table import Table
 
     from asc_nas.cli.output.network_tables import print_table
-    from asc_nas.run.latency_check import agreement
 
     table = Table("Measured", "Predicted", "Error", "Genotype", box=None, header_style="bold")
     for network in sorted(checked, key=lambda network: network.measured):
@@ -143,8 +105,7 @@ def _print(checked: "list[CheckedNetwork]") -> None:
             str(network.genotype),
         )
     print_table(table)
-    measured = [network.measured for network in checked]
-    correlation, error = agreement([network.predicted for network in checked], measured)
+    correlation, error = checked.agreement()
     typer.echo(
         f"\n{len(checked)} networks: Spearman {correlation:.3f}, mean absolute error {error:.1%}"
     )

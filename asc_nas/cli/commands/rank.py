@@ -1,12 +1,15 @@
 """``asc-nas rank``: whether the supernet orders networks as training each alone does."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
+
+if TYPE_CHECKING:
+    from asc_nas.search.ranking import Ranking
 
 
 def rank(
@@ -39,39 +42,29 @@ def rank(
     Example: asc-nas rank runs/esc10 --workers 2 --set rank.epochs=60
     """
     from asc_nas.cli.output.network_tables import print_table
-    from asc_nas.cli.output.progress import progress
-    from asc_nas.run.opening import lock_run
-    from asc_nas.run.preparation import prepare
-    from asc_nas.run.ranking import rank_step
-    from asc_nas.run.search import supernet_step
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
 
-    with lock_run(config, data, settings, out) as run:
-        if tensorboard:
-            run.context.events.use_tensorboard()
-        prepare(run)
-        context = run.context
-        with progress("Supernet") as report:
-            supernet_step(context, report, typer.echo)
-        with progress("Ranking") as report:
-            document = rank_step(
-                context, like=like, standalone=standalone, workers=workers, progress=report
-            )
-        typer.echo(f"\n{_summary(document)}")
-        print_table(_table(document))
-        typer.echo(f"\n{context.paths.rank}\n{context.paths.rank.with_suffix('.png')}")
+    run = Run.open(config, data, settings, out, listener=Terminal())
+    if tensorboard:
+        run.use_tensorboard()
+    ranking = run.rank(like=like, standalone=standalone, workers=workers)
+    typer.echo(f"\n{_summary(ranking)}")
+    print_table(_table(ranking))
+    typer.echo(f"\n{run.paths.rank}\n{run.paths.rank.with_suffix('.png')}")
 
 
-def _summary(document: dict[str, Any]) -> str:
-    scores = [row["standalone_macro_f1"] for row in document["networks"]]
-    between = document["between_seeds"]
+def _summary(ranking: "Ranking") -> str:
+    scores = [network.standalone_macro_f1 for network in ranking.networks]
+    between = ranking.between_seeds
     text = (
-        f"{len(scores)} networks trained alone {document['repeats']} times: macro-F1 "
+        f"{len(scores)} networks trained alone {ranking.repeats} times: macro-F1 "
         f"{min(scores):.3f} to {max(scores):.3f} on search-val."
     )
     if between is not None:
         text += (
-            f" Two seeds agree with a tau of {between['macro_f1']['tau']:.2f} in macro-F1 and "
-            f"{between['log_loss']['tau']:.2f} in log loss."
+            f" Two seeds agree with a tau of {between.macro_f1.tau:.2f} in macro-F1 and "
+            f"{between.log_loss.tau:.2f} in log loss."
         )
     return text
 
@@ -86,13 +79,12 @@ _TITLES = {
 }
 
 
-def _table(document: dict[str, Any]) -> Table:
+def _table(ranking: "Ranking") -> Table:
     columns = ("Predictor", "tau, macro-F1", "95 % interval", "tau, log loss", "95 % interval")
     table = Table(*columns, "Regret", box=None, header_style="bold")
-    for row in document["agreement"]:
+    for row in ranking.agreement:
         cells = []
-        for truth in ("macro_f1", "log_loss"):
-            found = row[truth]
-            cells += [f"{found['tau']:.3f}", f"{found['low']:.3f} to {found['high']:.3f}"]
-        table.add_row(_TITLES[row["predictor"]], *cells, f"{row['regret']:.3f}")
+        for found in (row.macro_f1, row.log_loss):
+            cells += [f"{found.tau:.3f}", f"{found.low:.3f} to {found.high:.3f}"]
+        table.add_row(_TITLES[row.predictor], *cells, f"{row.regret:.3f}")
     return table

@@ -40,28 +40,14 @@ def report(
 
     Example: asc-nas report runs/esc10
     """
-    from asc_nas.core.config import read_yaml
-    from asc_nas.report.folder import write_report
-    from asc_nas.run.folder import Context
-    from asc_nas.run.gather.report import gather_report
-    from asc_nas.run.opening import RunConfig
-    from asc_nas.run.paths import RunPaths
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
 
-    paths = RunPaths(run)
-    if not paths.config.is_file():
+    if not (run / "config.yaml").is_file():
         raise UsageError(f"{run}: not a run directory (it has no config.yaml).")
     if check is not None and not check.is_file():
         raise UsageError(f"{check}: no such file; write it with 'asc-nas data check --json'.")
-    config = RunConfig.parse(read_yaml(paths.config), str(paths.config))
-    content = gather_report(
-        Context(config, paths),
-        shown_as=str(run),
-        check_file=check or paths.check,
-        mistakes=mistakes,
-        network=network,
-    )
-    page, *others = write_report(content, out or run / "report")
-    for part, reason in content.missing.items():
-        typer.echo(f"{part}: {reason}", err=True)
+    opened = Run.open(run, listener=Terminal())
+    page, *others = opened.report(out, mistakes=mistakes, network=network, check=check)
     typer.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
     typer.echo(f"and {len(others)} figures and tables beside it")

@@ -1,7 +1,5 @@
 """``asc-nas supernet``: train the weight-sharing supernet."""
 
-import typer
-
 from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
 
 
@@ -16,17 +14,10 @@ def supernet(
 
     Example: asc-nas supernet configs/esc10.yaml --data esc10 --out runs/esc10
     """
-    from asc_nas.cli.commands.latency import get_latency
-    from asc_nas.cli.output.progress import progress
-    from asc_nas.run.opening import lock_run
-    from asc_nas.run.preparation import prepare
-    from asc_nas.run.search import supernet_step
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
 
-    with lock_run(config, data, settings, out) as run:
-        if tensorboard:
-            run.context.events.use_tensorboard()
-        prepare(run)
-        context = run.context
-        get_latency(context)
-        with progress("Supernet") as report:
-            supernet_step(context, report, typer.echo)
+    run = Run.open(config, data, settings, out, listener=Terminal())
+    if tensorboard:
+        run.use_tensorboard()
+    run.supernet()

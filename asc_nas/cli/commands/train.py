@@ -39,22 +39,10 @@ def train(
     asc-nas train runs/esc10 baseline square --seed 0 --seed 1 --seed 2 --workers 2
     """
     from asc_nas.cli.output.network_tables import print_results
-    from asc_nas.cli.output.progress import progress
-    from asc_nas.run.networks import find_network
-    from asc_nas.run.opening import lock_run
-    from asc_nas.run.preparation import prepare
-    from asc_nas.run.training import train_networks
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
 
-    with lock_run(config, data, settings, out, shared=True) as run:
-        if tensorboard:
-            run.context.events.use_tensorboard()
-        prepare(run)
-        context = run.context
-        results = train_networks(
-            context,
-            [find_network(context, text) for text in networks],
-            seed or [run.config.seed],
-            run.config.retrain.workers if workers is None else workers,
-            progress,
-        )
-        print_results(results)
+    run = Run.open(config, data, settings, out, listener=Terminal())
+    if tensorboard:
+        run.use_tensorboard()
+    print_results(run.train(*networks, seeds=seed or (), workers=workers))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asc_nas.cli.output.classify_work import Outcome
+    from asc_nas.runtime.recordings import Answer
 
 
 class Format(StrEnum):
@@ -34,23 +34,16 @@ ONE_RECORDING = {Format.audacity, Format.raven}
 """Formats that have no place for a recording's name."""
 
 
-def text_of(output: Format, outcomes: "Sequence[Outcome]") -> str:
+def text_of(output: Format, answers: "Sequence[Answer]") -> str:
     """Return what is printed for all recordings together."""
     if output is Format.json:
-        return json_text([entry(outcome) for outcome in outcomes])
-    return _TEXTS[output](outcomes)
+        return json_text([answer.to_json() for answer in answers])
+    return _TEXTS[output](answers)
 
 
-def text_of_one(output: Format, outcome: "Outcome") -> str:
+def text_of_one(output: Format, answer: "Answer") -> str:
     """Return the content of one recording's result file: of JSON, its object without the array."""
-    return json_text(entry(outcome)) if output is Format.json else _TEXTS[output]([outcome])
-
-
-def entry(outcome: "Outcome") -> dict[str, Any]:
-    """Return one recording's object of the JSON output."""
-    if outcome.answer is None:
-        return {"path": str(outcome.recording.path), "error": outcome.error}
-    return outcome.answer.to_json()
+    return json_text(answer.to_json()) if output is Format.json else _TEXTS[output]([answer])
 
 
 def json_text(value: Any) -> str:
@@ -58,14 +51,14 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
-def _csv(outcomes: "Sequence[Outcome]") -> str:
-    rows = [entry(outcome) for outcome in outcomes]
+def _csv(answers: "Sequence[Answer]") -> str:
+    rows = [answer.row() for answer in answers]
     return _rows(["path", "label", "probability", "error"], rows)
 
 
-def _segments(outcomes: "Sequence[Outcome]") -> str:
+def _segments(answers: "Sequence[Answer]") -> str:
     rows: list[dict[str, Any]] = []
-    for found in map(entry, outcomes):
+    for found in (answer.to_json() for answer in answers):
         path = {"path": found["path"]}
         rows += [path | segment for segment in found.get("segments", [path | found])]
     return _rows(["path", "start", "end", "label", "probability", "error"], rows)
@@ -79,23 +72,23 @@ def _rows(columns: list[str], rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _audacity(outcomes: "Sequence[Outcome]") -> str:
+def _audacity(answers: "Sequence[Answer]") -> str:
     from asc_nas.runtime.labels_out import audacity_labels
 
-    return "".join(audacity_labels(o.answer.segments) for o in outcomes if o.answer)
+    return "".join(audacity_labels(a.classification.segments) for a in answers if a.classification)
 
 
-def _raven(outcomes: "Sequence[Outcome]") -> str:
+def _raven(answers: "Sequence[Answer]") -> str:
     from asc_nas.runtime.labels_out import raven_selections
 
     return "".join(
-        raven_selections(o.answer.segments, o.frontend.highest)
-        for o in outcomes
-        if o.answer and o.frontend
+        raven_selections(a.classification.segments, a.frontend.highest)
+        for a in answers
+        if a.classification and a.frontend
     )
 
 
-_TEXTS: "dict[Format, Callable[[Sequence[Outcome]], str]]" = {
+_TEXTS: "dict[Format, Callable[[Sequence[Answer]], str]]" = {
     Format.csv: _csv,
     Format.segments: _segments,
     Format.audacity: _audacity,

@@ -13,49 +13,49 @@ from asc_nas.cli.output.text import clock, shown
 from asc_nas.runtime.segments import UNKNOWN
 
 if TYPE_CHECKING:
-    from asc_nas.cli.output.classify_work import Outcome
     from asc_nas.runtime.classifier import Classification
+    from asc_nas.runtime.recordings import Answer
 
 
-def print_answers(outcomes: "Sequence[Outcome]", top: int) -> None:
+def print_answers(answers: "Sequence[Answer]", top: int) -> None:
     """Print a row per recording with its scene and the next candidates."""
     table = Table("File", "Scene", "Probability", box=None, header_style="bold")
     if top > 1:
         table.add_column("Next candidates", style="dim")
-    for outcome in outcomes:
+    for answer in answers:
         # As Text, since a file name may hold what rich takes for markup.
-        name = Text(shown(outcome.recording.path), overflow="fold")
-        if outcome.answer is None:
+        name = Text(shown(answer.recording.path), overflow="fold")
+        if answer.classification is None:
             table.add_row(name, Text("not classified", style="red"), "")
             continue
-        answer = outcome.answer
-        cells = [name, _scene(answer.label), Text(f"{answer.probability:.1%}")]
-        table.add_row(*cells, *([Text(_candidates(answer, top))] if top > 1 else []))
+        found = answer.classification
+        cells = [name, _scene(found.label), Text(f"{found.probability:.1%}")]
+        table.add_row(*cells, *([Text(_candidates(found, top))] if top > 1 else []))
     Console().print(table)
 
 
-def print_timelines(outcomes: "Sequence[Outcome]") -> None:
+def print_timelines(answers: "Sequence[Answer]") -> None:
     """Print the segments of every recording."""
-    for outcome in outcomes:
-        if outcome.answer is None:
+    for answer in answers:
+        if answer.classification is None:
             continue
         table = Table("From", "To", "Scene", "Probability", box=None, header_style="bold")
-        for segment in outcome.answer.segments:
+        for segment in answer.classification.segments:
             times = clock(segment.start), clock(segment.end)
             table.add_row(*times, _scene(segment.label), f"{segment.probability:.1%}")
-        print(f"\n{shown(outcome.recording.path)}")
+        print(f"\n{shown(answer.recording.path)}")
         Console().print(table)
 
 
-def print_summary(outcomes: "Sequence[Outcome]") -> None:
+def print_summary(answers: "Sequence[Answer]") -> None:
     """Print the length of the recordings in each folder, and the share of time of each scene."""
     folders: dict[str, _Total] = {}
     everything = _Total()
-    for outcome in outcomes:
-        if outcome.answer is not None:
-            folder = shown(outcome.recording.path.parent)
+    for answer in answers:
+        if answer.classification is not None:
+            folder = shown(answer.recording.path.parent)
             for total in (folders.setdefault(folder, _Total()), everything):
-                total.add(outcome.answer)
+                total.add(answer.classification)
     if everything.recordings < 2:
         return
     if len(folders) > 1:
@@ -68,16 +68,16 @@ def print_summary(outcomes: "Sequence[Outcome]") -> None:
     Console().print(table)
 
 
-def print_errors(outcomes: "Sequence[Outcome]") -> None:
+def print_errors(answers: "Sequence[Answer]") -> None:
     """Print a line on standard error for every recording that was not classified."""
-    for outcome in outcomes:
-        if outcome.answer is None:
-            print(f"error: {shown(outcome.error)}", file=sys.stderr)
+    for answer in answers:
+        if answer.classification is None:
+            print(f"error: {shown(answer.error)}", file=sys.stderr)
 
 
-def print_short(outcomes: "Sequence[Outcome]") -> None:
+def print_short(answers: "Sequence[Answer]") -> None:
     """Print a note on standard error if recordings are much shorter than the network's clips."""
-    short = [outcome for outcome in outcomes if outcome.is_short]
+    short = [answer for answer in answers if answer.is_short]
     if short:
         which = shown(short[0].recording.path) if len(short) == 1 else f"{len(short)} recordings"
         verb = "lasts" if len(short) == 1 else "last"

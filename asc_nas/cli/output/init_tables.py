@@ -13,6 +13,7 @@ from asc_nas.cli.output.network_tables import print_table
 
 if TYPE_CHECKING:
     from asc_nas.data.manifest import Clip, Manifest
+    from asc_nas.run.starter import Inspected, Starter
     from data_prep.checks import Report
     from data_prep.own_data import Look
 
@@ -100,6 +101,18 @@ def print_split(manifest: "Manifest") -> None:
     for line in _meaning(manifest, roles[2]):
         typer.echo(f"note: {line}")
     typer.echo("")
+
+
+def print_written(starter: "Starter", inspected: "Inspected", skeleton: str) -> None:
+    """Print which files were written, and what comes next."""
+    from asc_nas.run.starter import SKELETONS
+
+    if inspected.listed:
+        typer.echo(f"Clips, with labels and groups to check and correct -> {starter.clips}")
+    if inspected.left_out:
+        typer.echo(f"{len(inspected.left_out)} clips that are left out -> {starter.excluded}")
+    shape = "" if skeleton == SKELETONS[0] else f", with the skeleton {skeleton} for the limits,"
+    typer.echo(f"Config{shape} -> {starter.config}\nNext: asc-nas run {starter.config}")
 
 
 def _meaning(manifest: "Manifest", test: "Sequence[Clip]") -> Iterator[str]:

@@ -64,14 +64,13 @@ class Lines:
 
     def end(self, heard: Classification, lost: float) -> None:
         """Print the answer for all that was heard, and the timeline."""
-        from asc_nas.cli.output.classify_files import Recording
         from asc_nas.cli.output.classify_tables import print_answers, print_timelines
-        from asc_nas.cli.output.classify_work import Outcome
+        from asc_nas.runtime.recordings import Answer, Recording
 
-        outcomes = [Outcome(Recording(Path(heard.path), Path(heard.path)), heard)]
+        answers = [Answer(Recording(Path(heard.path), Path(heard.path)), heard)]
         print()
-        print_answers(outcomes, self._top)
-        print_timelines(outcomes)
+        print_answers(answers, self._top)
+        print_timelines(answers)
         if self._count > SEGMENTS_SHOWN:
             print(f"The last {SEGMENTS_SHOWN} of {self._count} segments; --json gives all.")
         if lost:

@@ -1,6 +1,5 @@
 """Tables of networks for people."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -8,18 +7,20 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from asc_nas.evaluation.parts import EvaluationReport, Part
-    from asc_nas.search.objectives import Evaluation, Objective
+    from asc_nas.evaluation.parts import Part, ScoreReport
+    from asc_nas.evaluation.result import Results
+    from asc_nas.run.crossval_summary import Crossval
+    from asc_nas.run.networks import Pareto
 
 
-def print_pareto(members: "Sequence[Evaluation]", objectives: "Sequence[Objective]") -> None:
+def print_pareto(members: "Pareto") -> None:
     """Print the Pareto set: scores with the supernet's weights on search-val.
 
     Macro-F1 always, and before it the score that was searched for, if it is another.
     """
     from asc_nas.search.objectives import SCORES, leading_score
 
-    scores = dict.fromkeys([leading_score(objectives).name, "macro_f1"])
+    scores = dict.fromkeys([leading_score(members.objectives).name, "macro_f1"])
     titles = [SCORES[name] for name in scores]
     columns = ("Id", *titles, "MACs", "Parameters", "Latency", "Genotype")
     table = Table(*columns, box=None, header_style="bold")
@@ -36,54 +37,54 @@ def print_pareto(members: "Sequence[Evaluation]", objectives: "Sequence[Objectiv
     print_table(table)
 
 
-def print_results(results: Sequence[dict[str, Any]]) -> None:
+def print_results(results: "Results") -> None:
     """Print networks trained from scratch: scores on test with the last epoch's weights."""
     scores = ("Accuracy", "macro-F1", "MACs", "Parameters", "Latency")
     table = Table("Network", "Seed", *scores, "Genotype", box=None, header_style="bold")
     for result in results:
         table.add_row(
-            result["network"],
-            str(result["seed"]),
-            f"{result['accuracy']:.3f}",
-            f"{result['macro_f1']:.3f}",
-            _millions(result["macs"]),
-            f"{result['params']:,}",
-            _milliseconds(result.get("latency_ms")),
-            result["genotype"],
+            result.network,
+            str(result.seed),
+            f"{result.accuracy:.3f}",
+            f"{result.macro_f1:.3f}",
+            _millions(result.macs),
+            f"{result.params:,}",
+            _milliseconds(result.latency_ms),
+            result.genotype,
         )
-    data, clips = results[0]["data"], results[0]["test_clips"]
+    data, clips = results[0].data, results[0].test_clips
     print(f"\nTrained from scratch, tested once on {clips} test clips of {data}")
     print_table(table)
 
 
-def print_crossval(document: dict[str, Any]) -> None:
+def print_crossval(crossval: "Crossval") -> None:
     """Print the summary of a cross-validation: mean, standard deviation, and the mean by fold."""
-    entries = document["summary"]
-    folds = list(entries[0]["folds"])
-    columns = ("Network", "MACs", "Score", "Mean", "Std. dev.", *(f"Fold {f}" for f in folds))
+    first = crossval.summary[0]
+    columns = ("Network", "MACs", "Score", "Mean", "Std. dev.", *(f"Fold {f}" for f in first.folds))
     table = Table(*map(escape, columns), box=None, header_style="bold")
-    for entry in entries:
-        for score, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
-            first = score == "accuracy"
-            found, std = entry[score], entry[score]["std"]
+    for entry in crossval.summary:
+        about = entry.network, _millions_between(entry.macs.min, entry.macs.max)
+        for score, title, found in (
+            ("accuracy", "accuracy", entry.accuracy),
+            ("macro_f1", "macro-F1", entry.macro_f1),
+        ):
             table.add_row(
-                entry["network"] if first else "",
-                _millions_between(entry["macs"]["min"], entry["macs"]["max"]) if first else "",
+                *(about if score == "accuracy" else ("", "")),
                 title,
-                f"{found['mean']:.3f}",
-                "-" if std is None else f"{std:.3f}",
-                *(f"{entry['folds'][fold][score]:.3f}" for fold in folds),
+                f"{found.mean:.3f}",
+                "-" if found.std is None else f"{found.std:.3f}",
+                *(f"{entry.folds[fold][score]:.3f}" for fold in first.folds),
             )
-    trainings = entries[0]["trainings"]
+    folds, trainings = len(first.folds), first.trainings
     print(
-        f"\n{document['data']}: {len(folds)} fold{'s' * (len(folds) != 1)}, {trainings} "
+        f"\n{crossval.data}: {folds} fold{'s' * (folds != 1)}, {trainings} "
         f"training{'s' * (trainings != 1)} of each network, each tested once on its fold\n"
         "(standard deviation over folds and seeds)"
     )
     print_table(table)
 
 
-def print_evaluation(about: dict[str, Any], evaluation: "EvaluationReport") -> None:
+def print_scores(about: dict[str, Any], evaluation: "ScoreReport") -> None:
     """Print the scores of a set of clips with their intervals, per class and per device."""
     scores, intervals = evaluation.scores, evaluation.intervals
     total = Table("Score", "Value", "95 % interval", box=None, header_style="bold")
@@ -104,7 +105,7 @@ def print_evaluation(about: dict[str, Any], evaluation: "EvaluationReport") -> N
         print()
 
 
-def _device_tables(evaluation: "EvaluationReport") -> "list[Table]":
+def _device_tables(evaluation: "ScoreReport") -> "list[Table]":
     if not evaluation.devices:
         return []
     columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")

@@ -1,12 +1,13 @@
 """Gathering what a run has for its report."""
 
+import math
 import platform
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import yaml
 
@@ -14,8 +15,8 @@ from asc_nas import __version__
 from asc_nas.core.events import read_events
 from asc_nas.core.packages import versions
 from asc_nas.data.manifest import ROLES, Manifest
-from asc_nas.report.run_report import Candidate, DataSummary, Generation, Network, RunReport
-from asc_nas.run.folder import Context
+from asc_nas.report.run_report import DataSummary, Generation, Network, RunReport
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.files import ReportFiles
 from asc_nas.run.gather.mistakes import worst_mistakes
 from asc_nas.run.gather.networks import report_networks
@@ -31,7 +32,7 @@ from data_prep.checks import Report
 
 
 def gather_report(
-    context: Context,
+    run: RunFolder,
     *,
     shown_as: str,
     check_file: Path,
@@ -49,19 +50,20 @@ def gather_report(
     mistakes : int
         Worst mistakes at most; 0 leaves them out.
     network : str, optional
-        Whose mistakes; otherwise those of the trained member with the best score on search-val.
+        Whose mistakes; otherwise those of the trained member that search-val prefers.
 
     Raises
     ------
     UsageError
         If `network` is none of the run's trained networks.
     """
-    paths, config = context.paths, context.config
+    paths, config = run.paths, run.config
     files = ReportFiles(shlex.quote(shown_as))
     supernet = f"supernet {files.root}"
     check = f"data check {files.root}/data/manifest.parquet --json {files.root}/data/check.json"
-    networks = report_networks(context, files)
-    history = _history(context, files)
+    history = _history(run, files)
+    candidates = tuple(dict.fromkeys(e for generation in history for e in generation))
+    networks = report_networks(run, files, candidates)
     if config.shrinking is None:
         files.missing["shrinking"] = "This run does not shrink its space."
         shrinking = None
@@ -70,57 +72,55 @@ def gather_report(
     updates = None
     if paths.updates.exists():  # runs made by earlier versions have none
         updates = files.read("updates", paths.updates, Updates.read, supernet)
-    return RunReport(
+    report = RunReport(
         name=config.name,
         root=shown_as,
         settings=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         versions=_versions(),
-        objectives={o.name: f"{o.sense}, weight {o.weight:g}" for o in config.search.objectives},
-        data=_data(context, files),
+        objectives=config.search.objectives,
+        data=_data(run, files),
         check=files.read("check", check_file, Report.read, check),
-        curves=_curves(context, files, networks),
+        curves=_curves(run, files, networks),
         updates=updates,
         shrinking=shrinking,
-        candidates=_candidates(history),
+        candidates=candidates,
         generations=_generations(history, config.search.objectives),
         networks=networks,
         ranking=files.read("ranking", paths.rank, Ranking.read, f"rank {files.root}"),
-        mistakes=worst_mistakes(context, networks, mistakes, network, files.missing),
         missing=files.missing,
     )
+    return replace(report, mistakes=worst_mistakes(run, report, mistakes, network))
 
 
 def _curves(
-    context: Context, files: ReportFiles, networks: Sequence[Network]
+    run: RunFolder, files: ReportFiles, networks: Sequence[Network]
 ) -> dict[str, list[float]]:
     """Return the training losses by epoch of the supernet and of each trained network's seed."""
-    path = context.paths.supernet_log
-    log = files.read("training", path, TrainingLog.read, f"supernet {files.root}")
-    curves = {"supernet": log.epochs} if log else _unfinished(context)
-    curves |= {n.title: n.results[0]["epochs"] for n in networks if n.results}
-
-    def losses() -> dict[str, list[float]]:
-        return {name: [float(e["loss"]) for e in epochs] for name, epochs in curves.items()}
-
-    return files.guard("training", path, losses) or {}
+    paths = run.paths
+    log = files.read("training", paths.supernet_log, TrainingLog.read, f"supernet {files.root}")
+    if log:
+        curves = {"supernet": [epoch.loss for epoch in log.epochs]}
+    else:
+        curves = files.guard("training", paths.events, lambda: _unfinished(paths.events)) or {}
+    return curves | {n.title: [e.loss for e in n.results[0].epochs] for n in networks if n.results}
 
 
-def _unfinished(context: Context) -> dict[str, list[dict[str, Any]]]:
+def _unfinished(path: Path) -> dict[str, list[float]]:
     """Return what the event log has of a supernet training that is not done."""
-    path = context.paths.events
     events = read_events(path) if path.exists() else []
-    epochs = [dict(e.values) for e in events if (e.step, e.unit) == ("supernet", "epoch")]
-    return {"supernet, so far": epochs} if epochs else {}
+    losses = [e.values["loss"] for e in events if (e.step, e.unit) == ("supernet", "epoch")]
+    known = [math.nan if loss is None else float(loss) for loss in losses]
+    return {"supernet, so far": known} if known else {}
 
 
-def _data(context: Context, files: ReportFiles) -> DataSummary | None:
-    path = context.paths.manifest
+def _data(run: RunFolder, files: ReportFiles) -> DataSummary | None:
+    path = run.paths.manifest
     if not files.there("data", path, f"supernet {files.root}"):
         return None
-    manifest = files.guard("data", path, lambda: context.manifest)
+    manifest = files.guard("data", path, lambda: run.manifest)
     if manifest is None:
         return None
-    store = files.guard("features", context.paths.features, lambda: context.store)
+    store = files.guard("features", run.paths.features, lambda: run.store)
     return _summary(manifest, dict(store.failed) if store is not None else {})
 
 
@@ -144,18 +144,11 @@ def _summary(manifest: Manifest, left_out: dict[str, str]) -> DataSummary:
     )
 
 
-def _history(context: Context, files: ReportFiles) -> list[list[Evaluation]]:
-    path = context.paths.history
+def _history(run: RunFolder, files: ReportFiles) -> list[list[Evaluation]]:
+    path = run.paths.history
     if not files.there("search", path, f"search {files.root}"):
         return []
     return files.guard("search", path, lambda: read_generations(path)) or []
-
-
-def _candidates(history: Sequence[Sequence[Evaluation]]) -> tuple[Candidate, ...]:
-    unique = dict.fromkeys(evaluation for generation in history for evaluation in generation)
-    return tuple(
-        Candidate(str(e.genotype), e.macro_f1, e.macs, e.params, e.latency_ms) for e in unique
-    )
 
 
 def _generations(

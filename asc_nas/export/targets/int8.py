@@ -19,30 +19,31 @@ from asc_nas.export.quantize import (
     quantize_onnx,
     stored_bytes,
 )
-from asc_nas.run.folder import Context
+from asc_nas.export.targets.target import TARGETS, ExportedModel, Source, spread
 from asc_nas.runtime.card import ModelCard, Quantization
 from asc_nas.runtime.classifier import INPUT, OUTPUT, open_session
 
 _MEASURES = ("accuracy", "macro_f1", "log_loss", "per_class")
 
 
-def quantize_step(context: Context, model: Path) -> ModelCard:
-    """Write ``NAME-int8.onnx`` and its card beside the float `model` of the run; return the card.
+@TARGETS.register("int8")
+def write_int8(source: Source) -> ExportedModel:
+    """Write ``NAME-int8.onnx`` and its card beside the float model.
 
     The ranges of the activations come from train; test is only measured, with the settings fixed.
 
     Raises
     ------
     AscNasError
-        If there is no such model, or it cannot be quantised.
+        If the model is not float, or cannot be quantised.
     """
-    card = ModelCard.read(model.with_suffix(".json"))
+    model, card = source.model.file, source.model.card
     if card.numeric_type != "float32":
         raise AscNasError(f"{model}: is {card.numeric_type} already; give the float network.")
     target = model.with_name(f"{card.name}-int8.onnx")
-    clips = spread(context.examples("train"), CLIPS)
+    clips = spread(source.train, CLIPS)
     quantize_onnx(model, clips, target)
-    test = context.examples("test")
+    test = source.test
     answers = {path: exported_logits(path, test) for path in (model, target)}
     found = answers[target]
     results: dict[str, Any] = _scores(found, card.labels)
@@ -66,7 +67,8 @@ def quantize_step(context: Context, model: Path) -> ModelCard:
         "agreement": float(same.mean()),
         "agreement_per_class": by_class,
     }
-    return write_int8_card(card, model, target, clips, results, comparison)
+    card = write_int8_card(card, model, target, clips, results, comparison)
+    return ExportedModel(target, card)
 
 
 def write_int8_card(
@@ -126,12 +128,6 @@ def exported_logits(model: Path, examples: Examples) -> ClipLogits:
     ]
     together = np.concatenate(logits).astype(np.float64)
     return ClipLogits(together, np.asarray(examples.clips), examples.clip_targets)
-
-
-def spread(examples: Examples, number: int) -> np.ndarray:
-    """Return up to `number` evenly spaced examples, (n, mels, frames) float32 in dB."""
-    places = np.linspace(0, len(examples) - 1, min(number, len(examples))).astype(int)
-    return examples.batch(places)[0][:, 0].numpy()
 
 
 def _scores(answers: ClipLogits, labels: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""The result of one training from scratch, as ``retrain/ID/result.json`` holds it."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import FiniteFloat, model_validator
+
+from asc_nas.core.documents import Count, Document, Part
+from asc_nas.core.rows import Rows
+from asc_nas.space.genotype import Genotype, GenotypeText
+
+
+class LoggedEpoch(Part):
+    """An epoch of a training's log."""
+
+    epoch: Count
+    loss: float
+
+
+class Result(Document):
+    """One network, trained from scratch and tested once with the last epoch's weights.
+
+    Attributes
+    ----------
+    network : str
+        Its name: a Pareto member's id, a baseline, or that of a genotype.
+    accuracy, macro_f1, log_loss, per_class, confusion
+        See `asc_nas.evaluation.scores.Scores`; labels and classes are in the order of `labels`.
+    macs, params : int, of one example
+    latency_ms : float or None
+        Predicted; None without a latency table.
+    data : str
+        Name of the dataset.
+    trained_on : list of str
+        Roles of the clips it was trained on.
+    """
+
+    format_name: ClassVar[str] = "asc-nas/result/1"
+    remedy: ClassVar[str] = "restore it, or delete it to train the network again"
+
+    network: str
+    genotype: GenotypeText
+    accuracy: FiniteFloat
+    macro_f1: FiniteFloat
+    log_loss: float = float("nan")
+    per_class: dict[str, FiniteFloat]
+    confusion: list[list[Count]]
+    labels: list[str]
+    macs: Count
+    macs_per_second: float | None = None
+    params: Count
+    latency_ms: float | None = None
+    data: str
+    trained_on: list[str]
+    test_clips: Count
+    seed: Count
+    epochs: list[LoggedEpoch]
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        labels = len(self.labels)
+        if list(self.per_class) != self.labels:
+            raise ValueError("'per_class' has not the F1 of every label")
+        if [len(row) for row in self.confusion] != [labels] * labels:
+            raise ValueError("the confusion matrix has not a row and a column for every label")
+        return self
+
+    def is_of(self, genotype: Genotype) -> bool:
+        """Return whether it is the result of this genotype."""
+        return self.genotype == str(genotype)
+
+    def row(self) -> dict[str, Any]:
+        """Return the scores and costs of the whole network: not those by class or epoch."""
+        return self.model_dump(exclude={"per_class", "confusion", "labels", "epochs"})
+
+
+class Results(Rows[Result]):
+    """Results of trained networks."""

@@ -1,0 +1,68 @@
+"""What every export target starts from and gives, and their registry.
+
+Every export begins with the float network as ONNX (`asc_nas.export.onnx`), checked against PyTorch;
+a target makes another file of it. To add one, write a module with a function from `Source` to
+`ExportedModel` and register it in `TARGETS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asc_nas.core.registry import Registry
+from asc_nas.data.examples import Examples
+from asc_nas.runtime.card import ModelCard
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A model file and its card, which lies beside it."""
+
+    file: Path
+    card: ModelCard
+
+    @classmethod
+    def read(cls, file: Path) -> "ExportedModel":
+        """Return the model of an ONNX file.
+
+        Raises
+        ------
+        AscNasError
+            If its card is missing or wrong.
+        """
+        return cls(file, ModelCard.read(file.with_suffix(".json")))
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a target starts from: the float model, and clips.
+
+    Attributes
+    ----------
+    model : ExportedModel
+    train : Examples
+        For what has to be found on data, such as the ranges of activations.
+    test : Examples
+        Only measured.
+    """
+
+    model: ExportedModel
+    train: Examples
+    test: Examples
+
+
+TARGETS: Registry[Callable[[Source], ExportedModel]] = Registry("export target")
+
+
+@TARGETS.register("onnx")
+def onnx(source: Source) -> ExportedModel:
+    """Keep the float model as it is: for a PC, and for tools that convert ONNX."""
+    return source.model
+
+
+def spread(examples: Examples, number: int) -> np.ndarray:
+    """Return up to `number` evenly spaced examples, (n, mels, frames) float32 in dB."""
+    places = np.linspace(0, len(examples) - 1, min(number, len(examples))).astype(int)
+    return examples.batch(places)[0][:, 0].numpy()

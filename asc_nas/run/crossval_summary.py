@@ -1,0 +1,117 @@
+"""``crossval.json``: the single results of a cross-validation, and what they come to."""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import ClassVar
+
+from asc_nas.core.documents import Count, Document, Part
+from asc_nas.evaluation.result import Result
+from asc_nas.space.genotype import GenotypeText
+
+SCORES = ("accuracy", "macro_f1", "log_loss")
+SEARCHED = "searched"
+"""What the search found in each fold: another genotype in each, under one name."""
+
+
+class Row(Part):
+    """What is kept of one training's result, with the fold it was tested on."""
+
+    network: str
+    fold: str
+    genotype: GenotypeText
+    seed: Count
+    accuracy: float
+    macro_f1: float
+    log_loss: float
+    macs: Count
+    params: Count
+    test_clips: Count
+
+
+class Spread(Part):
+    """Mean and standard deviation (n - 1 in the denominator; None of one)."""
+
+    mean: float
+    std: float | None
+
+
+class Range(Part):
+    """Least and most, which differ where each fold has its own network."""
+
+    min: int
+    max: int
+
+
+class NetworkSummary(Part):
+    """The scores of one network over folds and seeds; `folds` has the means by fold."""
+
+    network: str
+    trainings: int
+    accuracy: Spread
+    macro_f1: Spread
+    log_loss: Spread
+    folds: dict[str, dict[str, float]]
+    macs: Range
+    params: Range
+
+
+class Crossval(Document):
+    """A cross-validation of the dataset `data`: every single result, and their summary."""
+
+    format_name: ClassVar[str] = "asc-nas/crossval/1"
+    remedy: ClassVar[str] = "delete it: 'asc-nas crossval' makes it again from the folds' results"
+
+    data: str
+    summary: list[NetworkSummary]
+    results: list[Row]
+
+
+def row_of(result: Result, fold: str, network: str | None = None) -> Row:
+    """Return the row of a result.
+
+    Parameters
+    ----------
+    network : what the training counts as, if not as the network's own name
+    """
+    kept = {key: getattr(result, key) for key in Row.model_fields if key not in ("network", "fold")}
+    return Row(network=network or result.network, fold=fold, **kept)
+
+
+def summary(rows: Sequence[Row]) -> list[NetworkSummary]:
+    """Return the mean and the spread of each network's scores, in the order of `rows`.
+
+    Every fold counts the same, however many clips it has. The standard deviation is that of the
+    single trainings, and not an interval for the mean: the folds share most of their training
+    clips.
+    """
+    found = []
+    for network in dict.fromkeys(row.network for row in rows):
+        own = [row for row in rows if row.network == network]
+        by_fold: dict[str, list[Row]] = {}
+        for row in own:
+            by_fold.setdefault(row.fold, []).append(row)
+        folds = {
+            fold: {score: mean(getattr(row, score) for row in part) for score in SCORES}
+            for fold, part in by_fold.items()
+        }
+        found.append(
+            NetworkSummary(
+                network=network,
+                trainings=len(own),
+                accuracy=_spread([row.accuracy for row in own]),
+                macro_f1=_spread([row.macro_f1 for row in own]),
+                log_loss=_spread([row.log_loss for row in own]),
+                folds=folds,
+                macs=_range([row.macs for row in own]),
+                params=_range([row.params for row in own]),
+            )
+        )
+    return found
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(mean=mean(values), std=stdev(values) if len(values) > 1 else None)
+
+
+def _range(values: Sequence[int]) -> Range:
+    return Range(min=min(values), max=max(values))

@@ -1,0 +1,64 @@
+"""What spreads the independent jobs of a run: over the cores of this machine, or wider.
+
+An executor starts workers for a function and gives what lets one of them call it, as a future
+(`asc_nas.core.workers.processes`). To add one, register it here by name.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asc_nas.core.progress import Progress, unheard
+from asc_nas.core.registry import Registry
+from asc_nas.core.workers import Executor, processes, run_jobs
+from asc_nas.run.config import RunConfig
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.paths import RunPaths
+
+EXECUTORS: Registry[Executor] = Registry("executor")
+EXECUTORS.register("local")(processes)
+
+Step = Callable[[RunFolder, Any], Any]
+"""From a run and an item to its result; importable by name, as it goes to other processes."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A step with one item; small, as a worker opens the run itself."""
+
+    step: Step
+    item: Any
+    config: RunConfig
+    root: Path
+    device: str
+
+    @classmethod
+    def of(cls, run: RunFolder, step: Step, item: Any) -> "Job":
+        """Return the job of doing `step` for `item` in a run."""
+        return cls(step, item, run.config, run.paths.root.absolute(), run.device)
+
+    def __str__(self) -> str:
+        return str(self.item)
+
+    def run(self) -> RunFolder:
+        """Open the run, in whatever process this is."""
+        return RunFolder(self.config, RunPaths(self.root), device=self.device)
+
+
+def do(job: Job) -> Any:
+    """Do a job, in whatever process this is."""
+    return job.step(job.run(), job.item)
+
+
+def spread(
+    run: RunFolder, jobs: Sequence[Job], workers: int, progress: Progress = unheard
+) -> list[Any]:
+    """Do all jobs with the executor of `run`; return their results in order.
+
+    Raises
+    ------
+    AscNasError
+        After all jobs, if some failed: which, and why.
+    """
+    return run_jobs(do, jobs, workers, progress, EXECUTORS[run.executor])

@@ -1,0 +1,82 @@
+"""Export of a run's trained networks: as ONNX with a card, and as what targets make of it."""
+
+from collections.abc import Sequence
+
+from asc_nas.data.manifest import ROLES
+from asc_nas.export.onnx import export_model
+from asc_nas.export.targets import TARGETS, ExportedModel, Source, spread
+from asc_nas.nn.subnet import SubNet
+from asc_nas.run.calibration import calibrate
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.network_folder import TWIN, NetworkFolder
+from asc_nas.runtime.card import CardData
+
+COMPARED = 16
+"""Clips on which an exported model is compared with PyTorch."""
+
+
+def export_network(folder: NetworkFolder, name: str | None = None) -> ExportedModel:
+    """Write a retrained network as ONNX with its card.
+
+    Parameters
+    ----------
+    name : of the model; by default that of the config and the network
+
+    Raises
+    ------
+    AscNasError
+        If it is not trained yet, or the export differs from PyTorch.
+    """
+    run, result = folder.run, folder.require_result()
+    module = folder.load()
+    held_out: SubNet | None = module
+    if "search_val" in result.trained_on:
+        held_out = folder.load(TWIN) if folder.has(TWIN) else None
+    temperature, calibration = calibrate(run, module, held_out)
+    scores = {key: getattr(result, key) for key in ("accuracy", "macro_f1", "log_loss")}
+    card = export_model(
+        module,
+        spread(run.examples("test"), COMPARED),
+        run.paths.models,
+        name=name or f"{run.config.name}-{folder.path.name}",
+        labels=run.manifest.labels,
+        frontend=run.config.frontend,
+        genotype=str(folder.genotype),
+        macs=result.macs,
+        params=result.params,
+        results=scores | {"per_class": result.per_class, "calibration": calibration},
+        temperature=temperature,
+        data=card_data(run, result.trained_on),
+    )
+    return ExportedModel(run.paths.models / f"{card.name}.onnx", card)
+
+
+def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> list[ExportedModel]:
+    """Return the float `model` and what each of `targets` makes of it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such target.
+    """
+    makers = [TARGETS[target] for target in dict.fromkeys(targets) if target != "onnx"]
+    if not makers:
+        return [model]
+    source = Source(model, run.examples("train"), run.examples("test"))
+    return [model, *(make(source) for make in makers)]
+
+
+def card_data(run: RunFolder, trained_on: Sequence[str]) -> CardData:
+    """Return what the card of a network of the run says about the clips behind it."""
+    manifest = run.manifest
+    clips = {role: manifest.with_role(role) for role in ROLES}
+    train_folds = {clip.fold for role in trained_on for clip in clips[role]}
+    return CardData(
+        name=manifest.name,
+        licence=manifest.licence,
+        train_folds=tuple(sorted(train_folds - {""})),
+        test_folds=tuple(sorted({clip.fold for clip in clips["test"]} - {""})),
+        train_clips=len(clips["train"]),
+        search_val_clips=len(clips["search_val"]),
+        test_clips=len(clips["test"]),
+    )

@@ -1,0 +1,190 @@
+"""The one place where networks are trained from scratch into a folder, loaded and locked.
+
+Pareto members, baselines, networks that are shipped, teachers and the twins that calibrate
+probabilities: all lie in a folder of their own, with the same files.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from asc_nas.core.errors import AscNasError
+from asc_nas.core.locks import locked
+from asc_nas.core.progress import Progress, unheard
+from asc_nas.evaluation.result import LoggedEpoch, Result
+from asc_nas.nn.committee import Committee
+from asc_nas.nn.subnet import SubNet
+from asc_nas.run.folder import RunFolder
+from asc_nas.space.genotype import Genotype
+from asc_nas.training import checkpoint
+from asc_nas.training.network_trainer import new_network, train_network
+from asc_nas.training.trainer import Hooks, Teacher, TrainConfig, Trainer
+
+WEIGHTS = "model.safetensors"
+TWIN = "calibration.safetensors"
+"""Weights of the twin of a network that was trained on search-val too, which has not seen it."""
+_STATES = {WEIGHTS: "state.safetensors", TWIN: "calibration.state.safetensors"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, and on what.
+
+    Attributes
+    ----------
+    settings : TrainConfig
+    roles : tuple of str
+        Roles of the clips it is trained on.
+    step : str
+        What its epochs count as in the event log; empty: they are not logged.
+    teacher : see `Trainer`
+    """
+
+    settings: TrainConfig
+    roles: tuple[str, ...]
+    step: str = "retrain"
+    teacher: Teacher | None = None
+
+
+def train(
+    run: RunFolder,
+    genotype: Genotype,
+    seed: int,
+    recipe: Recipe,
+    state_file: Path,
+    log_as: str,
+    progress: Progress = unheard,
+) -> tuple[SubNet, list[LoggedEpoch]]:
+    """Train a network of the run from scratch, or go on from `state_file`; return it and its log.
+
+    Parameters
+    ----------
+    log_as : name of the network in the event log
+    """
+    on_epoch = run.events.counter(recipe.step, "epoch", log_as) if recipe.step else None
+    trainer = Trainer(
+        recipe.settings,
+        seed,
+        state_file,
+        hooks=Hooks(on_epoch=on_epoch, progress=progress),
+        teacher=recipe.teacher,
+        device=run.device,
+    )
+    return train_network(run.spec(genotype), run.examples(*recipe.roles), trainer)
+
+
+@dataclass(frozen=True)
+class NetworkFolder:
+    """The folder of one network, trained with one seed.
+
+    Attributes
+    ----------
+    argument : str
+        What ``asc-nas train`` takes for it: a name or a genotype.
+    """
+
+    run: RunFolder
+    path: Path
+    genotype: Genotype
+    seed: int
+    argument: str = ""
+
+    @property
+    def result_file(self) -> Path:
+        """Its scores on test."""
+        return self.path / "result.json"
+
+    def has(self, weights: str = WEIGHTS) -> bool:
+        """Return whether these weights are there."""
+        return (self.path / weights).exists()
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes from the folder.
+
+        Raises
+        ------
+        AscNasError
+            If another process works in it.
+        """
+        return locked(self.path, "wait for its end, or name other networks")
+
+    def result(self) -> Result | None:
+        """Return the scores; None if it is not trained.
+
+        Raises
+        ------
+        AscNasError
+            If another network lies here.
+        """
+        if not self.result_file.exists():
+            return None
+        result = Result.read(self.result_file)
+        if not result.is_of(self.genotype):
+            raise AscNasError(
+                f"{self.path}: holds another network ({result.genotype}); delete or rename it."
+            )
+        return result
+
+    def require_result(self) -> Result:
+        """Return the scores.
+
+        Raises
+        ------
+        AscNasError
+            If it is not trained yet, or another network lies here.
+        """
+        result = self.result()
+        if result is None:
+            seed = "" if self.seed == self.run.config.seed else f" --seed {self.seed}"
+            raise AscNasError(
+                f"{self.path}: not trained yet; run "
+                f"'asc-nas train {self.run.paths.root} {self.argument}{seed}'."
+            )
+        return result
+
+    def train(
+        self, recipe: Recipe, progress: Progress = unheard, weights: str = WEIGHTS
+    ) -> tuple[SubNet, list[LoggedEpoch]]:
+        """Train the network, write its weights and return it with its log.
+
+        The state that an interrupted training goes on from stays until `finish`.
+        """
+        state = self.path / _STATES[weights]
+        network, log = train(
+            self.run, self.genotype, self.seed, recipe, state, self.path.name, progress
+        )
+        checkpoint.save(self.path / weights, network, {"genotype": str(self.genotype)})
+        return network, log
+
+    def finish(self, weights: str = WEIGHTS) -> None:
+        """Forget how to go on with a training that is done."""
+        (self.path / _STATES[weights]).unlink(missing_ok=True)
+
+    def ensure(self, recipe: Recipe, progress: Progress = unheard, weights: str = WEIGHTS) -> None:
+        """Train the network unless its weights are there."""
+        if not self.has(weights):
+            self.train(recipe, progress, weights)
+            self.finish(weights)
+
+    def load(self, weights: str = WEIGHTS) -> SubNet:
+        """Return the trained network, in evaluation mode.
+
+        Raises
+        ------
+        AscNasError
+            If it is missing or damaged.
+        """
+        if not self.has(weights):
+            raise AscNasError(f"{self.path / weights}: is missing; train it again.")
+        network = new_network(self.run.spec(self.genotype), self.seed)
+        checkpoint.load(self.path / weights, network)
+        return network.to(self.run.device).eval()
+
+
+def load_together(folders: Sequence[NetworkFolder], weights: str = WEIGHTS) -> nn.Module:
+    """Return the network of a folder, or the committee of those of several."""
+    networks = [folder.load(weights) for folder in folders]
+    return networks[0] if len(networks) == 1 else Committee(networks).eval()

@@ -1,0 +1,231 @@
+"""Scores of a trained network or an exported model on clips of a run, or of another manifest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.locks import taking_turns
+from asc_nas.data.examples import Examples
+from asc_nas.data.feature_store import FeatureStore
+from asc_nas.data.manifest import ROLES, Manifest
+from asc_nas.evaluation.parts import ScoreReport, score_clips
+from asc_nas.evaluation.scores import Decisions
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import find_network
+from asc_nas.runtime.card import ModelCard
+from asc_nas.runtime.classifier import Classifier
+from asc_nas.training.trainer import posteriors as network_posteriors
+from data_prep.extraction import extract
+from data_prep.results.dcase_results import result_format, write_results
+
+SCORED_ROLES = ("test", "search_val")
+
+Posteriors = Callable[[Examples], NDArray[Any]]
+"""From examples to the posteriors of their clips, (clips, classes)."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was scored, and how well it does.
+
+    Attributes
+    ----------
+    about : dict
+        The network or the model, and the clips, in plain values.
+    evaluation : ScoreReport
+        Scores with 95 % intervals, per class, per device.
+    """
+
+    about: dict[str, Any]
+    evaluation: ScoreReport
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of the file that ``--json`` writes."""
+        return {"format": "asc-nas/evaluation/1", **self.about, **self.evaluation.to_json()}
+
+
+def score(
+    run: RunFolder,
+    text: str,
+    *,
+    seed: int | None = None,
+    role: str = "test",
+    manifest_file: Path | None = None,
+    dcase: Path | None = None,
+    dcase_format: str | None = None,
+) -> Scored:
+    """Score a network or a model of a run.
+
+    Parameters
+    ----------
+    text : what `find_network` takes, or a file NAME.onnx
+    seed : of a trained network; by default the run's
+    role : of the clips to score, ``test`` or ``search_val``
+    manifest_file : all clips of this manifest are scored, not the run's own
+    dcase : the challenge's result file to write
+    dcase_format : ``labels`` or ``probabilities``; by default as the dataset's challenge asks
+
+    Raises
+    ------
+    UsageError
+        If there is no such network, or the model is not of the run.
+    AscNasError
+        If the network is not trained, or there are no clips.
+    """
+    about, posteriors_of = (_exported if Path(text).suffix == ".onnx" else _trained)(
+        run, text, seed
+    )
+    manifest, store = _clips_to_score(run, manifest_file, role)
+    examples = Examples.load(manifest, store, (role,))
+    if not examples.num_clips:
+        raise AscNasError(f"{run.paths.manifest}: there are no clips with the role '{role}'.")
+    posteriors = posteriors_of(examples)
+    about |= {"role": role, "scored": manifest.name}
+    by_key = {clip.key: clip for clip in manifest.clips}
+    clips = [by_key[key] for key in examples.clip_keys]
+    trained_on = about["trained_on"] or ()
+    seen = {clip.device for part in trained_on for clip in run.manifest.with_role(part)} - {""}
+    if role in trained_on and manifest_file is None:
+        run.listener.note(
+            f"note: this network was trained on {' and '.join(trained_on)}: the scores "
+            "below are not of unseen clips."
+        )
+    if about["trained_on"] is None:
+        run.listener.note(
+            f"note: {text} was trained on other clips or splits than the run's: it may have "
+            "heard clips that are scored below."
+        )
+    for clip in manifest.with_role(role):
+        if clip.key in store.failed:
+            run.listener.note(f"left out: {clip.key}: {store.failed[clip.key]}")
+    evaluation = score_clips(
+        Decisions.of_posteriors(posteriors, examples.clip_targets, manifest.labels),
+        [clip.group or clip.key for clip in clips],
+        [clip.device for clip in clips],
+        seen or None,
+    )
+    if dcase is not None:
+        form = dcase_format or result_format(manifest.name)
+        write_results(dcase, examples.clip_keys, posteriors, manifest.labels, form)
+        run.listener.say(f"{len(clips)} clips ({form}) -> {dcase}")
+    return Scored(about, evaluation)
+
+
+def _clips_to_score(
+    run: RunFolder, manifest_file: Path | None, role: str
+) -> tuple[Manifest, FeatureStore]:
+    """Return the run's clips, or all clips of another manifest under `role`, and their features."""
+    if manifest_file is None:
+        return run.manifest, run.store
+    manifest = Manifest.read(manifest_file)
+    if manifest.labels != run.manifest.labels:
+        raise UsageError(
+            f"{manifest_file}: its labels ({', '.join(manifest.labels)}) are not the run's "
+            f"({', '.join(run.manifest.labels)})."
+        )
+    manifest = manifest.with_clips([replace(clip, role=role) for clip in manifest.clips])
+    folder = run.paths.root / "evaluate" / manifest_file.stem
+    listener = run.listener
+    with taking_turns(folder, listener.note), listener.stage("Features") as progress:
+        store = extract(
+            manifest,
+            run.config.frontend,
+            folder,
+            workers=run.config.data.workers,
+            skip_unreadable=run.config.data.skip_unreadable,
+            progress=progress,
+        )
+    return manifest, store
+
+
+def _trained(run: RunFolder, text: str, seed: int | None) -> tuple[dict[str, Any], Posteriors]:
+    """Return what a trained network is, and what gives its posteriors."""
+    network = find_network(run, text)
+    folder = network.folder(run, run.config.seed if seed is None else seed)
+    result, module = folder.require_result(), folder.load()
+    about = {"network": network.name}
+    about |= {key: getattr(result, key) for key in ("genotype", "seed", "data", "trained_on")}
+    return about, lambda examples: examples.clip_posteriors(
+        network_posteriors(module, examples).numpy()
+    )
+
+
+def _exported(run: RunFolder, text: str, seed: int | None) -> tuple[dict[str, Any], Posteriors]:
+    """Return what an exported model is, and what gives its posteriors."""
+    if seed is not None:
+        raise UsageError(
+            f"--seed is of a trained network; {text} is an exported one: leave it out."
+        )
+    classifier = load_exported(run, Path(text))
+    about = describe_exported(run, Path(text), classifier.card)
+    return about, lambda examples: exported_posteriors(classifier, examples)
+
+
+def load_exported(run: RunFolder, model: Path) -> Classifier:
+    """Load a model whose features and labels are those of the run.
+
+    Raises
+    ------
+    UsageError
+        If its labels or its front end are not the run's.
+    AscNasError
+        If it cannot be loaded.
+    """
+    classifier = Classifier.load(model)
+    labels, front = classifier.card.labels, classifier.card.frontend
+    wanted = run.manifest.labels
+    if labels != wanted:
+        raise UsageError(
+            f"{model}: its labels ({', '.join(labels)}) are not those of the run "
+            f"{run.paths.root} ({', '.join(wanted)}), in this order; give a model of this run."
+        )
+    if front != run.config.frontend:
+        own, other = front.model_dump(), run.config.frontend.model_dump()
+        differing = [
+            f"{key} is {own[key]}, not {other[key]}" for key in own if own[key] != other[key]
+        ]
+        raise UsageError(
+            f"{model}: it hears other features than the run {run.paths.root} has "
+            f"({'; '.join(differing)}); give a model of this run."
+        )
+    return classifier
+
+
+def describe_exported(run: RunFolder, model: Path, card: ModelCard) -> dict[str, Any]:
+    """Return what an evaluation says about a model.
+
+    ``trained_on`` holds the roles of the run's clips that it was trained on, or is None if its card
+    describes other clips than the run's: then nobody knows.
+    """
+    manifest, data = run.manifest, card.data
+    clips = {role: manifest.with_role(role) for role in ROLES}
+    counts = {"train": data.train_clips, "search_val": data.search_val_clips}
+    counts["test"] = data.test_clips
+    of_run = (
+        data.name == manifest.name
+        and set(data.test_folds) == {clip.fold for clip in clips["test"]} - {""}
+        and all(len(clips[role]) == count for role, count in counts.items())
+    )
+    return {
+        "network": card.name,
+        "model": str(model),
+        "sha256": card.sha256,
+        "numeric_type": card.numeric_type,
+        "temperature": card.temperature,
+        "genotype": card.genotype,
+        "seed": None,
+        "data": data.name,
+        "trained_on": list(run.config.retrain.roles) if of_run else None,
+    }
+
+
+def exported_posteriors(classifier: Classifier, examples: Examples) -> NDArray[np.float64]:
+    """Return the posteriors of clips, (clips, classes), one clip at a time as `classify` does."""
+    starts = np.flatnonzero(np.diff(examples.clips)) + 1  # the channels of a clip stand together
+    channels = np.split(np.arange(len(examples)), starts)
+    return np.stack([classifier.posterior(examples.batch(c)[0][:, 0].numpy()) for c in channels])
