@@ -1,12 +1,15 @@
 """Arguments and options that several commands share. Imports nothing heavy."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asc_nas.cli.completion import complete_model
 from asc_nas.runtime.model_files import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from asc_nas.run.run import Run
 
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A config file, or the directory of a run.")
@@ -76,3 +79,22 @@ SmoothOption = Annotated[
 def with_limits(settings: list[str] | None, limits: str | None) -> list[str]:
     """Return the settings of ``--set`` with named limits before them."""
     return [*([] if limits is None else [f"search.limits={limits}"]), *(settings or [])]
+
+
+def open_run(
+    config: Path,
+    data: Path | None = None,
+    settings: list[str] | None = None,
+    out: Path | None = None,
+    *,
+    resume: bool = True,
+    tensorboard: bool = False,
+) -> "Run":
+    """Open the run of a command, which shows on the terminal what the run says."""
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.run.run import Run
+
+    run = Run.open(config, data, settings, out, resume=resume, listener=Terminal())
+    if tensorboard:
+        run.use_tensorboard()
+    return run

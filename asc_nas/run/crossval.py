@@ -191,7 +191,7 @@ def _search(runs: Runs) -> list[Row]:
     rows = []
     for (fold, _), run in runs.items():
         run.listener.say(f"\n{run.paths.root}")
-        _, done = run_all(run, time.monotonic())
+        done = run_all(run, time.monotonic())
         rows.append(row_of(done.best, fold, SEARCHED))
         rows += [row_of(result, fold) for result in done.baselines]
     return rows

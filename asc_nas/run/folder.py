@@ -43,7 +43,7 @@ class Budget(Document):
     settings: dict[str, int | list[int]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class RunFolder:
     """One run: where it lies, how it is set, and who hears what its steps say.
 
@@ -82,6 +82,15 @@ class RunFolder:
     ) -> Self:
         """Open the run of a config, or an existing run directory; the first step writes to it.
 
+        Parameters
+        ----------
+        source : path of a config file or of a run directory, or the settings as a mapping
+        data : folder of the recordings, in place of the config's
+        settings : changes to the config, as ``{"supernet.epochs": 20}``
+        out : run directory; by default ``runs/NAME``
+        resume : whether an existing run may be opened
+        listener, device, executor : see the attributes
+
         Raises
         ------
         UsageError
@@ -102,7 +111,9 @@ class RunFolder:
             config, note = same_run(config, before, paths)
             if note:
                 listener.note(f"note: {paths.root}: {note}.")
-        return cls(config, paths, listener, device, executor, config).within_budget()
+        run = cls(config, paths, listener, device, executor, config)
+        run.apply_budget()
+        return run
 
     @contextmanager
     def lock(self, *, shared: bool = False) -> Iterator[None]:
@@ -143,13 +154,11 @@ class RunFolder:
         text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
         write_text(self.paths.config, text)
 
-    def within_budget(self) -> Self:
-        """Return the run with the sizes that fill its budget, if they are decided already."""
-        if self.config.budget is None or not self.paths.budget.exists():
-            return self
-        settings = Budget.read(self.paths.budget).settings
-        values = self.config.model_dump(mode="json")
-        return replace(self, config=read_settings(values, None, settings))
+    def apply_budget(self) -> None:
+        """Take the sizes that fill the run's budget, if they are decided already."""
+        if self.config.budget is not None and self.paths.budget.exists():
+            settings = Budget.read(self.paths.budget).settings
+            self.config = read_settings(self.config.model_dump(mode="json"), None, settings)
 
     @cached_property
     def events(self) -> EventLog:

@@ -4,17 +4,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from asc_nas.core.errors import UsageError
-from asc_nas.core.progress import SILENT, Listener
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.manifest import Manifest
 from asc_nas.evaluation.result import Results
 from asc_nas.export.targets import ExportedModel
 from asc_nas.report.folder import write_report
 from asc_nas.run.calibration import train_twin
-from asc_nas.run.config import RunConfig
 from asc_nas.run.dcase_report import write_dcase_report
 from asc_nas.run.export import as_targets, export_network
 from asc_nas.run.folder import RunFolder
@@ -27,8 +25,6 @@ from asc_nas.run.latency import (
     measure_latency,
 )
 from asc_nas.run.networks import Pareto, find_network
-from asc_nas.run.opening import Settings, Source
-from asc_nas.run.paths import RunPaths
 from asc_nas.run.preparation import prepare
 from asc_nas.run.ranking import rank
 from asc_nas.run.scoring import Scored, score
@@ -38,7 +34,7 @@ from asc_nas.run.training import train_networks
 from asc_nas.search.ranking import Ranking
 
 
-class Run:
+class Run(RunFolder):
     """A run: its directory, its settings, and every step as a method.
 
     A step does the steps before it if they are missing, writes into the run directory, and keeps
@@ -48,88 +44,30 @@ class Run:
     Errors that a user can cause are `AscNasError`: one sentence that says what to do.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-
-    @classmethod
-    def open(
-        cls,
-        source: Source,
-        data: Path | str | None = None,
-        settings: Settings | None = None,
-        out: Path | str | None = None,
-        *,
-        resume: bool = True,
-        listener: Listener = SILENT,
-        device: str = "cpu",
-        executor: str = "local",
-    ) -> Self:
-        """Open the run of a config (made if it is new) or an existing run directory.
-
-        Parameters
-        ----------
-        source : path of a config file or of a run directory, or the settings as a mapping
-        data : folder of the recordings, in place of the config's
-        settings : changes to the config, as ``{"supernet.epochs": 20}``
-        out : run directory; by default ``runs/NAME``
-        resume : whether an existing run may be opened
-        device : where PyTorch trains and judges networks, such as ``cpu``
-        executor : what spreads independent trainings, see `asc_nas.run.executors`
-
-        Raises
-        ------
-        UsageError
-            For a config that is wrong, or that differs from the one the directory was made with.
-        AscNasError
-            If the run exists and `resume` is false, or another process works in it.
-        """
-        return cls(
-            RunFolder.open(
-                source,
-                data,
-                settings,
-                out,
-                resume=resume,
-                listener=listener,
-                device=device,
-                executor=executor,
-            )
-        )
-
-    @property
-    def config(self) -> RunConfig:
-        """The settings of the run."""
-        return self.folder.config
-
-    @property
-    def paths(self) -> RunPaths:
-        """The files of the run."""
-        return self.folder.paths
-
     def use_tensorboard(self) -> None:
         """Write what is logged for TensorBoard too, from now on."""
-        self.folder.events.use_tensorboard()
+        self.events.use_tensorboard()
 
     def prepare(self, *, check: bool = False) -> Manifest:
         """Read the recordings, divide them into roles and extract the features.
 
         With `check` the recordings are checked too, for the report.
         """
-        prepare(self.folder, check=check)
-        return self.folder.manifest
+        prepare(self, check=check)
+        return self.manifest
 
     def supernet(self) -> Path:
         """Train the supernet; return the file of its weights."""
-        with self.folder.lock():
-            prepare(self.folder)
-            ensure_latency(self.folder)
-            train_supernet(self.folder)
+        with self.lock():
+            prepare(self)
+            ensure_latency(self)
+            train_supernet(self)
         return self.paths.supernet
 
     def search(self) -> Pareto:
         """Search the supernet; return the Pareto set, scored on search-val."""
-        with self.folder.lock():
-            return find_pareto_set(self.folder)
+        with self.lock():
+            return find_pareto_set(self)
 
     def rank(
         self, *, like: Path | None = None, standalone: Path | None = None, workers: int = 1
@@ -142,10 +80,10 @@ class Run:
         standalone : folder of the stand-alone scores; several runs may share one
         workers : trainings side by side, on one thread each
         """
-        with self.folder.lock():
-            prepare(self.folder)
-            train_supernet(self.folder)
-            return rank(self.folder, like=like, standalone=standalone, workers=workers)
+        with self.lock():
+            prepare(self)
+            train_supernet(self)
+            return rank(self, like=like, standalone=standalone, workers=workers)
 
     def train(
         self, *networks: str, seeds: Sequence[int] = (), workers: int | None = None
@@ -159,15 +97,15 @@ class Run:
         workers : trainings side by side, on one thread each; by default `retrain.workers`
         """
         config = self.config
-        with self.folder.lock(shared=True):
-            prepare(self.folder)
-            found = [find_network(self.folder, text) for text in networks]
+        with self.lock(shared=True):
+            prepare(self)
+            found = [find_network(self, text) for text in networks]
             used = config.retrain.workers if workers is None else workers
-            return train_networks([self.folder], found, seeds or [config.seed], used)
+            return train_networks([self], found, seeds or [config.seed], used)
 
     def evaluate(self, network: str, **options: Any) -> Scored:
         """Score a trained network or an exported model; the options are those of `score`."""
-        return score(self.folder, network, **options)
+        return score(self, network, **options)
 
     def export(
         self,
@@ -187,7 +125,7 @@ class Run:
         """
         if dcase_report is not None and len(networks) != 1:
             raise UsageError(f"--dcase-report describes one network; {len(networks)} are named.")
-        run, written = self.folder, []
+        run, written = self, []
         with run.lock(shared=True):
             used = run.config.seed if seed is None else seed
             found = [find_network(run, text) for text in networks]
@@ -218,14 +156,14 @@ class Run:
         check : what ``asc-nas data check --json`` wrote, in place of the run's own
         """
         report = gather_report(
-            self.folder,
+            self,
             shown_as=str(self.paths.root),
             check_file=check or self.paths.check,
             mistakes=mistakes,
             network=network,
         )
         for part, reason in report.missing.items():
-            self.folder.listener.note(f"{part}: {reason}")
+            self.listener.note(f"{part}: {reason}")
         return write_report(report, Path(out) if out is not None else self.paths.root / "report")
 
     def run(self, start: float | None = None) -> Outcome:
@@ -236,20 +174,19 @@ class Run:
         start : when the budget, if there is one, began (`time.monotonic`); by default now
         """
         began = time.monotonic() if start is None else start
-        with self.folder.lock():
-            self.folder, outcome = run_all(self.folder, began)
-        return outcome
+        with self.lock():
+            return run_all(self, began)
 
     def latency_kit(self, folder: Path) -> None:
         """Write a folder that measures the search space on another device."""
         with self._with_labels(shared=True):
-            latency_kit(self.folder, folder)
+            latency_kit(self, folder)
 
     def measure_latency(self) -> LatencyTable:
         """Return the latency table of this machine, measured unless the run has one already."""
         with self._with_labels(shared=False):
             if not self.paths.latency.exists():
-                measure_latency(self.folder)
+                measure_latency(self)
             return LatencyTable.read(self.paths.latency)
 
     def check_latency(
@@ -262,14 +199,12 @@ class Run:
         table : the run's by default
         """
         with self._with_labels(shared=True):
-            return check_latency(
-                self.folder, table or LatencyTable.read(self.paths.latency), networks
-            )
+            return check_latency(self, table or LatencyTable.read(self.paths.latency), networks)
 
     @contextmanager
     def _with_labels(self, *, shared: bool) -> Iterator[None]:
         """Lock the run; make its manifest, which tells the number of labels, if it is missing."""
-        with self.folder.lock(shared=shared):
+        with self.lock(shared=shared):
             if not self.paths.manifest.exists():
-                prepare(self.folder)
+                prepare(self)
             yield

@@ -39,14 +39,14 @@ class Outcome:
     models: Sequence[ExportedModel]
 
 
-def run_all(run: RunFolder, start: float) -> tuple[RunFolder, Outcome]:
-    """Do every step of a run; return it, sized to its budget if it has one, and what it found.
+def run_all(run: RunFolder, start: float) -> Outcome:
+    """Do every step of a run, which is sized to its budget, if it has one.
 
     Parameters
     ----------
     start : when its budget, if it has one, began (`time.monotonic`)
     """
-    run = _sized(run, start)
+    _size(run, start)
     members = find_pareto_set(run, check=True)
     config, seed = run.config, run.config.seed
     objectives = config.search.objectives
@@ -63,7 +63,7 @@ def run_all(run: RunFolder, start: float) -> tuple[RunFolder, Outcome]:
     models = [export_network(network.folder(run, seed)) for network in networks]
     models.append(export_network(networks[best].folder(run, seed), f"{config.name}-best"))
     count = len(networks)
-    return run, Outcome(results[best], results[:count], results[count:], models)
+    return Outcome(results[best], results[:count], results[count:], models)
 
 
 def find_pareto_set(run: RunFolder, *, check: bool = False) -> Pareto:
@@ -80,14 +80,14 @@ def find_pareto_set(run: RunFolder, *, check: bool = False) -> Pareto:
     return members
 
 
-def _sized(run: RunFolder, start: float) -> RunFolder:
+def _size(run: RunFolder, start: float) -> None:
     """Size the run to its budget, unless that is done or it has none."""
     budget = run.config.budget
     if budget is None or run.paths.budget.exists():
-        return run
+        return
     prepare(run, check=True)
     ensure_latency(run)
     settings = decide_sizes(run, parse_duration(budget) + start - time.monotonic())
     sizes = ", ".join(f"{key} {value}" for key, value in settings.items())
     run.listener.say(f"Budget {budget}: {sizes} ({run.paths.budget}).")
-    return run.within_budget()
+    run.apply_budget()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asc_nas.cli.options import open_run
 from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,8 +68,6 @@ def evaluate(
     asc-nas evaluate --results output.csv --truth fold1_evaluate.csv
     """
     from asc_nas.cli.output.network_tables import print_scores
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
     from asc_nas.run.scoring import SCORED_ROLES, Scored
     from data_prep.results.dcase_results import FORMATS
 
@@ -77,7 +76,7 @@ def evaluate(
     if dcase_format is not None and dcase_format not in FORMATS:
         raise UsageError(f"--dcase-format is '{dcase_format}'; it can be {' or '.join(FORMATS)}.")
     if run is not None and network is not None and results is truth is None and not seen:
-        scored = Run.open(run, listener=Terminal()).evaluate(
+        scored = open_run(run).evaluate(
             network,
             seed=seed,
             role=role,

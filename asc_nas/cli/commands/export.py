@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument
+from asc_nas.cli.options import ConfigArgument, open_run
 from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,12 +58,9 @@ def export(
 
     asc-nas export runs/tau_mobile 3 --int8 --dcase-report task1.meta.yaml
     """
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
-
     if dcase_report is not None and len(networks) != 1:
         raise UsageError(f"--dcase-report describes one network; {len(networks)} are named.")
-    run = Run.open(config, listener=Terminal())
+    run = open_run(config)
     targets = [*(target or ()), *(["int8"] if int8 else [])]
     for model in run.export(
         *networks, seed=seed, targets=targets, calibrate=calibrate, dcase_report=dcase_report

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption
+from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, open_run
 
 if TYPE_CHECKING:
     from asc_nas.run.latency import CheckedNetworks
@@ -30,10 +30,7 @@ def kit(
 
     Example: asc-nas latency kit runs/esc10 --out kit
     """
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
-
-    Run.open(config, data, settings, listener=Terminal()).latency_kit(folder)
+    open_run(config, data, settings).latency_kit(folder)
     typer.echo((folder / "README.txt").read_text(encoding="utf-8"), nl=False)
 
 
@@ -48,10 +45,7 @@ def measure(
 
     Example: asc-nas latency measure configs/moga.yaml --data ESC-10
     """
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
-
-    run = Run.open(config, data, settings, out, listener=Terminal())
+    run = open_run(config, data, settings, out)
     path = run.paths.latency
     if path.exists():
         typer.echo(f"{path} is there already; delete it to measure again.")
@@ -75,12 +69,10 @@ def check(
 
     Example: asc-nas latency check runs/moga --networks 30
     """
-    from asc_nas.cli.output.terminal import Terminal
     from asc_nas.cost.latency import LatencyTable
     from asc_nas.export.latency_measure import describe_device
-    from asc_nas.run.run import Run
 
-    run = Run.open(config, data, settings, out, listener=Terminal())
+    run = open_run(config, data, settings, out)
     opened = LatencyTable.read(table or run.paths.latency)
     device, here = opened.measured.device, describe_device()
     if device.machine != here["machine"] or device.cores != here["cores"]:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
+from asc_nas.cli.options import (
+    ConfigArgument,
+    DataOption,
+    OutOption,
+    SetOption,
+    TensorBoardOption,
+    open_run,
+)
 
 if TYPE_CHECKING:
     from asc_nas.search.ranking import Ranking
@@ -42,12 +49,8 @@ def rank(
     Example: asc-nas rank runs/esc10 --workers 2 --set rank.epochs=60
     """
     from asc_nas.cli.output.network_tables import print_table
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
 
-    run = Run.open(config, data, settings, out, listener=Terminal())
-    if tensorboard:
-        run.use_tensorboard()
+    run = open_run(config, data, settings, out, tensorboard=tensorboard)
     ranking = run.rank(like=like, standalone=standalone, workers=workers)
     typer.echo(f"\n{_summary(ranking)}")
     print_table(_table(ranking))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from asc_nas.cli.options import open_run
 from asc_nas.core.errors import UsageError
 
 
@@ -40,14 +41,11 @@ def report(
 
     Example: asc-nas report runs/esc10
     """
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
-
     if not (run / "config.yaml").is_file():
         raise UsageError(f"{run}: not a run directory (it has no config.yaml).")
     if check is not None and not check.is_file():
         raise UsageError(f"{check}: no such file; write it with 'asc-nas data check --json'.")
-    opened = Run.open(run, listener=Terminal())
+    opened = open_run(run)
     page, *others = opened.report(out, mistakes=mistakes, network=network, check=check)
     typer.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
     typer.echo(f"and {len(others)} figures and tables beside it")

@@ -12,6 +12,7 @@ from asc_nas.cli.options import (
     OutOption,
     SetOption,
     TensorBoardOption,
+    open_run,
     with_limits,
 )
 
@@ -41,14 +42,9 @@ def run(
 
     Example: asc-nas run configs/esc10.yaml --data ESC-10 --out runs/esc10
     """
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
-
     start = time.monotonic()
     changes = [*with_limits(settings, limits), *([] if budget is None else [f"budget={budget}"])]
-    opened = Run.open(config, data, changes, out, resume=resume, listener=Terminal())
-    if tensorboard:
-        opened.use_tensorboard()
+    opened = open_run(config, data, changes, out, resume=resume, tensorboard=tensorboard)
     outcome = opened.run(start)
     typer.echo(
         f"\nModels: {opened.paths.models}\nClassify a recording with: "

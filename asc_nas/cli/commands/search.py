@@ -7,6 +7,7 @@ from asc_nas.cli.options import (
     OutOption,
     SetOption,
     TensorBoardOption,
+    open_run,
     with_limits,
 )
 
@@ -23,10 +24,6 @@ def search(
 
     Example: asc-nas search runs/esc10
     """
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
-
-    run = Run.open(config, data, with_limits(settings, limits), out, listener=Terminal())
-    if tensorboard:
-        run.use_tensorboard()
+    changes = with_limits(settings, limits)
+    run = open_run(config, data, changes, out, tensorboard=tensorboard)
     run.search()

@@ -1,6 +1,13 @@
 """``asc-nas supernet``: train the weight-sharing supernet."""
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
+from asc_nas.cli.options import (
+    ConfigArgument,
+    DataOption,
+    OutOption,
+    SetOption,
+    TensorBoardOption,
+    open_run,
+)
 
 
 def supernet(
@@ -14,10 +21,5 @@ def supernet(
 
     Example: asc-nas supernet configs/esc10.yaml --data esc10 --out runs/esc10
     """
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
-
-    run = Run.open(config, data, settings, out, listener=Terminal())
-    if tensorboard:
-        run.use_tensorboard()
+    run = open_run(config, data, settings, out, tensorboard=tensorboard)
     run.supernet()

@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, TensorBoardOption
+from asc_nas.cli.options import (
+    ConfigArgument,
+    DataOption,
+    OutOption,
+    SetOption,
+    TensorBoardOption,
+    open_run,
+)
 
 
 def train(
@@ -39,10 +46,6 @@ def train(
     asc-nas train runs/esc10 baseline square --seed 0 --seed 1 --seed 2 --workers 2
     """
     from asc_nas.cli.output.network_tables import print_results
-    from asc_nas.cli.output.terminal import Terminal
-    from asc_nas.run.run import Run
 
-    run = Run.open(config, data, settings, out, listener=Terminal())
-    if tensorboard:
-        run.use_tensorboard()
+    run = open_run(config, data, settings, out, tensorboard=tensorboard)
     print_results(run.train(*networks, seeds=seed or (), workers=workers))
