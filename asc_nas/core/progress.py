@@ -27,9 +27,7 @@ class Listener:
     """
 
     def __init__(
-        self,
-        on_progress: OnProgress | None = None,
-        on_message: Callable[[str], None] | None = None,
+        self, on_progress: OnProgress | None = None, on_message: Callable[[str], None] | None = None
     ) -> None:
         self._on_progress, self._on_message = on_progress, on_message
 

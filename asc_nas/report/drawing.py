@@ -78,13 +78,7 @@ def _draw_block(pen: "_Pen", number: int, block: BlockSpec) -> None:
     pen.bar(block.out_channels, f"1×1, {block.out_channels}", "project")
     pen.y += 4
     frame = tag(
-        "rect",
-        class_="frame",
-        x=_LEFT,
-        y=top,
-        width=_RIGHT - _LEFT,
-        height=pen.y - top,
-        rx=4,
+        "rect", class_="frame", x=_LEFT, y=top, width=_RIGHT - _LEFT, height=pen.y - top, rx=4
     )
     pen.drawn.insert(place, frame)
     if block.shortcut:
@@ -151,13 +145,7 @@ class _Pen:
     def skipped(self) -> None:
         self.drawn.append(
             tag(
-                "rect",
-                class_="skipped",
-                x=_LEFT,
-                y=self.y,
-                width=_RIGHT - _LEFT,
-                height=_BAR,
-                rx=4,
+                "rect", class_="skipped", x=_LEFT, y=self.y, width=_RIGHT - _LEFT, height=_BAR, rx=4
             )
         )
         self.write("skipped", _CENTRE, self.y + 13, class_="faint")
@@ -171,9 +159,7 @@ class _Pen:
         middle = (start + end) / 2
         if pooled:
             self.write("pooled", out + 4, middle + 4, "start", class_="faint")
-        self.drawn.append(
-            tag("circle", class_="sum", cx=_CENTRE, cy=f"{end:g}", r=4),
-        )
+        self.drawn.append(tag("circle", class_="sum", cx=_CENTRE, cy=f"{end:g}", r=4))
         self.write("+", _CENTRE, end + 3.6)
 
     def arrow(self) -> None:

@@ -116,13 +116,7 @@ def network_table(report: RunReport) -> Table:
         (
             *("Network", "MACs", "Parameters", *(("Latency, ms",) if timed else ())),
             *(f"Supernet {SCORES[name]}" for name in names),
-            *(
-                "Test accuracy",
-                "Test macro-F1",
-                "s.d. of macro-F1",
-                "Seeds",
-                "Genotype",
-            ),
+            *("Test accuracy", "Test macro-F1", "s.d. of macro-F1", "Seeds", "Genotype"),
         ),
         tuple(rows),
     )

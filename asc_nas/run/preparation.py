@@ -88,10 +88,7 @@ def _check(run: RunFolder, manifest: Manifest) -> None:
     decode = len(manifest.clips) <= MOST_DECODED
     with run.listener.stage("Check") as progress:
         found = check_recordings(
-            manifest,
-            workers=run.config.data.workers,
-            decode=decode,
-            progress=progress,
+            manifest, workers=run.config.data.workers, decode=decode, progress=progress
         )
     found.write(target)
     by_hand = f"asc-nas data check {run.paths.manifest} --json {target}"

@@ -69,10 +69,7 @@ def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Res
 
 
 def train_networks(
-    runs: Sequence[RunFolder],
-    networks: Sequence[NamedNetwork],
-    seeds: Sequence[int],
-    workers: int,
+    runs: Sequence[RunFolder], networks: Sequence[NamedNetwork], seeds: Sequence[int], workers: int
 ) -> Results:
     """Train every network with every seed in each of several runs, which share the workers.
 

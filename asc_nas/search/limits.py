@@ -9,11 +9,7 @@ from asc_nas.core.errors import closest
 from asc_nas.cost.counts import Cost
 from asc_nas.search.objectives import no_latency
 
-_DCASE_TASK1 = {
-    "max_macs_per_second": 30e6,
-    "max_param_bytes": 128_000,
-    "count_as": "nessi",
-}
+_DCASE_TASK1 = {"max_macs_per_second": 30e6, "max_param_bytes": 128_000, "count_as": "nessi"}
 LIMIT_PRESETS: dict[str, dict[str, Any]] = {
     "dcase-task1": _DCASE_TASK1 | {"bytes_per_param": 1},
     "dcase-task1-fp16": _DCASE_TASK1 | {"bytes_per_param": 2},

@@ -65,10 +65,7 @@ class Objective(Config):
         return name
 
 
-DEFAULT_OBJECTIVES = (
-    Objective(name="macro_f1", sense="max"),
-    Objective(name="macs", sense="min"),
-)
+DEFAULT_OBJECTIVES = (Objective(name="macro_f1", sense="max"), Objective(name="macs", sense="min"))
 
 
 def leading_score(objectives: Sequence[Objective]) -> Objective:

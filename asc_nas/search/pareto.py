@@ -10,13 +10,7 @@ from pymoo.indicators.hv import HV
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from asc_nas.core.documents import Count, Document, Part
-from asc_nas.search.objectives import (
-    COSTS,
-    Evaluation,
-    Objective,
-    leading_score,
-    to_minimise,
-)
+from asc_nas.search.objectives import COSTS, Evaluation, Objective, leading_score, to_minimise
 from asc_nas.space.genotype import GenotypeText
 
 

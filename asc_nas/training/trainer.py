@@ -187,11 +187,7 @@ class Trainer:
         return log
 
     def _step(
-        self,
-        optimizer: torch.optim.Optimizer,
-        forwards: Sequence[Pass],
-        x: Tensor,
-        targets: Tensor,
+        self, optimizer: torch.optim.Optimizer, forwards: Sequence[Pass], x: Tensor, targets: Tensor
     ) -> list[float]:
         """Do one update with the gradients of all passes; return their losses."""
         x = x.to(self.device).contiguous(memory_format=torch.channels_last)
@@ -233,10 +229,7 @@ def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
-        groups,
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        fused=True,
+        groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
 
 

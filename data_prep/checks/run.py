@@ -77,10 +77,7 @@ def check(
 
     found = [
         Finding(
-            check=problem.check,
-            severity="error",
-            message=problem.message,
-            clip=clips[number].key,
+            check=problem.check, severity="error", message=problem.message, clip=clips[number].key
         )
         for number, problem in sorted(broken.items())
     ]

@@ -40,11 +40,7 @@ def check(
 
     opened = Manifest.read(manifest)
     with progress("Check") as clips_done:
-        report = check_manifest(
-            opened,
-            workers=workers,
-            progress=clips_done,
-        )
+        report = check_manifest(opened, workers=workers, progress=clips_done)
     if json_file is not None:
         if json_file == "-":
             document = {"format": report.format_name} | report.to_json()

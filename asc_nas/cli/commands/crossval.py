@@ -24,8 +24,7 @@ def crossval(
         ),
     ] = None,
     seed: Annotated[
-        list[int] | None,
-        typer.Option(min=0, help="Seed; can be repeated [default: the config's]."),
+        list[int] | None, typer.Option(min=0, help="Seed; can be repeated [default: the config's].")
     ] = None,
     workers: Annotated[
         int | None,

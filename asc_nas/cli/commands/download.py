@@ -19,8 +19,7 @@ def download(
         Path | None, typer.Option(help="The dataset's folder.  [default: NAME]", show_default=False)
     ] = None,
     only: Annotated[
-        str,
-        typer.Option(help="What to download, for example 'meta,doc' [default: everything]."),
+        str, typer.Option(help="What to download, for example 'meta,doc' [default: everything].")
     ] = "",
     keep_archives: Annotated[
         bool,

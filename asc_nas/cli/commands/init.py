@@ -72,8 +72,7 @@ def init(
         typer.Option(parser=number, metavar="MS", help="Maximum milliseconds per example."),
     ] = None,
     latency: Annotated[
-        str | None,
-        typer.Option(help="latency.json of the device, or 'measure' (on this machine)."),
+        str | None, typer.Option(help="latency.json of the device, or 'measure' (on this machine).")
     ] = None,
     seconds: Annotated[
         float | None,

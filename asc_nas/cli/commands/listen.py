@@ -41,9 +41,7 @@ def listen(
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|NUMBER",
-            help="Microphone [default: the system's].",
-            show_default=False,
+            metavar="NAME|NUMBER", help="Microphone [default: the system's].", show_default=False
         ),
     ] = None,
     list_devices: Annotated[
