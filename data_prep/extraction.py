@@ -30,8 +30,6 @@ READ_BEYOND = 60.0
 LOUDEST = 1e6
 """Largest absolute sample that is taken for sound; full scale is 1, of 16-bit integers 32768."""
 
-"""Called with the number of clips done and the number of all clips."""
-
 
 @dataclass(frozen=True)
 class Task:

@@ -20,8 +20,6 @@ CLIPPED = 1e-3
 SCALED = 100.0
 """Peak from which the samples of a file are taken for wrongly scaled; full scale is 1."""
 
-"""Called with the number of clips done and the number of all clips."""
-
 
 def check(
     manifest: Manifest,
