@@ -15,8 +15,8 @@ from pathlib import Path
 
 import timing
 
-from asc_nas.core.files import read_json
-from asc_nas.run.budget import FORMAT, parse_duration
+from asc_nas.run.config import parse_duration
+from asc_nas.run.folder import Budget
 
 
 def main() -> None:
@@ -35,9 +35,9 @@ def main() -> None:
         command = [sys.executable, "-m", "asc_nas.cli.main", "run", arguments.config, *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - start
-        plan = read_json(run / "budget.json", FORMAT)
+        plan = Budget.read(run / "budget.json")
     budget = parse_duration(arguments.time)
-    print(f"sizes: {plan['settings']}")
+    print(f"sizes: {plan.settings}")
     print(f"budget {budget:.0f} s, taken {seconds:.0f} s: {seconds / budget - 1:+.1%}")
     timing.print_aims([(f"taken / {arguments.time}", seconds / budget, "0.85 to 1.15")])
 

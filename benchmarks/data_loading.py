@@ -32,12 +32,12 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    context = RunFolder.open(arguments.run)
-    config = context.config.retrain
-    examples = context.examples("train", "search_val")
-    baseline = next(iter(context.config.baselines.values()))
-    genotype = baseline.genotype(len(context.config.skeleton.block_plans))
-    network = to_channels_last(new_network(context.spec(genotype), 0)).train()
+    run = RunFolder.open(arguments.run)
+    config = run.config.retrain
+    examples = run.examples("train", "search_val")
+    baseline = next(iter(run.config.baselines.values()))
+    genotype = baseline.genotype(len(run.config.skeleton.block_plans))
+    network = to_channels_last(new_network(run.spec(genotype), 0)).train()
     network.input_norm.set_statistics(*examples.mel_statistics(network.input_norm.level))
     optimizer = make_optimizer(network, config)
     augmentation = Augmentation(config.augment, examples)

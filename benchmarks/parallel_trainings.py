@@ -7,7 +7,6 @@ RUN is a run directory with features. The first baseline is trained with several
 """
 
 import argparse
-import contextlib
 import statistics
 import tempfile
 import time
@@ -20,11 +19,6 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.paths import RunPaths
 from asc_nas.run.training import train_networks
-
-
-@contextlib.contextmanager
-def silent(title):
-    yield lambda done, of, text: None
 
 
 def main() -> None:
@@ -52,7 +46,7 @@ def main() -> None:
                 link.symlink_to(source.absolute(), target_is_directory=source.is_dir())
             start = time.perf_counter()
             seeds = range(arguments.trainings)
-            train_networks(RunFolder(config, paths), [network], seeds, workers, silent)
+            train_networks([RunFolder(config, paths)], [network], seeds, workers)
             return time.perf_counter() - start
 
     rounds = [(seconds(1), seconds(arguments.workers)) for _ in range(arguments.rounds)]

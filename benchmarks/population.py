@@ -46,13 +46,13 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    context = RunFolder.open(arguments.run)
-    together = supernet_evaluator(context)
+    run = RunFolder.open(arguments.run)
+    together = supernet_evaluator(run)
     plain = SupernetEvaluator(
         together.supernet,
-        context.examples("train"),
-        context.examples("search_val"),
-        context.cost,
+        run.examples("train"),
+        run.examples("search_val"),
+        run.cost,
         recalibration=together.recalibration,
     )
     generations = []
@@ -61,13 +61,13 @@ def main() -> None:
         generations.append(list(genotypes))
         return together(genotypes)
 
-    search = context.config.search.model_copy(
+    search = run.config.search.model_copy(
         update={"population": arguments.size, "generations": arguments.generations}
     )
-    strategy = new_strategy(search, context.remaining_space(), cached_cost(context), 0)
+    strategy = new_strategy(search, run.remaining_space(), cached_cost(run), 0)
     search_with(strategy, CachedEvaluator(recorded))
 
-    with population_evaluator(context, arguments.workers) as side_by_side:
+    with population_evaluator(run, arguments.workers) as side_by_side:
         side_by_side(generations[0])  # the processes are up
         names = ("plain s", "shared s", "processes s")
         print(f"{'generation':>10}{'new':>6}{'layers':>8}" + "".join(f"{n:>13}" for n in names))

@@ -31,9 +31,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    context = RunFolder.open(arguments.run)
-    search = context.config.search.model_copy(update={"generations": arguments.generations})
-    evaluate = supernet_evaluator(context)
+    run = RunFolder.open(arguments.run)
+    search = run.config.search.model_copy(update={"generations": arguments.generations})
+    evaluate = supernet_evaluator(run)
     inside = 0.0
     judged = 0
 
@@ -48,14 +48,14 @@ def main() -> None:
     generations = []
     with tempfile.TemporaryDirectory() as folder:
         history = Path(folder) / "history.parquet"
-        scope = context.evaluation_scope()
+        scope = run.evaluation_scope()
 
         def on_generation(number, evaluations):
             generations.append(evaluations)
             write_history(history, generations, scope)
 
         start = time.perf_counter()
-        strategy = new_strategy(search, context.remaining_space(), cached_cost(context), 0)
+        strategy = new_strategy(search, run.remaining_space(), cached_cost(run), 0)
         search_with(strategy, CachedEvaluator(timed), on_generation)
         pareto_set([e for generation in generations for e in generation], search.objectives)
         total = time.perf_counter() - start

@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import kendalltau
 
-from asc_nas.core.files import read_json
-from asc_nas.run.ranking import FORMAT
+from asc_nas.search.ranking import Ranking
 
 COLUMNS = {
     "F1 / F1": ("macro_f1", "standalone_macro_f1", 1),
@@ -29,11 +28,11 @@ COLUMNS = {
 
 
 def networks(run):
-    return read_json(run / "rank/rank.json", FORMAT)["networks"]
+    return Ranking.read(Path(run) / "rank/rank.json").networks
 
 
 def column(rows, name):
-    return np.array([row[name] for row in rows])
+    return np.array([getattr(row, name) for row in rows])
 
 
 def mean(ranked, name):
@@ -48,12 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("groups", nargs="+", metavar="GROUP=RUN,RUN")
     texts = dict(text.split("=", 1) for text in parser.parse_args().groups)
-    groups = {
-        group: [
-            read_json(Path(run) / "rank/rank.json", FORMAT)["networks"] for run in runs.split(",")
-        ]
-        for group, runs in texts.items()
-    }
+    groups = {group: [networks(run) for run in runs.split(",")] for group, runs in texts.items()}
 
     print(f"{'supernets':<24}" + "".join(f"{name:>28}" for name in COLUMNS))
     for group, ranked in groups.items():

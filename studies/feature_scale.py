@@ -33,9 +33,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=64)
     arguments = parser.parse_args()
 
-    context = RunFolder.open(arguments.run)
-    net = supernet_evaluator(context).supernet
-    examples = context.examples("search_val")
+    run = RunFolder.open(arguments.run)
+    net = supernet_evaluator(run).supernet
+    examples = run.examples("search_val")
     positions = np.linspace(0, len(examples) - 1, min(arguments.clips, len(examples))).astype(int)
     clips, _ = examples.batch(positions)
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_nas.core.config import read_yaml
 from asc_nas.export.quantize import quantize_onnx
-from asc_nas.run.opening import OpenRun, RunConfig
-from asc_nas.run.paths import RunPaths
-from asc_nas.run.quantization import exported_logits
+from asc_nas.export.targets import spread
+from asc_nas.export.targets.int8 import exported_logits
+from asc_nas.run.folder import RunFolder
 
 SETTINGS = [(p, 100) for p in (99.9, 99.99, 99.999, 100.0)] + [(99.99, 50), (99.99, 200)]
 
@@ -30,16 +29,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("models", nargs="+", type=Path)
     arguments = parser.parse_args()
-    paths = RunPaths(arguments.run)
-    config = RunConfig.parse(read_yaml(paths.config), str(paths.config))
-    context = OpenRun(config, paths).context
-    train, search_val = context.examples("train"), context.examples("search_val")
+    run = RunFolder.open(arguments.run)
+    train, search_val = run.examples("train"), run.examples("search_val")
     lines = []
     for model in arguments.models:
         wanted = exported_logits(model, search_val).posteriors(1.0)
         for percentile, number in SETTINGS:
-            places = np.linspace(0, len(train) - 1, min(number, len(train))).astype(int)
-            clips = train.batch(places)[0][:, 0].numpy()
+            clips = spread(train, number)
             with tempfile.TemporaryDirectory() as folder:
                 target = Path(folder) / "int8.onnx"
                 quantize_onnx(model, clips, target, percentile=percentile)

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from progress import say
 
-from asc_nas.cli.output.progress import progress
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
@@ -58,18 +58,18 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
 
-    context = RunFolder.open(arguments.run)
-    table, space = LatencyTable.read(arguments.table), context.config.search_space()
+    folder = RunFolder.open(arguments.run)
+    table, space = LatencyTable.read(arguments.table), folder.config.search_space()
     rng = np.random.default_rng(0)
 
     @cache
     def cost_of(genotype):
-        return replace(context.cost(genotype), latency_ms=table.predict(context.spec(genotype)))
+        return replace(folder.cost(genotype), latency_ms=table.predict(folder.spec(genotype)))
 
-    evaluator = supernet_evaluator(context)
+    evaluator = supernet_evaluator(folder)
     evaluator.cost_of = cost_of
-    scope = context.evaluation_scope()
-    known = read_history(context.paths.history, scope)
+    scope = folder.evaluation_scope()
+    known = read_history(folder.paths.history, scope)
     if arguments.cache is not None:
         known += read_history(arguments.cache, scope)
     evaluate = CachedEvaluator(
@@ -83,7 +83,7 @@ def main() -> None:
     def run(weights, seed):
         objectives = objectives_with(weights)
         update = {"objectives": objectives, "generations": arguments.generations}
-        config = context.config.search.model_copy(update=update)
+        config = folder.config.search.model_copy(update=update)
         strategy = new_strategy(config, space, cost_of, seed)
         generations = search_with(strategy, evaluate)
         if arguments.cache is not None:
@@ -101,13 +101,11 @@ def main() -> None:
         return (*survivors.mean(0), *occupied, members, volume)
 
     rows = {name: [] for name in WEIGHTS}
-    with progress("Searches") as report:
-        for seed in range(arguments.seeds):
-            for i, (name, weights) in enumerate(WEIGHTS.items()):
-                rows[name].append(run(weights, seed))
-                done = seed * len(WEIGHTS) + i + 1
-                text = f"{len(evaluate.known)} evaluated"
-                report(done, arguments.seeds * len(WEIGHTS), text)
+    for seed in range(arguments.seeds):
+        for i, (name, weights) in enumerate(WEIGHTS.items(), start=1):
+            rows[name].append(run(weights, seed))
+            done, of = seed * len(WEIGHTS) + i, arguments.seeds * len(WEIGHTS)
+            say(done, of, f"{len(evaluate.known)} evaluated")
 
     print(f"{'weights F1:ms:params':20s}" + "".join(f"{column:>21s}" for column in COLUMNS))
     for name, searches in rows.items():

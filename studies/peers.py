@@ -10,19 +10,21 @@ kept in DIR, an unfinished one goes on: a second call trains what is missing and
 
 Columns: multiply-accumulates (of convolutions and linear layers) and parameters; accuracy of each
 fold, mean over seeds; mean and standard deviation of these; macro-F1, likewise; milliseconds of
-one clip, exported to onnxruntime, one thread, peers by turns (random weights: they do not change
-the time).
+one clip, exported to onnxruntime, one thread, in several passes over all peers (random weights:
+they do not change the time).
 """
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from peer_networks import PEERS, build, file_name, macs
+from progress import say
 from torch import nn
 
 from asc_nas.core.errors import AscNasError
@@ -30,17 +32,13 @@ from asc_nas.core.files import read_json, write_json
 from asc_nas.core.randomness import derived_seed
 from asc_nas.core.workers import run_jobs
 from asc_nas.data.examples import Examples
+from asc_nas.export.latency_measure import measure_models
 from asc_nas.export.onnx import export_onnx
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.preparation import prepare
-from asc_nas.run.teachers import teacher_of
+from asc_nas.run.teachers import taught_recipe
 from asc_nas.training.network_trainer import fit_network, score_network
-from asc_nas.training.trainer import Progress, Teacher, TrainConfig
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
-import timing
-from exported_network import clip, exported
-from peer_networks import PEERS, build, file_name, macs
+from asc_nas.training.trainer import Trainer
 
 FORMAT = "asc-nas/peer/1"
 
@@ -59,64 +57,46 @@ class Training:
 
 
 def train(job: Training) -> None:
-    context = RunFolder.open(job.run)
-    config = context.config.retrain
-    network = build(job.peer, context, job.seed)
-    state_file = job.result.with_suffix(".safetensors")
-    examples, teacher = context.examples(*config.roles), teacher_of(context, config.roles)
+    run = RunFolder.open(job.run)
+    network = build(job.peer, run, job.seed)
+    state = job.result.with_suffix(".safetensors")
+    recipe = taught_recipe(run, run.config.retrain.roles)
+    trainer = Trainer(recipe.settings, job.seed, state, teacher=recipe.teacher)
     start = time.monotonic()
-    fit_peer(network, examples, config, job.seed, state_file, teacher)
+    fit_peer(network, run.examples(*recipe.roles), trainer)
     seconds = time.monotonic() - start
-    scores = asdict(score_network(network, context.examples("test")))
+    scores = asdict(score_network(network, run.examples("test")))
     write_json(job.result, {"format": FORMAT, **scores, "seconds": seconds})
-    state_file.unlink(missing_ok=True)
+    state.unlink(missing_ok=True)
 
 
-def fit_peer(
-    network: nn.Module,
-    examples: Examples,
-    config: TrainConfig,
-    seed: int,
-    state_file: Path,
-    teacher: Teacher | None = None,
-    progress: Progress | None = None,
-) -> None:
+def fit_peer(network: nn.Module, examples: Examples, trainer: Trainer) -> None:
     """Train as `asc-nas train` does; dropout draws by seed and epoch, so that a rest is the same.
 
     Dropout knows PyTorch's global generator only, which is left as it was.
     """
+
+    def before_epoch(epoch: int) -> None:
+        torch.manual_seed(derived_seed(trainer.seed, "dropout", epoch))
+
+    hooks = replace(trainer.hooks, before_epoch=before_epoch)
     with torch.random.fork_rng(devices=[]):
-        fit_network(
-            network,
-            examples,
-            config,
-            seed=seed,
-            state_file=state_file,
-            teacher=teacher,
-            before_epoch=lambda epoch: torch.manual_seed(derived_seed(seed, "dropout", epoch)),
-            progress=progress,
-        )
+        fit_network(network, examples, replace(trainer, hooks=hooks))
 
 
-def latencies(peers: list[str], context: RunFolder, repeats: int, clock: str) -> dict[str, float]:
-    """Return the milliseconds of one clip, the median over turns."""
-    frontend = context.config.frontend
-    x = clip(frontend)
-    mean, std = torch.full((frontend.n_mels,), -50.0), torch.full((frontend.n_mels,), 10.0)
-    sessions = {}
+def latencies(peers: list[str], run: RunFolder) -> dict[str, float]:
+    """Return the milliseconds of one clip."""
+    x = np.random.default_rng(0).normal(0, 1, (1, *run.input_size)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        for peer in peers:
-            network = build(peer, context, 0)
-            network.input_norm.set_statistics(mean, std)
-            target = Path(folder) / "peer.onnx"
-            export_onnx(network, frontend, x[0], target)
-            sessions[peer] = exported(target.read_bytes(), x)
-    times = timing.by_turns(sessions, repeats, clock)
-    return {peer: 1e3 * statistics.median(seconds) for peer, seconds in times.items()}
+        files = [Path(folder) / f"{number}.onnx" for number in range(len(peers))]
+        for peer, file in zip(peers, files, strict=True):
+            export_onnx(build(peer, run, 0).eval(), run.config.frontend, x, file)
+        found = measure_models(files, Path(folder) / "state.json")
+    return dict(zip(peers, found, strict=True))
 
 
 def print_table(
-    results: dict[tuple[str, str, int], dict], context: RunFolder, milliseconds: dict[str, float]
+    results: dict[tuple[str, str, int], dict], run: RunFolder, milliseconds: dict[str, float]
 ) -> None:
     folds = list(dict.fromkeys(fold for _, fold, _ in results))
     width = max(map(len, milliseconds))
@@ -124,8 +104,8 @@ def print_table(
     print("".join(f"{'fold ' + fold:>8}" for fold in folds), end="")
     print(f"{'mean':>8}{'+-':>7}{'F1':>8}{'+-':>7}{'ms':>8}")
     for peer, ms in milliseconds.items():
-        network = build(peer, context, 0)
-        million = macs(network, context.input_size) / 1e6
+        network = build(peer, run, 0)
+        million = macs(network, run.input_size) / 1e6
         params = sum(weight.numel() for weight in network.parameters())
         accuracy, macro_f1 = (
             [
@@ -145,10 +125,6 @@ def print_table(
     print(f"{len(results)} trainings; +- is the standard deviation over folds")
 
 
-def say(done: int, of: int, text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {done}/{of} {text}", flush=True)
-
-
 def compare(arguments: argparse.Namespace) -> None:
     """Train what is missing and print the table."""
     peers = arguments.peers or list(PEERS)
@@ -157,18 +133,17 @@ def compare(arguments: argparse.Namespace) -> None:
         root = arguments.out / f"fold{fold}"
         settings = [*arguments.settings, f"data.test_folds=[{fold}]"]
         run = RunFolder.open(arguments.config, arguments.data, settings, root)
-        prepare(run)
-        context = run
+        with run.lock():
+            prepare(run)
         for peer in peers:
             for seed in arguments.seeds:
-                name = f"{file_name(peer, context)}-fold{fold}-seed{seed}"
+                name = f"{file_name(peer, run)}-fold{fold}-seed{seed}"
                 result = arguments.out / "results" / f"{name}.json"
                 trainings[peer, fold, seed] = Training(root, peer, seed, result)
     missing = [job for job in trainings.values() if not job.result.exists()]
     run_jobs(train, missing, arguments.workers, say)
     results = {key: read_json(job.result, FORMAT) for key, job in trainings.items()}
-    milliseconds = latencies(peers, context, arguments.repeats, arguments.clock)
-    print_table(results, context, milliseconds)
+    print_table(results, run, latencies(peers, run))
 
 
 def main() -> None:
@@ -181,9 +156,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--workers", type=int, default=2)
-    timing.add_options(parser, repeats=300)
     arguments = parser.parse_args()
-    timing.restart_with_threads(1)
     torch.set_num_threads(1)
     try:
         compare(arguments)

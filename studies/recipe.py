@@ -26,21 +26,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from progress import say
 
-from asc_nas.core.config import apply_overrides
 from asc_nas.core.files import fingerprint, read_json, write_json
 from asc_nas.core.workers import run_jobs
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
 from asc_nas.nn.subnet import SubNet
-from asc_nas.run.config import RunConfig
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.paths import RunPaths
+from asc_nas.run.opening import read_settings
 from asc_nas.run.preparation import prepare
-from asc_nas.run.teachers import teacher_of
+from asc_nas.run.teachers import taught_recipe
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.network_trainer import fit_network, new_network, score_network
-from asc_nas.training.trainer import OnEpoch
+from asc_nas.training.trainer import Hooks, OnEpoch, Trainer
 
 AUGMENT = "retrain.augment"
 
@@ -161,32 +160,25 @@ class Training:
 
 def train(job: Training) -> None:
     run = RunFolder.open(job.run)
-    values = apply_overrides(run.config.model_dump(mode="json"), job.settings)
-    config = RunConfig.parse(values, "settings")
-    context = RunFolder(config, RunPaths(job.run))
+    run.config = read_settings(job.run, None, job.settings)
     genes = job.genotype.split()
-    blocks = len(config.skeleton.block_plans)
+    blocks = len(run.config.skeleton.block_plans)
     genotype = Genotype.parse(" ".join(genes * blocks if len(genes) == 1 else genes))
     start = time.monotonic()
     state = job.result.with_suffix(".safetensors")
-    network, test = new_network(context.spec(genotype), job.seed), context.examples("test")
+    network, test = new_network(run.spec(genotype), job.seed), run.examples("test")
     accuracies: list[float] = []
     if job.peak:
         state.unlink(missing_ok=True)  # the epochs before a stop were not kept
-    fit_network(
-        network,
-        thinned(context.examples("train", "search_val"), job.thin),
-        config.retrain,
-        seed=job.seed,
-        state_file=state,
-        teacher=teacher_of(context, config.retrain.roles),
-        on_epoch=judge(network, test, accuracies) if job.peak else None,
-    )
+    recipe = taught_recipe(run, run.config.retrain.roles)
+    hooks = Hooks(on_epoch=judge(network, test, accuracies) if job.peak else None)
+    trainer = Trainer(recipe.settings, job.seed, state, hooks=hooks, teacher=recipe.teacher)
+    fit_network(network, thinned(run.examples(*recipe.roles), job.thin), trainer)
     seconds = time.monotonic() - start
     whole, crops = clip_posteriors(network, test)
     plain = score(whole, test.clip_targets, test.labels)
     cropped = score(crops, test.clip_targets, test.labels)
-    cost = context.cost(genotype)
+    cost = run.cost(genotype)
     write_json(
         job.result,
         {
@@ -278,10 +270,6 @@ def main() -> None:
             for fold in arguments.folds:
                 trainings[factor, fold, seed] = training_of(arguments, factor, fold, seed)
     missing = [job for job in trainings.values() if not job.result.exists()]
-
-    def say(done: int, of: int, text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {done}/{of} {text}", flush=True)
-
     run_jobs(train, missing, arguments.workers, say)
     print_table({key: read_json(job.result, FORMAT) for key, job in trainings.items()})
 
@@ -295,7 +283,9 @@ def training_of(arguments: argparse.Namespace, factor: str, fold: str, seed: int
     root = arguments.out / f"fold{fold}{suffix}"
     if not (root / "features" / "index.json").exists():
         fixed = [*front_end, f"data.test_folds=[{fold}]"]
-        prepare(RunFolder.open(arguments.config, arguments.data, fixed, root))
+        run = RunFolder.open(arguments.config, arguments.data, fixed, root)
+        with run.lock():
+            prepare(run)
     thin, peak = arguments.thin, arguments.peak
     results = "results" + f"-{thin}" * (thin > 1) + "-peak" * peak
     name = f"{factor.replace(' ', '_')}-fold{fold}-seed{seed}.json"

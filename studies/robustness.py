@@ -14,7 +14,6 @@ network's window, as its card says.
 """
 
 import argparse
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,9 +28,6 @@ from asc_nas.core.randomness import stream
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.runtime.classifier import Classifier
 from data_prep.datasets.esc10 import read_esc10
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
-import timing
 
 FORMAT = "asc-nas/robustness/1"
 Judges = dict[str, tuple[Clip, Classifier]]
@@ -128,7 +124,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
-    timing.restart_with_threads(1)
 
     manifest = read_esc10(arguments.data)
     models = judges_of(arguments.models, manifest, arguments.fold)

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from progress import say
 
-from asc_nas.cli.output.progress import progress
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.search import cached_cost
@@ -39,11 +39,11 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=10)
     arguments = parser.parse_args()
 
-    context = RunFolder.open(arguments.run)
-    space, cost_of = context.remaining_space(), cached_cost(context)
-    search = context.config.search.model_copy(update={"generations": arguments.generations})
-    evaluate = CachedEvaluator(supernet_evaluator(context))
-    whole = context.config.search_space()
+    run = RunFolder.open(arguments.run)
+    space, cost_of = run.remaining_space(), cached_cost(run)
+    search = run.config.search.model_copy(update={"generations": arguments.generations})
+    evaluate = CachedEvaluator(supernet_evaluator(run))
+    whole = run.config.search_space()
     dearest = cost_of(Genotype(tuple(max(genes, key=size) for genes in whole.candidates))).macs
     ideal, nadir = {"macro_f1": 1.0, "macs": 0.0}, {"macro_f1": 0.0, "macs": float(dearest)}
 
@@ -53,15 +53,14 @@ def main() -> None:
         return hypervolume(members, DEFAULT_OBJECTIVES, ideal, nadir), best
 
     rows = []
-    with progress("Seeds") as report:
-        for seed in range(arguments.seeds):
-            found = set(chain(*search_with(new_strategy(search, space, cost_of, seed), evaluate)))
-            control = SearchConfig(
-                strategy="random", population=len(found), generations=1, limits=search.limits
-            )
-            (drawn,) = search_with(new_strategy(control, space, cost_of, seed), evaluate)
-            rows.append((len(found), *volume(found), *volume(drawn)))
-            report(seed + 1, arguments.seeds, f"{len(evaluate.known)} evaluated")
+    for seed in range(arguments.seeds):
+        found = set(chain(*search_with(new_strategy(search, space, cost_of, seed), evaluate)))
+        control = SearchConfig(
+            strategy="random", population=len(found), generations=1, limits=search.limits
+        )
+        (drawn,) = search_with(new_strategy(control, space, cost_of, seed), evaluate)
+        rows.append((len(found), *volume(found), *volume(drawn)))
+        say(seed + 1, arguments.seeds, f"{len(evaluate.known)} evaluated")
 
     print("seed  evaluations  NSGA-II HV  best F1  random HV  best F1")
     for seed, (count, *values) in enumerate(rows):

@@ -15,11 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from asc_nas.cli.output.progress import progress
+import asc_nas
 from asc_nas.evaluation.scores import score
-from asc_nas.run.folder import RunFolder
-from asc_nas.run.networks import find_network, retrain_step
-from asc_nas.run.preparation import prepare
 
 
 def linear_macro_f1(train, test, *, deviation):
@@ -40,16 +37,12 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for fold in (1, 2, 3, 4):
-        run = RunFolder.open(
-            arguments.config, None, [f"data.test_folds=[{fold}]"], arguments.out / f"fold{fold}"
-        )
-        prepare(run)
-        context = run
-        train, test = context.examples("train", "search_val"), context.examples("test")
-        with progress(f"Fold {fold}") as report:
-            result = retrain_step(context, find_network(context, "baseline"), 0, report)
+        settings, out = {"data.test_folds": [fold]}, arguments.out / f"fold{fold}"
+        run = asc_nas.Run.open(arguments.config, settings=settings, out=out)
+        (result,) = run.train("baseline", seeds=[0])
+        train, test = run.examples("train", "search_val"), run.examples("test")
         linear = [linear_macro_f1(train, test, deviation=d) for d in (False, True)]
-        rows.append((*linear, result["macro_f1"]))
+        rows.append((*linear, result.macro_f1))
     print("macro-F1   linear (mean)  linear (mean, deviation)  network")
     for fold, row in enumerate(rows, start=1):
         print(f"fold {fold}     {row[0]:13.3f}  {row[1]:24.3f}  {row[2]:7.3f}")

@@ -15,29 +15,27 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from asc_nas.run.final_model import WEIGHTS
-from asc_nas.run.results import read_result
 
-from asc_nas.core.files import read_json
+from asc_nas.evaluation.result import Result
 from asc_nas.nn.committee import Committee
-from asc_nas.run.crossval import FORMAT, SEARCHED, Row
+from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.space.genotype import Genotype
-from asc_nas.training import checkpoint
-from asc_nas.training.network_trainer import new_network, score_network
+from asc_nas.training.network_trainer import score_network
+
+SAME = ("genotype", "seed", "accuracy")
 
 
-def trained(contexts: list[RunFolder], row: Row) -> torch.nn.Module:
+def trained(runs: list[RunFolder], row: Row) -> torch.nn.Module:
     """Return the network whose training `row` tells of."""
-    for context in contexts:
-        for file in context.paths.root.glob(f"retrain/*/{WEIGHTS}"):
-            result = read_result(file.parent)
-            if all(result[key] == row[key] for key in ("genotype", "seed", "accuracy")):
-                genotype = Genotype.parse(row["genotype"])
-                network = new_network(context.spec(genotype), row["seed"])
-                checkpoint.load(file, network)
-                return network.eval()
-    raise SystemExit(f"fold {row['fold']}, seed {row['seed']}: its weights are missing.")
+    for run in runs:
+        for file in run.paths.root.glob("retrain/*/result.json"):
+            result = Result.read(file)
+            if all(getattr(result, key) == getattr(row, key) for key in SAME):
+                genotype = Genotype.parse(row.genotype)
+                return NetworkFolder(run, file.parent, genotype, row.seed).load()
+    raise SystemExit(f"fold {row.fold}, seed {row.seed}: its folder is missing.")
 
 
 def main() -> None:
@@ -49,11 +47,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     rows: dict[tuple[str, int], Row] = {}
-    for row in read_json(arguments.crossval / "crossval.json", FORMAT)["results"]:
-        wanted_fold = not arguments.folds or row["fold"] in arguments.folds
-        wanted_seed = not arguments.seeds or row["seed"] in arguments.seeds
-        if row["network"] == arguments.network and wanted_fold and wanted_seed:
-            rows[row["fold"], row["seed"]] = row
+    for row in Crossval.read(arguments.crossval / "crossval.json").results:
+        wanted_fold = not arguments.folds or row.fold in arguments.folds
+        wanted_seed = not arguments.seeds or row.seed in arguments.seeds
+        if row.network == arguments.network and wanted_fold and wanted_seed:
+            rows[row.fold, row.seed] = row
     if not rows:
         raise SystemExit(f"{arguments.crossval}: no trainings of '{arguments.network}'.")
     folds = sorted({fold for fold, _ in rows})
@@ -75,7 +73,7 @@ def main() -> None:
                 for fold in folds
             ]
             costs = {
-                key: [sum(rows[fold, s][key] for s in chosen) for fold in folds]
+                key: [sum(getattr(rows[fold, s], key) for s in chosen) for fold in folds]
                 for key in ("macs", "params")
             }
             macs = " to ".join(f"{m(costs['macs']) / 1e6:.2f}" for m in (min, max))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import task5_cnn
 import torch
@@ -10,7 +12,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from
 from asc_nas.training.network_trainer import new_network, train_network
-from asc_nas.training.trainer import TrainConfig, Trainer
+from asc_nas.training.trainer import Hooks, TrainConfig, Trainer
 
 
 def test_the_task5_cnn_has_the_layers_of_the_baseline():
@@ -63,8 +65,8 @@ def task5_peer(seed=0):
     return PEERS["task5_cnn"]((16, 24), 3, seed)
 
 
-def weights_after(network, *arguments, **options):
-    fit_peer(network, *arguments, **options)
+def weights_after(network, examples, trainer):
+    fit_peer(network, examples, trainer)
     return network.state_dict()
 
 
@@ -75,17 +77,17 @@ class Killed(Exception):  # noqa: N818
 def test_a_training_with_dropout_goes_on_as_if_it_had_not_stopped(tmp_path):
     examples = toy.make_examples()
     config = TrainConfig(epochs=3, batch_size=8, checkpoint_every=1)
-    whole = weights_after(task5_peer(), examples, config, 0, tmp_path / "whole.safetensors")
-    state = tmp_path / "stopped.safetensors"
+    whole = weights_after(task5_peer(), examples, Trainer(config, 0, tmp_path / "whole"))
+    trainer = Trainer(config, 0, tmp_path / "stopped")
 
     def stop(done, of, text):
         if done == 2:
             raise Killed
 
     with pytest.raises(Killed):
-        fit_peer(task5_peer(), examples, config, 0, state, progress=stop)
+        fit_peer(task5_peer(), examples, replace(trainer, hooks=Hooks(progress=stop)))
     network, before = task5_peer(), torch.random.get_rng_state()
-    rest = weights_after(network, examples, config, 0, state)
+    rest = weights_after(network, examples, trainer)
     assert all(torch.equal(whole[name], rest[name]) for name in whole)
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -96,7 +98,7 @@ def test_a_peer_is_trained_as_our_networks_are(tmp_path):
     genotype = Genotype.parse("t3e1w1 f3e1w1 t3e1w1 f3e1w1 t3e1w1")
     spec = resolve(genotype, skeleton_from("cp_mobile_tiny"), (16, 24), 3)
     ours, _ = train_network(spec, examples, Trainer(config, 1, tmp_path / "ours"))
-    peer = weights_after(new_network(spec, 1), examples, config, 1, tmp_path / "peer")
+    peer = weights_after(new_network(spec, 1), examples, Trainer(config, 1, tmp_path / "peer"))
     assert all(torch.equal(value, peer[name]) for name, value in ours.state_dict().items())
 
 

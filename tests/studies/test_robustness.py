@@ -54,7 +54,6 @@ def test_every_clip_is_judged_by_the_model_that_has_it_as_a_test_clip(manifest, 
 def test_only_the_conditions_that_are_named_are_tried(manifest, load, monkeypatch, capsys):
     load({"a": Constant("dog", ["1"])})
     monkeypatch.setattr(robustness, "read_esc10", lambda _: manifest)
-    monkeypatch.setattr(robustness.timing, "restart_with_threads", lambda _: None)
     arguments = ["a/m.onnx", "--data", "x", "--draws", "2", "--condition", "another microphone"]
     monkeypatch.setattr("sys.argv", ["robustness.py", *arguments])
     robustness.main()

@@ -1,11 +1,9 @@
-import json
-
 import pytest
 import together
 from tiny import write_config
-from typer.testing import CliRunner
 
-from asc_nas.cli.main import app
+import asc_nas
+from asc_nas.run.crossval_summary import Crossval
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.ship import Shipping, common_seeds
@@ -22,11 +20,9 @@ def folder(tmp_path_factory):
     generate(place / "recordings", 0, Plan.tiny(), workers=1)
     data = {"folder": str(place / "recordings"), "workers": 1}
     config = write_config(place / "tiny.yaml", data=data)
-    asked = ["--network", "baseline", "--fold", "1", "--fold", "3", "--seed", "0", "--seed", "1"]
-    out = ["--out", str(place / "out")]
-    done = CliRunner().invoke(app, ["crossval", str(config), *asked, *out], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return place / "out"
+    asked = {"folds": ["1", "3"], "networks": ["baseline"], "seeds": [0, 1]}
+    _, file = asc_nas.crossval(config, out=place / "out", **asked)
+    return file.parent
 
 
 def table_of(monkeypatch, capsys, *arguments):
@@ -43,11 +39,11 @@ def test_seeds_alone_are_as_they_were_tested_and_all_together_as_ship_counts_the
 ):
     table = table_of(monkeypatch, capsys, folder, "baseline")
     assert list(table) == ["0", "1", "0 1"]
-    rows = json.loads((folder / "crossval.json").read_text())["results"]
+    rows = Crossval.read(folder / "crossval.json").results
     for seed in (0, 1):
-        own = [row for row in rows if row["seed"] == seed]
-        means = [sum(row[name] for row in own) / 2 for name in COLUMNS]
-        found = [*(row["accuracy"] for row in own), *means]
+        own = [row for row in rows if row.seed == seed]
+        means = [sum(getattr(row, name) for row in own) / 2 for name in COLUMNS]
+        found = [*(row.accuracy for row in own), *means]
         assert table[str(seed)] == pytest.approx(found, abs=6e-4)
     runs = {fold: RunFolder.open(folder / f"fold-{fold}") for fold in ("1", "3")}
     network = find_network(runs["1"], "baseline")

@@ -1,13 +1,14 @@
-"""The hand-made networks that `peers.py` trains, and what they cost.
+"""The hand-made networks that ``peers.py`` trains, and what they cost.
 
 MobileNetV2 is at half width, with its own expansions: 1 in the first block, then 6. At 64 x 251
 that is 30.0 M multiply-accumulates, and 28.4 M with kernels along time and frequency in turns.
 """
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
-from cp_mobile import CpMobile
 from task5_cnn import Task5Cnn
 from torch import nn
 
@@ -21,6 +22,9 @@ from asc_nas.run.networks import NamedNetwork, find_network
 from asc_nas.space.netspec import resolve
 from asc_nas.space.skeleton import skeleton_from
 from asc_nas.training.network_trainer import new_network
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from cp_mobile import CpMobile
 
 Size = tuple[int, int]
 """(mels, frames)"""
@@ -77,20 +81,20 @@ PEERS: dict[str, Builder] = {
 }
 
 
-def build(peer: str, context: RunFolder, seed: int) -> nn.Module:
+def build(peer: str, run: RunFolder, seed: int) -> nn.Module:
     """Return the network of a name in `PEERS`, or of ours, with freshly drawn weights."""
     if peer in PEERS:
-        return PEERS[peer](context.input_size, len(context.manifest.labels), seed)
-    return new_network(context.spec(find_ours(peer, context).genotype), seed)
+        return PEERS[peer](run.input_size, len(run.manifest.labels), seed)
+    return new_network(run.spec(find_ours(peer, run).genotype), seed)
 
 
-def file_name(peer: str, context: RunFolder) -> str:
-    return peer if peer in PEERS else find_ours(peer, context).name
+def file_name(peer: str, run: RunFolder) -> str:
+    return peer if peer in PEERS else find_ours(peer, run).name
 
 
-def find_ours(text: str, context: RunFolder) -> NamedNetwork:
+def find_ours(text: str, run: RunFolder) -> NamedNetwork:
     try:
-        return find_network(context, text)
+        return find_network(run, text)
     except UsageError as error:
         raise UsageError(f"{error} Or one of the peers: {', '.join(PEERS)}.") from error
 
