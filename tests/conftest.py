@@ -2,12 +2,13 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Files of tests run side by side: threads of tiny networks would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before PyTorch is imported
 
-settings.register_profile("untimed", deadline=None)  # what is timed lives in benchmarks/
+# What is timed lives in benchmarks/; a busy machine draws examples slowly, too.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

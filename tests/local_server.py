@@ -63,6 +63,12 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
 
+    def fall_silent(self) -> None:
+        """Say nothing more."""
+        self.wfile.flush()
+        self.server.silent.set()
+        self.server.closing.wait()
+
 
 def whole(exchange: Exchange, body: bytes) -> None:
     exchange.wfile.write(exchange.range_head(body))
@@ -114,19 +120,17 @@ def stall(exchange: Exchange, body: bytes) -> None:
     """Send half, then stay silent."""
     rest = exchange.range_head(body)
     exchange.wfile.write(rest[: len(rest) // 2])
-    exchange.wfile.flush()
-    exchange.server.closing.wait(5)
+    exchange.fall_silent()
 
 
 def stall_without_range(exchange: Exchange, body: bytes) -> None:
     exchange.head(200, Content_Length=len(body))
     exchange.wfile.write(body[: len(body) // 2])
-    exchange.wfile.flush()
-    exchange.server.closing.wait(5)
+    exchange.fall_silent()
 
 
 def silent(exchange: Exchange, body: bytes) -> None:
-    exchange.server.closing.wait(5)
+    exchange.fall_silent()
 
 
 def slow(exchange: Exchange, body: bytes) -> None:
@@ -175,7 +179,7 @@ class Site(ThreadingHTTPServer):
         self.faults: dict[str, list[Fault]] = {}
         self.always: dict[str, Fault] = {}
         self.requests: list[tuple[str, str | None]] = []
-        self.closing = threading.Event()
+        self.silent, self.closing = threading.Event(), threading.Event()
 
     def __enter__(self) -> "Site":
         # The interval is how long closing waits.

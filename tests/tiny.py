@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -23,17 +25,15 @@ TINY = {
         "stages": [{"channels": 8, "strides": [[1, 1], [2, 2]]}],
     },
     "space": {"kernels": [["t3", "f3"]], "max_paths": 2, "expansions": [1.5, 3], "skip": True},
-    "supernet": {
-        "epochs": 3,
-        "batch_size": 8,
-        "learning_rate": 2e-2,
-        "checkpoint_every": 1,
-    },
+    "supernet": {"epochs": 3, "batch_size": 8, "learning_rate": 2e-2, "checkpoint_every": 1},
     "search": {"population": 8, "generations": 3},
     "retrain": {"members": 2, "epochs": 2},
     "baselines": {"baseline": {"kernels": ["t5", "f5"]}, "square": {"kernels": ["s5"]}},
 }
 
+
+PATIENCE = 1800.0
+"""Seconds: only keeps a test from hanging for ever, so far longer than a busy machine needs."""
 
 # One thread: networks this small only lose time to waiting threads.
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -59,8 +59,58 @@ def asc_nas(*arguments: object, cwd: Path | None = None) -> subprocess.Completed
         command(*arguments),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         cwd=cwd,
         env=ENVIRONMENT,
         check=False,
     )
+
+
+STOPPING = """
+import os, sys
+from pathlib import Path
+from asc_nas.cli.main import main
+path, left, replace = Path(sys.argv.pop(1)), int(sys.argv.pop(1)), os.replace
+def replace_and_stop(source, target):
+    global left
+    replace(source, target)
+    left -= Path(target) == path
+    if not left:
+        print("stopped", flush=True)
+        sys.stdin.read()
+os.replace = replace_and_stop
+main(sys.argv[1:])
+"""
+
+
+def kill_when_written(path: Path, times: int, *arguments: object) -> None:
+    """Run ``asc-nas`` and kill it (SIGKILL) as soon as it has written `path` so many times."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPPING, path, str(times), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    with process:
+        assert "stopped\n" in process.stdout, "it ended before it could be killed"
+        process.kill()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for something to become true, however long that takes."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def is_running(process: int) -> bool:
+    """Tell whether there is such a process, and not only its exit code."""
+    try:
+        os.kill(process, 0)
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

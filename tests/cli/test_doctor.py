@@ -54,10 +54,20 @@ def test_a_missing_part_of_the_base_fails():
     assert found["base", "onnxruntime"]["fails"]
 
 
-def test_the_report_for_people_has_a_line_per_fact():
+def test_the_report_for_people_has_a_line_per_fact_and_names_a_group_once(monkeypatch):
+    said = [
+        doctor.Fact("base", "numpy", "2.0"),
+        doctor.Fact("base", "soundfile", "not installed", "install it", fails=True),
+        doctor.Fact("machine", "cores", "2"),
+    ]
+    monkeypatch.setattr(doctor, "examine", lambda: said)
     done = CliRunner().invoke(app, ["doctor"])
-    assert done.exit_code == 0
-    assert "libsndfile" in done.output
+    assert done.exit_code == 1
+    assert [line.split() for line in done.output.splitlines()] == [
+        ["base", "numpy", "2.0"],
+        ["soundfile", "not", "installed", "->", "install", "it"],
+        ["machine", "cores", "2"],
+    ]
 
 
 def test_a_containers_limits_count(tmp_path, monkeypatch):

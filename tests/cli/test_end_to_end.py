@@ -2,15 +2,11 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tiny import ENVIRONMENT, asc_nas, command, write_config
+from tiny import asc_nas, kill_when_written, write_config
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import fit_length, log_mel
@@ -183,22 +179,6 @@ def test_the_same_seed_gives_the_same_pareto_set_and_another_seed_another(
     assert texts[1] != texts[0]
 
 
-def kill_when(path: Path, arguments: list[object]) -> None:
-    """Start asc-nas and kill it (SIGKILL) as soon as `path` is there."""
-    process = subprocess.Popen(
-        command(*arguments),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-    deadline = time.monotonic() + 120
-    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    assert path.exists()
-
-
 def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(recordings, tmp_path):
     longer = {"supernet": {"epochs": 12}, "search": {"generations": 12}}
     config = write_config(tmp_path / "tiny.yaml", **longer)
@@ -207,9 +187,9 @@ def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(record
     assert done.returncode == 0, done.stderr
 
     arguments = ["run", config, "--data", recordings, "--out", killed, "--resume"]
-    kill_when(killed / "supernet" / "state.safetensors", arguments)
+    kill_when_written(killed / "supernet" / "state.safetensors", 3, *arguments)
     assert not (killed / "supernet" / "supernet.safetensors").exists()
-    kill_when(killed / "search" / "history.parquet", arguments)
+    kill_when_written(killed / "search" / "history.parquet", 2, *arguments)
     assert not (killed / "search" / "pareto.json").exists()
     resumed = asc_nas(*arguments)
     assert resumed.returncode == 0, resumed.stderr

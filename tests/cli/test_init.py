@@ -113,7 +113,7 @@ def test_bad_recordings_are_told_and_left_out(recordings, tmp_path):
     config = yaml.safe_load((tmp_path / "c.yaml").read_text())
     left_out = (tmp_path / "c.exclude.txt").read_text().splitlines()
     assert [key.rpartition("/")[2] for key in left_out if key[0] != "#"] == [
-        *("site0_0.wav", "site1_0.wav"),
+        *("site0_0.wav", "site1_0.wav")
     ]
     assert config["data"]["exclude"] == str(tmp_path / "c.exclude.txt")
 

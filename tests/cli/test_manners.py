@@ -108,8 +108,8 @@ def on_terminal(code, **variables):
 
 def test_colours_are_for_terminals_without_no_color():
     lacking = (  # the doctor colours what is missing
-        "import asc_nas.cli.commands.doctor as doctor\n"
-        "doctor.SEARCH = ('no-such-package',)\n"
+        "from asc_nas.core import packages\n"
+        "packages._version = lambda name: packages.MISSING\n"
         "from asc_nas.cli.main import main\nmain(['doctor'])\n"
     )
     assert COLOUR.search(on_terminal(lacking))

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from test_end_to_end import kill_when
-from tiny import asc_nas, write_config
+from tiny import asc_nas, kill_when_written, write_config
 
 from asc_nas.run.folder import RunFolder
 from asc_nas.space.genotype import Genotype
@@ -29,7 +28,8 @@ def test_a_run_killed_between_shrinking_and_its_next_saved_state_ends_the_same(t
     assert done.stdout.count("Shrinking after epoch") == 2
 
     arguments = ["search", config, "--data", recordings, "--out", killed]
-    kill_when(killed / "supernet" / "shrinking.json", arguments)  # the saved state is of epoch 4
+    # The saved state is of epoch 4.
+    kill_when_written(killed / "supernet" / "shrinking.json", 1, *arguments)
     assert not (killed / "supernet" / "supernet.safetensors").exists()
     resumed = asc_nas(*arguments)
     assert resumed.returncode == 0, resumed.stderr

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import portalocker
 import pytest
-from tiny import ENVIRONMENT, asc_nas, command, write_config
+from tiny import ENVIRONMENT, PATIENCE, asc_nas, command, write_config
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.locks import locked, taking_turns
@@ -77,7 +77,7 @@ def test_turns_are_waited_for(tmp_path):
             process.stdin.close()  # the other ends only now, so that this one must have waited
 
         with taking_turns(tmp_path, say):
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
     assert len(said) == 1
     assert "waiting for another asc-nas" in said[0]
     with taking_turns(tmp_path, said.append):
@@ -143,7 +143,7 @@ def test_two_trainings_of_different_networks_go_on_side_by_side(run):
         for name in ("baseline", "square")
     ]
     for process, name in zip(both, ("baseline", "square"), strict=True):
-        told, errors = process.communicate(timeout=300)
+        told, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, errors
         assert name in told
 

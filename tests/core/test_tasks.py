@@ -5,8 +5,10 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pebble.pool.process
 import pytest
 import soundfile
 
@@ -24,6 +26,7 @@ FRONT_END = FrontEnd(
     sample_rate=8000, n_mels=8, win_length=256, hop_length=128, n_fft=256, seconds=0.25
 )
 original = data_prep.extraction._clip_features
+DAY = 86400
 
 
 def die():
@@ -41,7 +44,7 @@ def difficult(number):
     if number == 5:
         die()
     if number == 7:
-        time.sleep(600)
+        time.sleep(DAY)
     if number == 9:
         raise MemoryError
     return number * number
@@ -70,7 +73,7 @@ def scan_or_death(task):
 
 
 def scan_or_hang(task):
-    return time.sleep(600) if task.path.name == "002.wav" else scan_clip(task)
+    return time.sleep(DAY) if task.path.name == "002.wav" else scan_clip(task)
 
 
 class Unstartable:
@@ -104,12 +107,37 @@ def test_tasks_are_taken_only_a_few_ahead():
     assert done == 200
 
 
-def test_only_the_task_that_kills_hangs_or_fails_is_lost():
-    results = dict(each(difficult, range(20), 2, timeout=3))
+@pytest.fixture
+def days_pass(monkeypatch):
+    """Give a function after which whoever watches over processes sees days pass, again and again.
+
+    So a hanging task is given up at once, and none because the machine is busy.
+    """
+    gone, passing = 0, False
+
+    def now():
+        nonlocal gone
+        gone += 2 * DAY * passing
+        return time.time() + gone
+
+    def start():
+        nonlocal passing
+        passing = True
+
+    monkeypatch.setattr(pebble.pool.process, "time", SimpleNamespace(time=now, sleep=time.sleep))
+    return start
+
+
+def test_only_the_task_that_kills_hangs_or_fails_is_lost(days_pass):
+    results = {}
+    for number, result in each(difficult, range(20), 2, timeout=DAY):
+        results[number] = result
+        if len(results) == 19:  # all but the one that hangs
+            days_pass()
     lost = {number: result.reason for number, result in results.items() if type(result) is Lost}
     assert sorted(lost) == [5, 7, 9]
     assert "died" in lost[5]
-    assert "longer than 3 s" in lost[7]
+    assert f"longer than {DAY} s" in lost[7]
     assert "more memory" in lost[9]
     assert {n: r for n, r in results.items() if n not in lost} == {
         n: n * n for n in range(20) if n not in (5, 7, 9)
@@ -178,12 +206,22 @@ def test_a_clip_that_kills_is_named_when_nothing_may_be_left_out(manifest, tmp_p
     assert len(extract(manifest, FRONT_END, tmp_path / "store", workers=1).keys) == 5
 
 
-@pytest.mark.parametrize(
-    ("scan", "reason"), [(scan_or_death, "died"), (scan_or_hang, "longer than")]
-)
-def test_a_check_goes_on_past_a_file_that_kills_or_hangs(manifest, monkeypatch, scan, reason):
-    monkeypatch.setattr(data_prep.checks.run, "scan_clip", scan)
-    report = check(manifest, workers=2, timeout=6)
+def test_a_check_goes_on_past_a_file_that_kills(manifest, monkeypatch):
+    monkeypatch.setattr(data_prep.checks.run, "scan_clip", scan_or_death)
+    assert_only_the_third_is_unreadable(check(manifest, workers=2), "died")
+
+
+def test_a_check_goes_on_past_a_file_that_hangs(manifest, monkeypatch, days_pass):
+    def progress(done, total, text):
+        if done == total - 1:
+            days_pass()
+
+    monkeypatch.setattr(data_prep.checks.run, "scan_clip", scan_or_hang)
+    report = check(manifest, workers=2, timeout=DAY, progress=progress)
+    assert_only_the_third_is_unreadable(report, "longer than")
+
+
+def assert_only_the_third_is_unreadable(report, reason):
     found = report.of("unreadable")
     assert [finding.clip for finding in found] == ["002.wav"]
     assert reason in found[0].message

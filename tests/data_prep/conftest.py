@@ -1,5 +1,10 @@
+import select
+import socket
+import threading
+
 import pytest
 from local_server import BODY, NAME, Site
+from tiny import PATIENCE
 
 from data_prep.download.transfer import Policy
 
@@ -14,6 +19,27 @@ def site(monkeypatch):
 
 
 @pytest.fixture
+def impatient(site, monkeypatch):
+    """Let a client run out of patience when the site falls silent, at once and never before.
+
+    With a real timeout, a busy machine would be taken for a silent site.
+    """
+    read = socket.SocketIO.readinto
+
+    def readinto(stream, buffer):
+        while threading.current_thread() is threading.main_thread():  # the site has others
+            silent = site.silent.is_set()
+            if select.select([stream], [], [], 0.01)[0]:
+                break
+            if silent:
+                site.silent.clear()
+                raise TimeoutError("timed out")
+        return read(stream, buffer)
+
+    monkeypatch.setattr(socket.SocketIO, "readinto", readinto)
+
+
+@pytest.fixture
 def waits():
     return []
 
@@ -21,7 +47,7 @@ def waits():
 @pytest.fixture
 def policy(waits):
     """Quick, and it notes its waits instead of waiting."""
-    return Policy(tries=4, first_wait=0.01, timeout=0.25, sleep=waits.append)
+    return Policy(tries=4, first_wait=0.01, timeout=PATIENCE, sleep=waits.append)
 
 
 @pytest.fixture

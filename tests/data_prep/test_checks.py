@@ -51,10 +51,7 @@ def test_a_truncated_file(recordings, suffix):
 def test_an_empty_file_and_one_of_zero_length(recordings):
     (recordings.folder / "3.wav").write_bytes(b"")
     soundfile.write(recordings.folder / "4.wav", np.zeros((0, 1)), RATE)
-    assert found(recordings.check()) == [
-        ("empty", "error", "3.wav"),
-        ("empty", "error", "4.wav"),
-    ]
+    assert found(recordings.check()) == [("empty", "error", "3.wav"), ("empty", "error", "4.wav")]
 
 
 def test_a_part_outside_its_file(recordings):
@@ -153,10 +150,7 @@ def test_a_duplicate_across_folds_or_roles_is_an_error_and_comes_first(recording
 def test_the_same_audio_under_two_labels_is_an_error_of_both(recordings):
     recordings.add("copy.wav", noise(0), label="b")
     report = recordings.check()
-    assert found(report) == [
-        ("duplicate", "error", "0.wav"),
-        ("duplicate", "error", "copy.wav"),
-    ]
+    assert found(report) == [("duplicate", "error", "0.wav"), ("duplicate", "error", "copy.wav")]
     assert report.bad_clips == ["0.wav", "copy.wav"]
 
 

@@ -12,7 +12,7 @@ import local_server as faults
 import pytest
 import trees
 from local_server import package, sentence
-from tiny import ENVIRONMENT
+from tiny import ENVIRONMENT, PATIENCE
 
 from asc_nas.cli.output.progress import Lines
 from asc_nas.core.errors import AscNasError
@@ -151,7 +151,7 @@ def command_line(dataset, *arguments):
         [sys.executable, "-c", INJECTED, rows, "data", "download", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=ENVIRONMENT,
         check=False,
     )

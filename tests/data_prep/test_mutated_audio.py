@@ -8,12 +8,12 @@ and from libsndfile alone: the code under test is not asked.
 import random
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import soundfile
 from mutations import COUNTS, cut_near_the_end, huge_claim, truncated, zero_frames
+from tiny import PATIENCE
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.manifest import Clip, Manifest
@@ -92,7 +92,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(files):
-    return check(files[0], workers=2, timeout=20)
+    return check(files[0], workers=2, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -144,15 +144,13 @@ def test_every_reason_is_one_sentence_that_names_the_file(report, store):
 def test_the_command_shows_no_traceback(files, tmp_path):
     manifest = tmp_path / "m.parquet"
     files[0].write(manifest)
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "asc_nas.cli.main", "data", "check", str(manifest)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
-    assert time.monotonic() - start < 200
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     strange = [line for line in done.stderr.splitlines() if not line.startswith("Check: ")]

@@ -128,11 +128,7 @@ def test_long_recordings_are_cut_and_stay_together(tmp_path):
     starts = {path: [c.start for c in clips if c.path == path] for path in ("bus/long.wav",
               "bus/short.wav", "park/long.wav")}  # fmt: skip
     # A rest of 0.6 s is a clip, padded; one of 0.3 s is not.
-    assert starts == {
-        "bus/long.wav": [0, 1, 2, 3],
-        "bus/short.wav": [0],
-        "park/long.wav": [0, 1],
-    }
+    assert starts == {"bus/long.wav": [0, 1, 2, 3], "bus/short.wav": [0], "park/long.wav": [0, 1]}
     assert {c.group for c in clips if c.path == "bus/long.wav"} == {"bus/long"}
 
 

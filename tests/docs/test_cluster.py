@@ -10,6 +10,7 @@ import sys
 import pytest
 from documented import ROOT
 from test_tutorial import SMALL, work  # noqa: F401
+from tiny import PATIENCE
 
 pytestmark = [
     pytest.mark.slow,
@@ -58,7 +59,7 @@ def run(body, task, environment):
         env=environment | {"SLURM_ARRAY_TASK_ID": task},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, f"{body}\n{done.stdout}\n{done.stderr}"

@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
+from tiny import PATIENCE
 from torch import nn
 
 from asc_nas.audio.logmel import FrontEnd
@@ -28,10 +29,7 @@ from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
 
 SKELETON = skeleton_from(
-    {
-        "stem": [{"channels": 8}],
-        "stages": [{"channels": 8, "strides": [[1, 1], [1, 2], [1, 1]]}],
-    }
+    {"stem": [{"channels": 8}], "stages": [{"channels": 8, "strides": [[1, 1], [1, 2], [1, 1]]}]}
 )
 SIZE = (16, 33)
 FRONT_END = FrontEnd(
@@ -115,7 +113,7 @@ def test_measure_py_runs_without_asc_nas_and_writes_a_table_that_predicts(kit):
         [sys.executable, "-I", "-c", f"{blocked} sys.argv[1:] = ['--device', 'board']; {quick}"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

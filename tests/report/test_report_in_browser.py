@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from tiny import PATIENCE, wait_until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -28,7 +29,9 @@ def page_url(whole_report):
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        opened = started.chromium.launch(
+            executable_path=CHROMIUM, args=OPTIONS, timeout=1000 * PATIENCE
+        )
         yield opened
         opened.close()
 
@@ -40,6 +43,7 @@ def open_page(browser, page_url):
 
     def opened(width=1280, **options):
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        context.set_default_timeout(1000 * PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
@@ -67,11 +71,7 @@ def shown(page):
 
 def eventually(page, expression):
     """Wait until an expression is true (the page's policy forbids Playwright's own waiting)."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"never true: {expression}")
+    wait_until(lambda: page.evaluate(expression))
 
 
 def click_point(page, trace, point):

@@ -123,8 +123,7 @@ def test_mistakes_come_with_spectrogram_and_recording(written):
 
 
 @pytest.mark.parametrize(
-    ("objectives", "best"),
-    [(DEFAULT_OBJECTIVES, "3"), (BY_LOG_LOSS, "0"), (BY_ACCURACY, "0")],
+    ("objectives", "best"), [(DEFAULT_OBJECTIVES, "3"), (BY_LOG_LOSS, "0"), (BY_ACCURACY, "0")]
 )
 def test_the_network_shown_first_is_the_best_by_the_score_that_was_searched_for(
     whole_run, a_copy, objectives, best

@@ -1,7 +1,7 @@
 """A run sized to a user's time: the plan fills it, is a valid config, and is kept on resume."""
 
-from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ from asc_nas.run.budget import Work, plan
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import Budget, RunFolder
 from asc_nas.run.preparation import prepare
+from asc_nas.training.trainer import steps_per_epoch
 from data_prep.synthetic import Plan, generate
 
 WORK = Work(supernet_epoch=2.0, generation=4.0, retrain_epoch=1.5, rest=30.0)
@@ -101,14 +102,35 @@ def recordings(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
-def test_the_work_is_measured(recordings, tmp_path):
+def test_the_work_is_measured_without_what_every_call_costs(recordings, tmp_path, monkeypatch):
     config = write_config(tmp_path / "tiny.yaml")
     run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
     prepare(run)
+    now = 0.0
+
+    def train_for(seconds, batch_size):
+        def train(network, part, trainer):
+            nonlocal now
+            now += 7 + seconds * len(part) / batch_size
+
+        return train
+
+    def judge(genotypes):
+        nonlocal now
+        now += 7 + 3 * len(genotypes)
+
+    supernet, retrain = run.config.supernet, run.config.retrain
+    monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(budget, "train_supernet", train_for(2, supernet.batch_size))
+    monkeypatch.setattr(budget, "train_network", train_for(0.5, retrain.batch_size))
+    monkeypatch.setattr(budget, "evaluator_of", lambda run, supernet: judge)
     work = budget.measure(run)
-    assert min(asdict(work).values()) > 0
-    assert work.supernet_epoch < 30
+    assert work.supernet_epoch == 2 * steps_per_epoch(run.examples("train"), supernet)
+    assert work.generation == 3 * run.config.search.population
+    trainings = 2 + 2 + 1  # members, baselines, and the twin for calibration
+    steps = steps_per_epoch(run.examples("train", "search_val"), retrain)
+    assert work.retrain_epoch == 0.5 * steps * trainings
+    assert work.rest == 3 * budget.EXPORT_SECONDS
 
 
 @pytest.mark.slow

@@ -67,11 +67,7 @@ def test_the_probability_of_a_segment_is_the_mean_of_its_label_over_its_time():
 
 def test_below_the_confidence_the_label_is_unknown_and_unknown_stretches_merge():
     found = made("aABBbb", merge=0, min_confidence=0.5)
-    assert [(s.start, s.end, s.label) for s in found] == [
-        (0, 1, "a"),
-        (1, 4, UNKNOWN),
-        (4, 6, "b"),
-    ]
+    assert [(s.start, s.end, s.label) for s in found] == [(0, 1, "a"), (1, 4, UNKNOWN), (4, 6, "b")]
     assert found[1].probability < 0.5
     assert segments("aA", min_confidence=0.5) == [(0, 1, "a"), (1, 2, UNKNOWN)]
     assert segments("AB", min_confidence=0.5, merge=5) == [(0, 2, UNKNOWN)]

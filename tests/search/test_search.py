@@ -19,12 +19,7 @@ from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.limits import Limits
-from asc_nas.search.objectives import (
-    DEFAULT_OBJECTIVES,
-    Evaluation,
-    Objective,
-    to_minimise,
-)
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective, to_minimise
 from asc_nas.search.pareto import ParetoSet, choose, hypervolume, pareto_set, preferred
 from asc_nas.search.strategies import STRATEGIES, new_strategy, search_with
 from asc_nas.search.strategies.operators import FeasibleSampling, ResetMutation
