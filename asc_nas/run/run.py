@@ -53,7 +53,8 @@ class Run(RunFolder):
 
         With `check` the recordings are checked too, for the report.
         """
-        prepare(self, check=check)
+        with self.lock(shared=True):
+            prepare(self, check=check)
         return self.manifest
 
     def supernet(self) -> Path:

@@ -26,7 +26,7 @@ def test_complexity_is_that_of_the_card_and_macs_are_counted_as_the_challenge_do
     complexity = yaml.safe_load(text)["system"]["complexity"]
     assert complexity["total_parameters"] == float_model.card.params
     assert complexity["memory_use"] == int8.card.params  # a byte each
-    spec = tiny_run.folder.spec(Genotype.parse(int8.card.genotype))
+    spec = tiny_run.spec(Genotype.parse(int8.card.genotype))
     assert complexity["macs"] == count(spec, tiny_run.config.frontend.seconds).nessi_macs
 
 
@@ -44,7 +44,7 @@ def test_scores_by_class_weigh_up_to_the_overall_accuracy_and_unknowns_are_to_do
 ):
     (_, int8), text = reported
     results = yaml.safe_load(text)["results"]["development_dataset"]
-    clips = tiny_run.folder.manifest.with_role("test")
+    clips = tiny_run.manifest.with_role("test")
     counts = {label: sum(clip.label == label for clip in clips) for label in int8.card.labels}
     weighed = sum(
         scores["accuracy"] * counts[label] for label, scores in results["class_wise"].items()

@@ -19,8 +19,8 @@ def ranked(tiny_run):
 
 
 def with_rank(run, **changes):
-    rank = run.folder.config.rank.model_copy(update=changes)
-    return replace(run.folder, config=run.folder.config.model_copy(update={"rank": rank}))
+    rank = run.config.rank.model_copy(update=changes)
+    return replace(run, config=run.config.model_copy(update={"rank": rank}))
 
 
 def test_scores_of_alone_trainings_are_averaged_and_the_file_reads_back(tiny_run, ranked):
@@ -49,7 +49,7 @@ def test_runs_share_what_was_trained_by_the_same_recipe_and_nothing_else(tiny_ru
     def files(run):
         return [training.file for training in standalone_trainings(run, [GENOTYPE], tmp_path)]
 
-    first = files(tiny_run.folder)
+    first = files(tiny_run)
     assert len(set(first)) == 2  # two seeds
     assert files(with_rank(tiny_run, networks=9)) == first
     assert files(with_rank(tiny_run, repeats=1)) == first[:1]
@@ -59,10 +59,10 @@ def test_runs_share_what_was_trained_by_the_same_recipe_and_nothing_else(tiny_ru
 def test_networks_of_another_ranking_must_be_in_this_space(tiny_run, ranked, tmp_path):
     like = tmp_path / "rank.json"
     ranked.write(like)
-    assert [str(g) for g in networks_to_rank(tiny_run.folder, like)] == [
+    assert [str(g) for g in networks_to_rank(tiny_run, like)] == [
         network.genotype for network in ranked.networks
     ]
     foreign = ranked.networks[0].model_copy(update={"genotype": "s5e1w1 s5e1w1"})
     ranked.model_copy(update={"networks": [foreign]}).write(like)
     with pytest.raises(AscNasError, match="'s5e1w1 s5e1w1' is not in the space of"):
-        networks_to_rank(tiny_run.folder, like)
+        networks_to_rank(tiny_run, like)

@@ -31,11 +31,11 @@ def elsewhere(tiny_run, folder, source):
     manifest = RunPaths(folder).manifest
     manifest.write_bytes(tiny_run.paths.manifest.read_bytes())
     config = tiny_run.config.model_copy(update={"latency": str(source)})
-    return replace(tiny_run.folder, config=config, paths=RunPaths(folder))
+    return replace(tiny_run, config=config, paths=RunPaths(folder))
 
 
 def test_a_table_measured_here_predicts_every_network_of_the_space(tiny_run, table):
-    run = tiny_run.folder
+    run = tiny_run
     for genotype in random_genotypes(run, 20, "test"):
         assert table.predict(run.spec(genotype)) > 0
     assert not (tiny_run.paths.latency.parent / "kit").exists()
@@ -64,7 +64,7 @@ def test_a_table_that_lacks_a_layer_is_refused_before_it_is_copied(tiny_run, tab
 
 
 def test_genotypes_are_distinct_and_all_of_them_where_there_are_few(tiny_run):
-    run, count = tiny_run.folder, tiny_run.config.search_space().count
+    run, count = tiny_run, tiny_run.config.search_space().count
     drawn = random_genotypes(run, 10**6, "test")
     assert len(set(drawn)) == len(drawn) == count
     assert random_genotypes(run, 5, "test") == drawn[:5]
