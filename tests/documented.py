@@ -1,5 +1,6 @@
 """What the documentation tells people to type, and where it links to."""
 
+import ast
 import re
 import shlex
 from dataclasses import dataclass
@@ -44,6 +45,40 @@ def mentions(page):
     """List the calls in running text and tables; they may be incomplete."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     return [Command(page, arguments) for m in _INLINE.findall(text) for arguments in _calls(m)]
+
+
+def literal_calls(source):
+    """List what could be a call's arguments in Python: the words of calls, lists and tuples.
+
+    What is not written out is None. A function that passes its arguments on behind some words, as
+    in ``["models", *arguments]``, is called with these words, too.
+    """
+    tree = ast.parse(source)
+    before = {}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.args.vararg:
+            for node in ast.walk(function):
+                if isinstance(node, ast.List | ast.Tuple) and _passes_on(node, function):
+                    before[function.name] = _words(node.elts[:-1])
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            found.append(before.get(name, []) + _words(node.args))
+        elif isinstance(node, ast.List | ast.Tuple):
+            found.append(_words(node.elts))
+    return found
+
+
+def _passes_on(node, function):
+    last = node.elts[-1] if node.elts else None
+    return isinstance(last, ast.Starred) and function.args.vararg.arg in {
+        inner.id for inner in ast.walk(last) if isinstance(inner, ast.Name)
+    }
+
+
+def _words(nodes):
+    return [node.value if isinstance(node, ast.Constant) else None for node in nodes]
 
 
 def links(page):

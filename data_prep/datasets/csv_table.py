@@ -52,17 +52,17 @@ def _delimiter(table: Path, header: str) -> str:
 
 
 def _check_columns(table: Path, columns: list[str]) -> None:
-    for name in REQUIRED:
-        if name not in columns:
-            hint = closest(name, columns)
-            raise AscNasError(
-                f"{table}, line 1: the column '{name}' is missing.{hint} "
-                f"Columns: {', '.join(columns)}."
-            )
+    known = (*REQUIRED, *OPTIONAL)
+    missing = [name for name in known if name not in columns]
     for name in columns:
-        likely = closest(name, OPTIONAL) if name not in (*REQUIRED, *OPTIONAL) else ""
-        if likely and not any(known in columns for known in OPTIONAL if f"'{known}'" in likely):
+        likely = closest(name, known) if name not in known else ""
+        if any(f"'{right}'" in likely for right in missing):
             raise AscNasError(f"{table}, line 1: unknown column '{name}'.{likely}")
+    for name in REQUIRED:
+        if name in missing:
+            raise AscNasError(
+                f"{table}, line 1: the column '{name}' is missing. Columns: {', '.join(columns)}."
+            )
 
 
 def _clip(table: Path, line: int, row: dict[str, str | None]) -> Clip:

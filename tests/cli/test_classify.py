@@ -105,7 +105,7 @@ def test_a_broken_file_is_an_error_entry_and_the_rest_is_done():
     assert set(broken) == set(gone) == {"path", "error"}
     assert (broken["path"], gone["path"]) == ("broken.wav", "gone.wav")
     assert "gone.wav" in gone["error"]
-    assert good["label"] in LABELS
+    assert good == Classifier.load("tiny").classify(Path("audio/b.wav")).to_json()
 
 
 def test_csv_has_one_row_per_file():

@@ -42,4 +42,7 @@ def test_nine_classes_of_four_channels_go_from_recordings_to_a_model(tmp_path):
     assert context.config.supernet.augment.shuffle_mix > 0
     card = json.loads((run / "models" / "dcase2018_task5-best.json").read_text())
     assert len(card["labels"]) == 9
-    assert 0 <= card["results"]["macro_f1"] <= 1
+    (result,) = [json.loads(path.read_text()) for path in run.glob("retrain/*/result.json")]
+    assert card["genotype"] == result["genotype"]
+    assert card["results"]["macro_f1"] == pytest.approx(result["macro_f1"])
+    assert result["test_clips"] == examples.num_clips

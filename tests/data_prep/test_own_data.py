@@ -5,7 +5,6 @@ import pytest
 import soundfile
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.data.manifest import Clip, Manifest
 from data_prep.datasets import read_dataset
 from data_prep.own_data import as_listed, choose_settings, clip_table, cut_long, guess_groups, look
 from data_prep.own_data.settings import common_rate, example_seconds
@@ -186,7 +185,5 @@ def test_a_clip_that_lists_its_part_is_cut_inside_it(tmp_path):
         "path,label,start,duration\n1.wav,a,1,2\n2.wav,b,0,0\n1.wav,b,3.5,0.5\n"
     )
     manifest = cut_long(look(tmp_path), 1.0)
-    assert isinstance(manifest, Manifest)
     first = [clip for clip in manifest.clips if clip.path == "1.wav"]
     assert [(c.start, c.duration) for c in first] == [(1, 1), (2, 1), (3.5, 0.5)]
-    assert all(isinstance(clip, Clip) for clip in first)

@@ -5,17 +5,13 @@ import pytest
 import soundfile
 
 from asc_nas.core.errors import AscNasError
-from data_prep.datasets import READERS, read_dataset
+from data_prep.datasets import read_dataset
 
 
 def record(path, channels=1):
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.full((800, channels), 0.1), 8000)
     return path
-
-
-def test_the_readers_are_registered():
-    assert {"folders", "csv", "esc10"} <= set(READERS)
 
 
 def test_class_folders_are_read_at_any_depth(tmp_path):
@@ -78,7 +74,8 @@ def test_other_separators_are_understood(tmp_path, name, mark):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,lable\na.wav,x\n", "line 1: the column 'label' is missing. Did you mean 'lable'"),
+        ("path,lable\na.wav,x\n", "line 1: unknown column 'lable'. Did you mean 'label'?"),
+        ("path,scene\na.wav,x\n", "line 1: the column 'label' is missing. Columns: path, scene."),
         ("path,label,gruop\na.wav,x,g\n", "line 1: unknown column 'gruop'. Did you mean 'group'"),
         ("path,label\na.wav,x\nb.wav,\n", "line 3, column 'label': the value is missing"),
         ("path,label\nc.wav,x\n", "line 2, column 'path': no such file c.wav"),

@@ -1,10 +1,9 @@
-import time
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 import trees
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from asc_nas.core.errors import AscNasError, UsageError
@@ -35,22 +34,18 @@ def labels_with(manifest, role):
     return {clip.label for clip in manifest.with_role(role)}
 
 
-rows = st.lists(
-    st.tuples(st.sampled_from("abc"), st.sampled_from("0123456789"), st.sampled_from("12")),
-    min_size=1,
-    max_size=50,
-)
+rows = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 29)), min_size=20, max_size=80)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.booleans(), st.integers(0, 3))
 def test_no_group_in_two_roles_and_every_class_in_train_and_search_val(rows, by_fold, seed):
-    manifest = manifest_of(rows)
+    manifest = manifest_of((label, str(group), "12"[group % 2]) for label, group in rows)
     config = SplitConfig(test_folds=("1",)) if by_fold else SplitConfig()
     try:
         split = assign_roles(manifest, config, seed)
     except AscNasError:
-        return
+        assume(False)  # too few groups; were it so of nearly all rows, the test would fail
     roles = defaultdict(set)
     for clip in split.clips:
         roles[clip.group].add(clip.role)
@@ -178,9 +173,9 @@ def test_the_nodes_of_a_task5_session_stay_together(tmp_path, monkeypatch):
         assert {len(of_session) for of_session in roles.values()} == {1}
 
 
-def test_tens_of_thousands_of_clips_without_groups_are_cut_in_seconds():
-    manifest = manifest_of((label, "", "") for label in "abcdefgh" for _ in range(5_000))
-    begin = time.perf_counter()
+def test_clips_without_groups_are_not_cut_group_by_group(monkeypatch):
+    """That would take twenty times as long, of tens of thousands of clips."""
+    monkeypatch.setattr("sklearn.model_selection.StratifiedGroupKFold", None)
+    manifest = manifest_of((label, "", "") for label in "abcdefgh" for _ in range(40))
     split = assign_roles(manifest, SplitConfig(), 0)
-    assert time.perf_counter() - begin < 5  # half a second; group by group it took ten
-    assert len(split.with_role("test")) == 10_000
+    assert len(split.with_role("test")) == 80

@@ -98,5 +98,5 @@ def test_what_slurm_reads_stands_before_the_first_command(name):
     lines = SCRIPTS[name].splitlines()
     assert lines[0] == "#!/bin/bash"
     first = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+    assert lines[first] == "set -euo pipefail"  # without it, a script goes on after a failure
     assert not [line for line in lines[first:] if line.startswith("#SBATCH")]
-    assert "set -euo pipefail" in lines

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from documented import PAGES, ROOT, Command, commands, links, mentions, resolve
+from documented import PAGES, ROOT, Command, commands, links, literal_calls, mentions, resolve
 from typer.testing import CliRunner
 
 import asc_nas
@@ -41,10 +41,17 @@ def test_a_command_to_type_is_one_that_the_command_line_takes(command):
         RunConfig.parse(settings, str(config))
 
 
-def test_a_call_that_the_command_line_refuses_is_noticed():
-    for wrong in (["classify", "a.wav", "--modle", "x"], ["models", "shwo", "x"], ["classify"]):
-        with pytest.raises(Exception, match=r"--modle|shwo|(?i:files)"):
-            parse(wrong)
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (["classify", "a.wav", "--modle", "x"], "--modle"),
+        (["models", "shwo", "x"], "shwo"),
+        (["classify"], "(?i:files)"),
+    ],
+)
+def test_a_call_that_the_command_line_refuses_is_noticed(wrong, named):
+    with pytest.raises(Exception, match=named):
+        parse(wrong)
 
 
 MENTIONED = [command for page in PAGES for command in mentions(page)]
@@ -130,9 +137,31 @@ def test_every_command_has_the_test_that_runs_it_named():
                 names.add(" ".join((*path, name)))
     assert set(listed) == names
     for name, path in listed.items():
-        source = "docs/TUTORIAL.md" if path == "tests/docs/test_tutorial.py" else path
-        text = (ROOT / source).read_text(encoding="utf-8")
-        assert name.split()[-1] in text, f"{path} does not call '{name}'"
+        if path == "tests/docs/test_tutorial.py":
+            calls = [command.arguments for command in commands(ROOT / "docs" / "TUTORIAL.md")]
+        else:
+            calls = literal_calls((ROOT / path).read_text(encoding="utf-8"))
+        assert any(has(call, name.split()) for call in calls), f"{path} does not call '{name}'"
+
+
+def has(call, words):
+    """Tell whether the words follow one another among the arguments."""
+    return any(list(call[i : i + len(words)]) == words for i in range(len(call)))
+
+
+def test_calls_in_the_source_of_a_test_are_read():
+    source = """
+def models(*arguments):
+    return CliRunner().invoke(app, ["models", *arguments])
+
+def test_it():
+    models("show", "x")
+    asc_nas("latency", folder, "kit")
+"""
+    calls = literal_calls(source)
+    assert any(has(call, ["models", "show"]) for call in calls)
+    assert not any(has(call, ["models", "list"]) for call in calls)
+    assert not any(has(call, ["latency", "kit"]) for call in calls)
 
 
 def test_the_citation_is_the_version_and_names_the_papers():
