@@ -1,8 +1,7 @@
 """A network drawn block by block, as SVG that takes its colours from the page."""
 
-from dataclasses import dataclass, field
+from xml.etree import ElementTree
 
-from asc_nas.report.markup import Markup, tag
 from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec
 
 WIDTH = 372
@@ -12,21 +11,15 @@ _BAR, _LAYER, _GAP, _CELL = 18, 24, 14, 4
 _WIDEST, _NARROWEST, _LETTER = 150, 8, 6.4
 
 
-LEGEND = (
-    "Every bar is a layer, as wide as it has channels. In a block: 1×1 expansion, depthwise "
-    "kernels (frequency × time) whose outputs are summed, 1×1 projection; around it the shortcut. "
-    "/2×2 is a stride. On the right: channels × mel bands × frames."
-)
-
-
-def draw(spec: NetSpec, labels: int) -> Markup:
-    """Return the drawing of a network: every bar is a layer, as wide as it has channels.
+def draw(spec: NetSpec, labels: int) -> str:
+    """Return the drawing of a network as SVG: every bar is a layer, as wide as it has channels.
 
     Depthwise kernels are drawn as the (frequency, time) elements that they cover; on the right
     stands the size of every unit's output, channels x mel bands x frames.
     """
     most = max(conv.out_channels for _, conv in spec.convolutions())
-    pen = _Pen(_WIDEST / most)
+    described = f"Network of {sum(b is not None for b in spec.blocks)} blocks, input to output"
+    pen = _Pen(_WIDEST / most, described)
     mels, frames = spec.input_size
     pen.terminal("log-mel", f"1 × {mels} × {frames}")
     for i, conv in enumerate(spec.stem):
@@ -53,23 +46,14 @@ def draw(spec: NetSpec, labels: int) -> Markup:
         pen.bar(spec.classifier.out_features, "linear", "conv")
     pen.arrow()
     pen.terminal("softmax", f"{labels} classes")
-    described = f"Network of {sum(b is not None for b in spec.blocks)} blocks, input to output"
-    return tag(
-        "svg",
-        tag("title", described),
-        *pen.drawn,
-        class_="network",
-        viewBox=f"0 0 {WIDTH} {pen.y + 2}",
-        role="img",
-        aria_label=described,
-    )
+    return pen.finish()
 
 
 def _draw_block(pen: "_Pen", number: int, block: BlockSpec) -> None:
     top = pen.y
     pen.name(f"block {number}")
     pen.size(block.project)
-    place = len(pen.drawn)
+    frame = pen.add("rect", "frame", x=_LEFT, y=top, width=_RIGHT - _LEFT, rx=4)
     pen.y += 4
     if block.expand is not None:
         pen.bar(block.hidden_channels, f"1×1, {block.hidden_channels}", "expand")
@@ -77,10 +61,7 @@ def _draw_block(pen: "_Pen", number: int, block: BlockSpec) -> None:
     pen.kernels(block)
     pen.bar(block.out_channels, f"1×1, {block.out_channels}", "project")
     pen.y += 4
-    frame = tag(
-        "rect", class_="frame", x=_LEFT, y=top, width=_RIGHT - _LEFT, height=pen.y - top, rx=4
-    )
-    pen.drawn.insert(place, frame)
+    frame.set("height", f"{pen.y - top:g}")
     if block.shortcut:
         pen.shortcut(top, pooled=block.stride != (1, 1))
 
@@ -93,31 +74,47 @@ def _stride(conv: ConvSpec) -> str:
     return "" if conv.stride == (1, 1) else f", /{_extent(conv.stride)}"
 
 
-@dataclass
 class _Pen:
     """Draws from top to bottom; `scale` is the width of one channel."""
 
-    scale: float
-    y: float = 0.0
-    drawn: list[Markup] = field(default_factory=list)
+    def __init__(self, scale: float, described: str) -> None:
+        self.scale, self.y = scale, 0.0
+        self.svg = ElementTree.Element(
+            "svg", {"class": "network", "role": "img", "aria-label": described}
+        )
+        ElementTree.SubElement(self.svg, "title").text = described
 
-    def write(self, words: str, x: float, y: float, anchor: str = "middle", **more: str) -> None:
-        self.drawn.append(tag("text", words, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, **more))
+    def finish(self) -> str:
+        """Return the SVG, as high as what was drawn."""
+        self.svg.set("viewBox", f"0 0 {WIDTH} {self.y + 2:g}")
+        return ElementTree.tostring(self.svg, encoding="unicode", short_empty_elements=False)
+
+    def add(self, shape: str, kind: str, **attributes: float | str) -> ElementTree.Element:
+        words = {k: v if isinstance(v, str) else f"{v:g}" for k, v in attributes.items()}
+        return ElementTree.SubElement(self.svg, shape, {"class": kind}, **words)
+
+    def write(
+        self, words: str, x: float, y: float, anchor: str = "middle", *, faint: bool = False
+    ) -> None:
+        text = ElementTree.SubElement(self.svg, "text", {"text-anchor": anchor})
+        text.text = words
+        text.set("x", f"{x:g}")
+        text.set("y", f"{y:g}")
+        if faint:
+            text.set("class", "faint")
 
     def name(self, words: str) -> None:
         self.write(words, 0, self.y + 13, "start")
 
     def size(self, conv: ConvSpec) -> None:
         words = f"{conv.out_channels} × {conv.out_size[0]} × {conv.out_size[1]}"
-        self.write(words, WIDTH, self.y + 13, "end", class_="faint")
+        self.write(words, WIDTH, self.y + 13, "end", faint=True)
 
     def bar(self, channels: int, words: str, kind: str) -> None:
         """Draw a layer; what does not fit inside stands to its right."""
         width = max(_NARROWEST, channels * self.scale)
         x = _CENTRE - width / 2
-        self.drawn.append(
-            tag("rect", class_=kind, x=f"{x:g}", y=self.y, width=f"{width:g}", height=_BAR, rx=3)
-        )
+        self.add("rect", kind, x=x, y=self.y, width=width, height=_BAR, rx=3)
         if width > _LETTER * len(words):
             self.write(words, _CENTRE, self.y + 13)
         else:
@@ -135,50 +132,44 @@ class _Pen:
             if i:
                 self.write("+", x + 6, middle + 4)
                 x += 14
-            self.drawn.append(_glyph(extent, x, middle))
+            self.add("path", "kernel", d=_elements(extent, x, middle))
             self.write(_extent(extent), x + _CELL * extent[1] + 4, middle + 4, "start")
             x += width
         if block.stride != (1, 1):
-            self.write(f"stride {_extent(block.stride)}", 0, middle + 4, "start", class_="faint")
+            self.write(f"stride {_extent(block.stride)}", 0, middle + 4, "start", faint=True)
         self.y += height + _LAYER - _BAR
 
     def skipped(self) -> None:
-        self.drawn.append(
-            tag(
-                "rect", class_="skipped", x=_LEFT, y=self.y, width=_RIGHT - _LEFT, height=_BAR, rx=4
-            )
-        )
-        self.write("skipped", _CENTRE, self.y + 13, class_="faint")
+        self.add("rect", "skipped", x=_LEFT, y=self.y, width=_RIGHT - _LEFT, height=_BAR, rx=4)
+        self.write("skipped", _CENTRE, self.y + 13, faint=True)
         self.y += _BAR
 
     def shortcut(self, top: float, *, pooled: bool) -> None:
         """Draw the path around a block that began at `top`."""
         start, end, out = top - 3, self.y + 5, _RIGHT + 12
-        path = f"M{_CENTRE} {start:g}H{out - 6}q6 0 6 6V{end - 6:g}q0 6 -6 6H{_CENTRE + 5}"
-        self.drawn.append(tag("path", class_="shortcut", d=path))
+        line = f"M{_CENTRE} {start:g}H{out - 6}q6 0 6 6V{end - 6:g}q0 6 -6 6H{_CENTRE + 5}"
+        self.add("path", "shortcut", d=line)
         middle = (start + end) / 2
         if pooled:
-            self.write("pooled", out + 4, middle + 4, "start", class_="faint")
-        self.drawn.append(tag("circle", class_="sum", cx=_CENTRE, cy=f"{end:g}", r=4))
+            self.write("pooled", out + 4, middle + 4, "start", faint=True)
+        self.add("circle", "sum", cx=_CENTRE, cy=end, r=4)
         self.write("+", _CENTRE, end + 3.6)
 
     def arrow(self) -> None:
-        line = f"M{_CENTRE} {self.y:g}v{_GAP}"
-        self.drawn.append(tag("path", class_="wire", d=line))
+        self.add("path", "wire", d=f"M{_CENTRE} {self.y:g}v{_GAP}")
         self.y += _GAP
 
     def terminal(self, words: str, size: str) -> None:
         self.write(words, _CENTRE, self.y + 12)
-        self.write(size, WIDTH, self.y + 12, "end", class_="faint")
+        self.write(size, WIDTH, self.y + 12, "end", faint=True)
         self.y += 16
 
 
-def _glyph(extent: tuple[int, int], x: float, middle: float) -> Markup:
-    """Draw a kernel's elements, frequency upwards and time to the right."""
+def _elements(extent: tuple[int, int], x: float, middle: float) -> str:
+    """Return the path of a kernel's elements, frequency upwards and time to the right."""
     top = middle - _CELL * extent[0] / 2
-    lines = "".join(
+    return "".join(
         f"M{x + _CELL * column:g} {top + _CELL * row:g}h{_CELL}v{_CELL}h-{_CELL}z"
         for row in range(extent[0])
         for column in range(extent[1])
     )
-    return tag("path", class_="kernel", d=lines)

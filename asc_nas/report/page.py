@@ -2,14 +2,20 @@
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
+from shlex import quote
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
+from plotly.utils import PlotlyJSONEncoder
 
+from asc_nas.report import page_tables, tables
+from asc_nas.report.clips import SECONDS, data_uri
+from asc_nas.report.drawing import draw
 from asc_nas.report.interactive import Plot, pareto_plot, ranking_plot, search_plot, training_plot
-from asc_nas.report.markup import Markup, json_script, tag, text
 from asc_nas.report.run_report import RunReport
-from asc_nas.report.sections import all_sections
+from asc_nas.search.objectives import SCORES
 
 
 def page(report: RunReport) -> str:
@@ -20,40 +26,41 @@ def page(report: RunReport) -> str:
     lets nothing be fetched: a label that holds markup stays text even if it were not escaped.
     """
     assets = files("asc_nas.report") / "assets"
-    scripts = [get_plotlyjs(), (assets / "report.js").read_text(encoding="utf-8")]
-    policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; "
-        f"script-src {' '.join(_hash(script) for script in scripts)}; base-uri 'none'; "
-        "form-action 'none'"
+    template = environment().get_template("page.html")
+    return template.render(
+        report=report,
+        summary=_summary(report),
+        plots=plots(report),
+        style=(assets / "style.css").read_text(encoding="utf-8"),
+        scripts=[get_plotlyjs(), (assets / "report.js").read_text(encoding="utf-8")],
     )
-    sections = all_sections(report)
-    links = [tag("a", title, href=f"#{identity}") for identity, (title, _) in sections.items()]
-    body = [
-        tag("section", tag("h2", title), content, id=identity)
-        for identity, (title, content) in sections.items()
-    ]
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{report.name}: asc-nas report"),
-        tag("style", Markup((assets / "style.css").read_text(encoding="utf-8"))),
-        # Without scripts all networks are shown; the tables hold what the plots show.
-        tag("noscript", tag("style", Markup("article[hidden]{display:block}.plot{display:none}"))),
-    )
-    content = tag(
-        "body",
-        tag("header", tag("h1", report.name), _summary(report), tag("nav", *links)),
-        tag("main", *body),
-        json_script("plots", plots(report)),
-        *(tag("script", Markup(script)) for script in scripts),
-    )
-    return text(Markup("<!DOCTYPE html>\n"), tag("html", head, content, lang="en"), Markup("\n"))
 
 
-def _hash(script: str) -> str:
+@cache
+def environment() -> Environment:
+    """Return what renders the templates.
+
+    All text is escaped but what a template calls safe: the drawings, and the assets of the package.
+    JSON is made so that no text in it can end its script, and a loss that is not finite is null.
+    """
+    made = Environment(
+        loader=PackageLoader("asc_nas.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"cls": PlotlyJSONEncoder, "separators": (",", ":")}
+    made.filters.update(csp_hash=_csp_hash, data_uri=data_uri, quote=quote, show=tables.show)
+    made.globals.update(
+        CLIP_SECONDS=SECONDS, SCORES=SCORES, draw=draw, tables=tables, page_tables=page_tables
+    )
+    return made
+
+
+def _csp_hash(script: str) -> str:
+    """Return how a content security policy names a script."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
@@ -72,7 +79,7 @@ def plots(report: RunReport) -> dict[str, Plot]:
     return found
 
 
-def _summary(report: RunReport) -> Markup:
+def _summary(report: RunReport) -> str:
     """Return what was found in a sentence or two."""
     told = []
     if report.data is not None:
@@ -89,4 +96,4 @@ def _summary(report: RunReport) -> Markup:
             f"{len(scores)} trained from scratch: macro-F1 on test {min(scores):.3f} to "
             f"{max(scores):.3f}."
         )
-    return tag("p", " ".join(told) or "Nothing was computed in this run yet.", class_="lead")
+    return " ".join(told) or "Nothing was computed in this run yet."

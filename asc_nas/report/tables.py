@@ -1,4 +1,4 @@
-"""Tables of a report, each as HTML, as CSV and as LaTeX."""
+"""Tables of a report, which the page shows and papers take as CSV or LaTeX."""
 
 import csv
 import io
@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asc_nas.report.markup import Markup, captioned, tag
 from asc_nas.report.run_report import Network, RunReport
 from asc_nas.search.objectives import SCORES
 from asc_nas.search.ranking import Ranking
@@ -30,23 +29,11 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
-    def to_html(self, first: Sequence[Markup] | None = None) -> Markup:
-        """Return a ``<table>`` that scrolls by itself; `first` replaces the first column."""
-        head = [
-            tag("th", title, scope="col", class_="number" if numeric else None)
-            for title, numeric in zip(self.columns, self._numeric(), strict=True)
-        ]
-        body = []
-        for i, row in enumerate(self.rows):
-            cells = [
-                tag("td", show(value), class_="number" if not isinstance(value, str) else None)
-                for value in row[1:]
-            ]
-            opening = show(row[0]) if first is None else first[i]
-            body.append(tag("tr", tag("th", opening, scope="row"), *cells))
-        table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body))
-        tall = " tall" if len(self.rows) > 30 else ""
-        return captioned(self.caption, table, classes=f"scroll{tall}")
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether a column holds numbers only, for all columns."""
+        places = range(len(self.columns))
+        return [all(not isinstance(row[i], str) for row in self.rows) for i in places]
 
     def to_csv(self) -> str:
         """Return comma-separated values with a header; numbers in full, None empty."""
@@ -61,7 +48,7 @@ class Table:
         lines = [
             "% needs \\usepackage{booktabs}",
             f"% {' '.join(self.caption.split())}",
-            f"\\begin{{tabular}}{{{''.join('r' if n else 'l' for n in self._numeric())}}}",
+            f"\\begin{{tabular}}{{{''.join('r' if n else 'l' for n in self.numeric)}}}",
             "\\toprule",
             _latex_row(self.columns),
             "\\midrule",
@@ -70,11 +57,6 @@ class Table:
             "\\end{tabular}",
         ]
         return "\n".join(lines) + "\n"
-
-    def _numeric(self) -> list[bool]:
-        """Return which columns hold numbers only."""
-        places = range(len(self.columns))
-        return [all(not isinstance(row[i], str) for row in self.rows) for i in places]
 
 
 def show(value: Cell) -> str:

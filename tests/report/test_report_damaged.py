@@ -9,9 +9,7 @@ import pytest
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.report.figures import all_figures
-from asc_nas.report.markup import json_script
-from asc_nas.report.page import plots
-from asc_nas.report.sections import all_sections
+from asc_nas.report.page import page
 from asc_nas.report.tables import all_tables
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.report import gather_report
@@ -41,6 +39,12 @@ UPDATES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_plotly(monkeypatch):
+    """Pages without the megabytes of Plotly's script, as there are hundreds of them."""
+    monkeypatch.setattr("asc_nas.report.page.get_plotlyjs", lambda: "")
+
+
 @pytest.fixture
 def a_copy(whole_run, tmp_path):
     """The whole run, to be broken."""
@@ -55,8 +59,7 @@ def shown(whole_run, folder, mistakes=0, figures=False):
     report = gather_report(
         run, shown_as=str(folder), check_file=folder / "data/check.json", mistakes=mistakes
     )
-    all_sections(report)
-    json_script("plots", plots(report))
+    page(report)
     if figures:
         all_figures(report)
     for table in all_tables(report).values():
@@ -160,4 +163,4 @@ def test_a_training_that_diverged_is_no_damage(whole_run, a_copy):
     file.write_text(json.dumps(log))
     report = shown(whole_run, a_copy, figures=True)
     assert "training" not in report.missing
-    assert ",null]" in json_script("plots", plots(report))
+    assert ",null]" in page(report)

@@ -17,8 +17,7 @@ from asc_nas.data.manifest import Clip
 from asc_nas.report.clips import PEAK, SAMPLE_RATE, SECONDS, audio_ogg
 from asc_nas.report.folder import write_report
 from asc_nas.report.interactive import pareto_plot
-from asc_nas.report.mistakes_view import mistakes_view
-from asc_nas.report.network_panel import network_panel
+from asc_nas.report.page import page
 from asc_nas.report.tables import network_table
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.report import gather_report
@@ -48,11 +47,15 @@ def gather(whole_run, folder, objectives=None, **options):
     )
 
 
+def without_scripts(html):
+    return re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)
+
+
 @pytest.fixture(scope="module")
 def written(whole_report):
     """The folder of the whole run's report, and its page without scripts."""
     html = (whole_report.folder / "report.html").read_text()
-    return whole_report.folder, re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)
+    return whole_report.folder, without_scripts(html)
 
 
 @pytest.fixture
@@ -143,7 +146,8 @@ def test_the_score_that_was_searched_for_is_told_besides_macro_f1(whole_run):
     assert rows[1]["Supernet log loss"] == pytest.approx(1.1)
     assert rows[1]["Supernet macro-F1"] == pytest.approx(0.4)
     assert rows[4]["Supernet log loss"] is None  # a baseline
-    assert "log loss, supernet" in network_panel(found, found.networks[1], 1)
+    shown = re.findall(r"<article.*?</article>", page(found), flags=re.DOTALL)[1]
+    assert "<dt>log loss, supernet&#39;s weights, search-val</dt><dd>1.100</dd>" in shown
 
 
 def test_an_embedded_recording_is_short_and_loud_enough(tmp_path):
@@ -239,7 +243,7 @@ def test_without_the_recordings_there_is_no_player_and_the_report_says_so(whole_
         found = gather(whole_run, whole_run.folder)
     finally:
         moved.rename(whole_run.audio)
-    html = mistakes_view(found.mistakes)
+    html = without_scripts(page(found))
     assert "data:image/png" in html
     assert "<audio" not in html
     assert "No player: " in html

@@ -24,10 +24,3 @@ def test_latex_escapes_what_is_special_there():
     assert "\\begin{tabular}{lrr}" in lines
     assert r"50 \% a\_b \& \{c\}\textbackslash{} & 0.123 & 1,200 \\" in lines
     assert r'say "x", y & -- & 3 \\' in lines
-
-
-def test_html_escapes_text():
-    table = Table("<caption>", ("<a>",), (("<b>",),)).to_html()
-    assert "<caption>" not in table.replace("&lt;caption&gt;", "")
-    assert "<a>" not in table
-    assert "<b>" not in table
