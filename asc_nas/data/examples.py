@@ -1,7 +1,7 @@
 """Examples of one role: rows of the feature store, their labels and the clip each belongs to."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,20 @@ class Examples:
             tuple(keys),
             manifest.labels,
             store.frontend,
+        )
+
+    def of_clips(self, chosen: np.ndarray) -> "Examples":
+        """Return the examples of the clips at positions `chosen`, in their order."""
+        place = np.full(self.num_clips, -1)
+        place[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(place[self.clips] >= 0)
+        kept = kept[np.argsort(place[self.clips[kept]], kind="stable")]
+        return replace(
+            self,
+            rows=self.rows[kept],
+            targets=self.targets[kept],
+            clips=place[self.clips[kept]],
+            clip_keys=tuple(self.clip_keys[i] for i in chosen),
         )
 
     def __len__(self) -> int:

@@ -114,6 +114,11 @@ def decide_sizes(run: RunFolder, seconds: float) -> dict[str, Any]:
     UsageError
         If the smallest sensible run takes longer.
     """
+    if run.config.search.judge != "supernet":
+        raise UsageError(
+            "--budget: it sizes searches that a supernet judges; with search.judge=training set "
+            "search.strategy.first, search.population and search.generations."
+        )
     start = time.perf_counter()
     work = measure(run)
     left = seconds - (time.perf_counter() - start)

@@ -14,7 +14,7 @@ from asc_nas.core.documents import Document
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.events import EventLog
 from asc_nas.core.files import fingerprint, sha256, write_text
-from asc_nas.core.locks import locked
+from asc_nas.core.locks import locked, taking_turns
 from asc_nas.core.machine import keep_freed_memory
 from asc_nas.core.progress import SILENT, Listener
 from asc_nas.cost.counts import Cost, count
@@ -23,6 +23,7 @@ from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Manifest
 from asc_nas.nn.supernet import Supernet
+from asc_nas.run.beginning import read_clips, require_searchable
 from asc_nas.run.config import RunConfig
 from asc_nas.run.opening import Settings, Source, directory_of, read_settings, same_run
 from asc_nas.run.paths import RunPaths
@@ -30,6 +31,7 @@ from asc_nas.search.shrinking_log import read_events, remaining
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import NetSpec, Shape, resolve
 from asc_nas.space.search_space import SearchSpace
+from data_prep.splits import assign_roles
 
 
 class Budget(Document):
@@ -57,6 +59,10 @@ class RunFolder:
     asked : RunConfig or None
         The settings that ``config.yaml`` has or gets, without the sizes of a budget; None does not
         write it.
+    first : Manifest or None
+        The clips that a new run begins with; None until they are read.
+    tensorboard : bool
+        Whether a new run writes for TensorBoard.
     """
 
     config: RunConfig
@@ -65,6 +71,8 @@ class RunFolder:
     device: str = "cpu"
     executor: str = "local"
     asked: RunConfig | None = None
+    first: Manifest | None = field(default=None, repr=False)
+    tensorboard: bool = False
     _holding: list[bool] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -80,7 +88,9 @@ class RunFolder:
         device: str = "cpu",
         executor: str = "local",
     ) -> Self:
-        """Open the run of a config, or an existing run directory; the first step writes to it.
+        """Open the run of a config, or an existing run directory.
+
+        Nothing is written: the first step does that, once it knows that the run can be done.
 
         Parameters
         ----------
@@ -119,6 +129,8 @@ class RunFolder:
     def lock(self, *, shared: bool = False) -> Iterator[None]:
         """Keep other processes from writing to the run; a step may take it within another.
 
+        A new run begins here, if its clips can be read and divided; else nothing is written.
+
         Parameters
         ----------
         shared : bool
@@ -135,24 +147,50 @@ class RunFolder:
         if self._holding:
             yield
             return
+        self.begin()
         advice = "wait for its end, or give another directory with --out"
         with locked(self.paths.root, advice, shared=shared):
             self._holding.append(shared)
             try:
-                self._write_config()
+                if self.asked is not None and self.asked != _made_with(self.paths):
+                    self._write(self.asked)
                 yield
             finally:
                 self._holding.pop()
 
-    def _write_config(self) -> None:
-        """Write the settings the run was opened with, if they are new."""
-        config, before = self.asked, _made_with(self.paths)
-        if config is None or config == before:
+    def begin(self, *, search: bool = False) -> None:
+        """Read and divide the clips of a new run; nothing is written yet.
+
+        Parameters
+        ----------
+        search : whether the run is to be searched
+
+        Raises
+        ------
+        AscNasError
+            If that cannot be done.
+        """
+        if self.paths.manifest.exists():
             return
-        if before is not None:
-            same_run(config, before, self.paths)
-        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-        write_text(self.paths.config, text)
+        config = self.config
+        if self.first is None:
+            clips = read_clips(config.data, self.listener)
+            self.first = assign_roles(clips, config.data, config.seed)
+        if search:
+            require_searchable(config, len(self.first.labels))
+
+    def _write(self, config: RunConfig) -> None:
+        """Write the settings the run was opened with and, of a new one, the clips."""
+        with taking_turns(self.paths.manifest.parent, self.listener.note):
+            before = _made_with(self.paths)
+            if before is not None:
+                same_run(config, before, self.paths)
+            text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+            write_text(self.paths.config, text)
+            if self.first is not None and not self.paths.manifest.exists():
+                self.first.write(self.paths.manifest)
+            if self.tensorboard:
+                self.events.use_tensorboard()
 
     def apply_budget(self) -> None:
         """Take the sizes that fill the run's budget, if they are decided already."""
@@ -215,7 +253,12 @@ class RunFolder:
     def evaluation_scope(self) -> dict[str, str]:
         """Return what an evaluation depends on: supernet, search-val split and latency table."""
         roles = [[clip.key, clip.role] for clip in self.manifest.clips]
-        scope = {"supernet": sha256(self.paths.supernet), "split": fingerprint(roles)}
+        search = self.config.search
+        if search.judge == "supernet":
+            scope = {"supernet": sha256(self.paths.supernet), "split": fingerprint(roles)}
+        else:
+            recipe = self.config.rank.model_dump(mode="json")
+            scope = {"recipe": fingerprint([recipe, search.folds]), "split": fingerprint(roles)}
         if self.latency_table is not None:
             scope["latency"] = sha256(self.paths.latency)
         return scope
@@ -234,7 +277,7 @@ class RunFolder:
 
 
 def _made_with(paths: RunPaths) -> RunConfig | None:
-    """Return the settings the directory was made with; None if it is new."""
-    if not paths.config.exists():
+    """Return the settings of the run in a directory; None if there is none, or it has no clips."""
+    if not (paths.config.exists() and paths.manifest.exists()):
         return None
     return RunConfig.parse(read_yaml(paths.config), str(paths.config))

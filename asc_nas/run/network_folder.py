@@ -14,6 +14,7 @@ from torch import nn
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.locks import locked
 from asc_nas.core.progress import Progress, unheard
+from asc_nas.data.examples import Examples
 from asc_nas.evaluation.result import LoggedEpoch, Result
 from asc_nas.nn.committee import Committee
 from asc_nas.nn.subnet import SubNet
@@ -57,12 +58,14 @@ def train(
     state_file: Path,
     log_as: str,
     progress: Progress = unheard,
+    examples: Examples | None = None,
 ) -> tuple[SubNet, list[LoggedEpoch]]:
     """Train a network of the run from scratch, or go on from `state_file`; return it and its log.
 
     Parameters
     ----------
     log_as : name of the network in the event log
+    examples : what it is trained on, in place of all clips with the recipe's roles
     """
     on_epoch = run.events.counter(recipe.step, "epoch", log_as) if recipe.step else None
     trainer = Trainer(
@@ -73,7 +76,8 @@ def train(
         teacher=recipe.teacher,
         device=run.device,
     )
-    return train_network(run.spec(genotype), run.examples(*recipe.roles), trainer)
+    clips = run.examples(*recipe.roles) if examples is None else examples
+    return train_network(run.spec(genotype), clips, trainer)
 
 
 @dataclass(frozen=True)

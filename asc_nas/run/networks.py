@@ -10,6 +10,7 @@ from asc_nas.core.rows import Rows
 from asc_nas.evaluation.result import Result
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
+from asc_nas.search.config import SearchConfig
 from asc_nas.search.history import read_history
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.pareto import ParetoSet
@@ -77,15 +78,18 @@ class Pareto(Rows[Evaluation]):
     ----------
     objectives : tuple of Objective
         What they trade; `asc_nas.search.objectives.leading_score` says which score is preferred.
+    judge : str
+        What gave the scores, see `search.judge`.
     """
 
     objectives: tuple[Objective, ...]
+    judge: str
 
     @classmethod
-    def of(cls, members: Iterable[Evaluation], objectives: tuple[Objective, ...]) -> "Pareto":
-        """Return a set of members."""
+    def of(cls, members: Iterable[Evaluation], config: SearchConfig) -> "Pareto":
+        """Return the set of members that a search with these settings found."""
         pareto = cls(members)
-        pareto.objectives = objectives
+        pareto.objectives, pareto.judge = config.objectives, config.judge
         return pareto
 
 
@@ -103,9 +107,7 @@ def read_pareto(run: RunFolder) -> Pareto:
     members = ParetoSet.read(paths.pareto).members
     known = {str(e.genotype): e for e in read_history(paths.history, run.evaluation_scope())}
     try:
-        return Pareto.of(
-            (known[member.genotype] for member in members), run.config.search.objectives
-        )
+        return Pareto.of((known[member.genotype] for member in members), run.config.search)
     except KeyError as error:
         raise AscNasError(
             f"{paths.pareto}: does not belong to this run's search history; delete it and "

@@ -34,6 +34,7 @@ class RunPaths:
     shrinking = _Below("supernet/shrinking.json")
     history = _Below("search/history.parquet")
     pareto = _Below("search/pareto.json")
+    verdict = _Below("search/verdict.json")
     latency = _Below("latency/latency.json")
     rank = _Below("rank/rank.json")
     standalone = _Below("rank/standalone")

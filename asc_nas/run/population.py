@@ -14,6 +14,7 @@ from asc_nas.core.workers import DIED
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.executors import EXECUTORS, Job, do
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.standalone import TrainingEvaluator
 from asc_nas.search.evaluator import Evaluate, SupernetEvaluator
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
@@ -84,7 +85,10 @@ class ParallelEvaluator:
 
 @contextmanager
 def population_evaluator(run: RunFolder, workers: int) -> Iterator[Evaluate]:
-    """Give the evaluator of the trained supernet: in this process, or in so many new ones."""
+    """Give what judges candidates: in this process, or in so many new ones."""
+    if run.config.search.judge == "training":
+        yield TrainingEvaluator(run, workers)
+        return
     if workers == 1:
         yield supernet_evaluator(run)
         return

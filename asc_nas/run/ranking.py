@@ -1,71 +1,19 @@
 """Ranking: the supernet's scores against stand-alone trainings of the same architectures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
-from asc_nas.core.documents import Document
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import fingerprint
 from asc_nas.core.randomness import stream
 from asc_nas.report.plots import plot_ranking
 from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.network_folder import Recipe, train
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.search import cached_cost
+from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone
 from asc_nas.search.ranking import RankedNetwork, Ranking, StandaloneScores, sample_over_cost
-from asc_nas.space.genotype import Genotype, GenotypeText
-from asc_nas.training.network_trainer import score_network
-
-
-class Standalone(Document):
-    """The scores on search-val of one architecture that was trained alone with one seed."""
-
-    format_name: ClassVar[str] = "asc-nas/standalone/1"
-    remedy: ClassVar[str] = "delete it: 'asc-nas rank' trains the network again"
-
-    genotype: GenotypeText
-    seed: int
-    macro_f1: float
-    accuracy: float
-    log_loss: float
-
-
-@dataclass(frozen=True)
-class StandaloneTraining:
-    """One architecture to train alone with one seed, and the file for its scores."""
-
-    genotype: Genotype
-    seed: int
-    file: Path
-
-    def __str__(self) -> str:
-        return f"{self.genotype}, seed {self.seed}"
-
-
-def train_standalone(run: RunFolder, training: StandaloneTraining) -> Standalone:
-    """Train on train, score on search-val with the last epoch's weights; a finished one is read."""
-    file = training.file
-    if file.exists():
-        return Standalone.read(file)
-    state_file = file.with_suffix(".safetensors")
-    recipe = Recipe(run.config.rank, ("train",), "rank")
-    network, _ = train(run, training.genotype, training.seed, recipe, state_file, file.stem)
-    scores = score_network(network, run.examples("search_val"))
-    alone = Standalone(
-        genotype=str(training.genotype),
-        seed=training.seed,
-        macro_f1=scores.macro_f1,
-        accuracy=scores.accuracy,
-        log_loss=scores.log_loss,
-    )
-    alone.write(file)
-    state_file.unlink(missing_ok=True)
-    return alone
+from asc_nas.space.genotype import Genotype
 
 
 def networks_to_rank(run: RunFolder, like: Path | None = None) -> list[Genotype]:
@@ -88,30 +36,6 @@ def networks_to_rank(run: RunFolder, like: Path | None = None) -> list[Genotype]
     return genotypes
 
 
-def standalone_trainings(
-    run: RunFolder, genotypes: Sequence[Genotype], folder: Path
-) -> list[StandaloneTraining]:
-    """Return the trainings that the ranking needs, all seeds of a genotype in a row.
-
-    A file's name is a hash of all that its scores depend on, so that several runs may share a
-    folder.
-    """
-    config = run.config
-    roles = [[clip.key, clip.role] for clip in run.manifest.clips]
-    recipe = config.rank.model_dump(mode="json", exclude={"networks", "repeats"})
-    common = [fingerprint(roles), config.frontend.model_dump(mode="json"), recipe]
-
-    def file(genotype: Genotype, seed: int) -> Path:
-        name = fingerprint([*common, repr(run.spec(genotype)), seed])[:16]
-        return folder.absolute() / f"{name}.json"
-
-    return [
-        StandaloneTraining(genotype, seed, file(genotype, seed))
-        for genotype in genotypes
-        for seed in range(config.rank.repeats)
-    ]
-
-
 def rank(
     run: RunFolder, *, like: Path | None = None, standalone: Path | None = None, workers: int = 1
 ) -> Ranking:
@@ -127,11 +51,11 @@ def rank(
         Trainings side by side, one thread each.
     """
     genotypes = networks_to_rank(run, like)
-    trainings = standalone_trainings(run, genotypes, standalone or run.paths.standalone)
+    folder, repeats = standalone or run.paths.standalone, run.config.rank.repeats
+    trainings = standalone_trainings(run, genotypes, folder, repeats)
     jobs = [Job.of(run, train_standalone, training) for training in trainings]
     with run.listener.stage("Ranking") as progress:
         results: list[Standalone] = spread(run, jobs, workers, progress)
-    repeats = run.config.rank.repeats
     by_genotype = [results[i : i + repeats] for i in range(0, len(results), repeats)]
     own = supernet_evaluator(run, recalibration=True)(genotypes)
     shared = supernet_evaluator(run, recalibration=False)(genotypes)

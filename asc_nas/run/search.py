@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.randomness import derived_seed
+from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import Pareto, read_pareto
@@ -20,6 +21,7 @@ from asc_nas.search.pareto import ParetoSet, pareto_set
 from asc_nas.search.shrinking import ShrinkingSchedule
 from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
 from asc_nas.search.strategies import new_strategy, search_with
+from asc_nas.search.surrogate import verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 from asc_nas.training.supernet_trainer import train_supernet as train_shared
@@ -96,9 +98,11 @@ def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule 
 
 
 def search(run: RunFolder) -> Pareto:
-    """Search the trained supernet unless that is done; goes on from the last generation.
+    """Search unless that is done; goes on from the last generation.
 
     Writes the history after every generation and the Pareto set at the end, and returns the set.
+    Where real trainings judge, and the first of them say that searching adds nothing to choosing by
+    size, the set is that of the hand-made networks.
     """
     paths, config = run.paths, run.config.search
     if paths.pareto.exists():
@@ -107,26 +111,49 @@ def search(run: RunFolder) -> Pareto:
     generations: list[list[Evaluation]] = []
     log, score = run.events.counter("search", "generation"), leading_score(config.objectives)
     judging = population_evaluator(run, config.workers)
+    space, first = run.remaining_space(), hand_made(run)
+    pays = True
 
     with judging as judge, run.listener.stage("Search") as progress:
         evaluate = CachedEvaluator(judge, read_history(paths.history, belongs_to))
         known = len(evaluate.known)
 
-        def on_generation(number: int, evaluations: list[Evaluation]) -> None:
+        def on_generation(number: int, evaluations: list[Evaluation]) -> bool:
+            nonlocal pays
             generations.append(evaluations)
             log(number, search_values(generations, score))
             if len(evaluate.known) > known or number == config.generations:
                 write_history(paths.history, generations, belongs_to)
             best = best_of(evaluate.known.values(), score)
             progress(number, config.generations, f"best {SCORES[score.name]} {best:.3f}")
+            if number == 1 and config.judge == "training":
+                rng = stream(run.config.seed, "verdict")
+                found = verdict(space, evaluations, score, rng)
+                found.write(paths.verdict)
+                run.listener.say(found.sentence)
+                pays = found.pays
+            return not pays
 
         seed = derived_seed(run.config.seed, "search")
-        strategy = new_strategy(config, run.remaining_space(), cached_cost(run), seed)
+        strategy = new_strategy(config, space, cached_cost(run), seed, first)
         search_with(strategy, evaluate, on_generation)
     evaluated = [evaluation for generation in generations for evaluation in generation]
-    members = Pareto.of(pareto_set(evaluated, config.objectives), config.objectives)
+    own = evaluated if pays else [e for e in evaluated if e.genotype in first] or evaluated
+    members = Pareto.of(pareto_set(own, config.objectives), config)
     ParetoSet.of(members).write(paths.pareto)
     return members
+
+
+def hand_made(run: RunFolder) -> list[Genotype]:
+    """Return the baselines of the config, each also at every width that is searched."""
+    widths = run.config.space.widths
+    own = [run.config.fixed_genotype(name) for name in run.config.baselines]
+    scaled = [
+        Genotype(tuple(replace(gene, width=width) for gene in genotype))
+        for genotype in own
+        for width in widths
+    ]
+    return list(dict.fromkeys([*own, *scaled]))
 
 
 def search_values(

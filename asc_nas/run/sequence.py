@@ -74,7 +74,8 @@ def find_pareto_set(run: RunFolder, *, check: bool = False) -> Pareto:
     prepare(run, check=check)
     ensure_latency(run)
     check_feasible(run)
-    train_supernet(run)
+    if run.config.search.judge == "supernet":
+        train_supernet(run)
     members = search(run)
     run.listener.found(members)
     return members

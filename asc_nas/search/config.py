@@ -1,6 +1,6 @@
 """The settings of a search."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, SerializeAsAny, field_validator, model_validator
 
@@ -27,6 +27,14 @@ class SearchConfig(Config):
     limits: Limits = Limits()
     """What a network may cost at most: the name of ready-made limits, or a mapping. Set it to what
     the device can do."""
+    judge: Literal["supernet", "training"] = "supernet"
+    """What judges candidates: shared weights of the supernet, or a training of each alone, by the
+    recipe of `rank` and with one seed. Trainings are true and dear: use `surrogate`, and a small
+    `population`. No supernet is trained then."""
+    folds: PositiveInt = 1
+    """With `judge: training`, parts of the training clips, cut by group: every network is trained
+    once per part without it and judged on all parts together. More clips tell networks apart, at
+    as many trainings each. 1 trains on train and judges on search-val."""
     recalibration: bool = True
     """Judge every candidate with batch-norm statistics of its own, computed on training clips; else
     with those that all candidates left behind in training. On spoken digits scores say nothing

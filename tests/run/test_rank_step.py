@@ -47,7 +47,9 @@ def test_a_second_ranking_trains_nothing(tiny_run, ranked):
 
 def test_runs_share_what_was_trained_by_the_same_recipe_and_nothing_else(tiny_run, tmp_path):
     def files(run):
-        return [training.file for training in standalone_trainings(run, [GENOTYPE], tmp_path)]
+        repeats = run.config.rank.repeats
+        trainings = standalone_trainings(run, [GENOTYPE], tmp_path, repeats)
+        return [training.file for training in trainings]
 
     first = files(tiny_run)
     assert len(set(first)) == 2  # two seeds

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from asc_nas.run.networks import Pareto
 
 
+_JUDGED = {
+    "supernet": "scores of the supernet's weights on search-val",
+    "training": "scores of trainings alone, on clips that they have not seen",
+}
+
+
 def print_pareto(members: "Pareto") -> None:
     """Print the Pareto set: scores with the supernet's weights on search-val.
 
@@ -33,7 +39,7 @@ def print_pareto(members: "Pareto") -> None:
             _milliseconds(member.latency_ms),
             str(member.genotype),
         )
-    print("\nPareto set (scores of the supernet's weights on search-val)")
+    print(f"\nPareto set ({_JUDGED[members.judge]})")
     print_table(table)
 
 

@@ -1,12 +1,18 @@
-"""How candidates are proposed, by ask and tell: NSGA-II, and random search as its control."""
+"""How candidates are proposed, by ask and tell: NSGA-II, a surrogate, and random search."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from asc_nas.search.evaluator import CostOf, Evaluate
-from asc_nas.search.objectives import Evaluation
-from asc_nas.search.strategies import nsga2, random
-from asc_nas.search.strategies.strategy import STRATEGIES, SearchTask, Strategy, StrategySettings
+from asc_nas.search.evaluator import CostOf
+from asc_nas.search.strategies import nsga2, random, surrogate
+from asc_nas.search.strategies.strategy import (
+    STRATEGIES,
+    SearchTask,
+    Strategy,
+    StrategySettings,
+    search_with,
+)
+from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -21,13 +27,24 @@ __all__ = [
     "nsga2",
     "random",
     "search_with",
+    "surrogate",
 ]
 
 
 def new_strategy(
-    config: "SearchConfig", space: SearchSpace, cost_of: CostOf, seed: int
+    config: "SearchConfig",
+    space: SearchSpace,
+    cost_of: CostOf,
+    seed: int,
+    first: Sequence[Genotype] = (),
 ) -> Strategy:
-    """Return the strategy that the settings name, at the beginning of a search of `space`."""
+    """Return the strategy that the settings name, at the beginning of a search of `space`.
+
+    Parameters
+    ----------
+    first : genotypes of the first round, as far as they are in the space and meet the limits
+    """
+    fitting = [g for g in first if g in space and config.limits.met_by(cost_of(g))]
     task = SearchTask(
         space,
         cost_of,
@@ -36,25 +53,6 @@ def new_strategy(
         config.population,
         config.generations,
         seed,
+        tuple(dict.fromkeys(fitting)),
     )
     return config.strategy.strategy(task)
-
-
-def search_with(
-    strategy: Strategy,
-    evaluate: Evaluate,
-    on_round: Callable[[int, list[Evaluation]], None] | None = None,
-) -> list[list[Evaluation]]:
-    """Evaluate what the strategy asks for until it is done; return the evaluations of each round.
-
-    Parameters
-    ----------
-    on_round : called with the number of a round (from 1) and its evaluations
-    """
-    rounds: list[list[Evaluation]] = []
-    while genotypes := strategy.ask():
-        rounds.append(evaluate(genotypes))
-        strategy.tell(rounds[-1])
-        if on_round is not None:
-            on_round(len(rounds), rounds[-1])
-    return rounds

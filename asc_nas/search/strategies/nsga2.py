@@ -59,7 +59,7 @@ class NSGA2Search:
         weights = [objective.weight for objective in task.objectives]
         self._algorithm = NSGA2(
             pop_size=task.candidates,
-            sampling=FeasibleSampling(space, task.limits, task.cost_of),
+            sampling=FeasibleSampling(space, task.limits, task.cost_of, task.first),
             crossover=UniformCrossover(prob=0.9),
             mutation=ResetMutation(space, mutation),
             survival=RankAndCrowding(crowding_func=WeightedCrowding(weights)),

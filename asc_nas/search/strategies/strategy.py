@@ -8,13 +8,13 @@ To add one, write a module with a class that has `ask` and `tell`, and a subclas
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from asc_nas.core.config import Config
 from asc_nas.core.registry import Registry
-from asc_nas.search.evaluator import CostOf
+from asc_nas.search.evaluator import CostOf, Evaluate
 from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.space.genotype import Genotype
@@ -31,6 +31,8 @@ class SearchTask:
         What breaks them is not to be judged.
     candidates, rounds : int
         Genotypes that are asked for in a round, at most, and rounds.
+    first : tuple of Genotype
+        Asked for in the first round: hand-made networks, so that what is found is never worse.
     """
 
     space: SearchSpace
@@ -40,6 +42,7 @@ class SearchTask:
     candidates: int
     rounds: int
     seed: int
+    first: tuple[Genotype, ...] = ()
 
 
 class Strategy(Protocol):
@@ -56,8 +59,8 @@ class StrategySettings(Config):
     """A strategy by its name, with settings of its own."""
 
     name: str
-    """`nsga2`, or `random`, which has no settings of its own: the control to hold others
-    against."""
+    """`nsga2`; `surrogate`, for candidates that are trained (`search.judge`); or `random`, which
+    has no settings of its own: the control to hold others against."""
 
     @abstractmethod
     def strategy(self, task: SearchTask) -> Strategy:
@@ -65,3 +68,24 @@ class StrategySettings(Config):
 
 
 STRATEGIES: Registry[type[StrategySettings]] = Registry("search strategy")
+
+
+def search_with(
+    strategy: Strategy,
+    evaluate: Evaluate,
+    on_round: Callable[[int, list[Evaluation]], object] | None = None,
+) -> list[list[Evaluation]]:
+    """Evaluate what the strategy asks for until it is done; return the evaluations of each round.
+
+    Parameters
+    ----------
+    on_round : called with the number of a round (from 1) and its evaluations
+        The search ends if it returns True.
+    """
+    rounds: list[list[Evaluation]] = []
+    while genotypes := strategy.ask():
+        rounds.append(evaluate(genotypes))
+        strategy.tell(rounds[-1])
+        if on_round is not None and on_round(len(rounds), rounds[-1]) is True:
+            break
+    return rounds

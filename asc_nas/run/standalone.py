@@ -1,0 +1,170 @@
+"""Architectures trained alone and judged on clips they have not seen: the truth about candidates.
+
+Used by the ranking, and by searches that trust trainings alone. Results are kept under a hash of
+all that they depend on, so that later searches and rankings of the same data share them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from asc_nas.core.documents import Document
+from asc_nas.core.files import atomic_path, fingerprint
+from asc_nas.core.randomness import derived_seed
+from asc_nas.data.examples import Examples
+from asc_nas.evaluation.scores import score
+from asc_nas.run.executors import Job, spread
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.network_folder import Recipe, train
+from asc_nas.search.objectives import Evaluation
+from asc_nas.space.genotype import Genotype, GenotypeText
+from asc_nas.training.trainer import posteriors
+
+
+class Standalone(Document):
+    """The scores of one architecture, trained alone with one seed, on clips it has not seen."""
+
+    format_name: ClassVar[str] = "asc-nas/standalone/1"
+    remedy: ClassVar[str] = "delete it: the network is trained again"
+
+    genotype: GenotypeText
+    seed: int
+    macro_f1: float
+    accuracy: float
+    log_loss: float
+
+
+@dataclass(frozen=True)
+class StandaloneTraining:
+    """One architecture to train alone with one seed, and the file for its scores.
+
+    Attributes
+    ----------
+    folds : int
+        1: trained on train, judged on search-val. More: once for every part of both, without it,
+        and judged on all parts together.
+    """
+
+    genotype: Genotype
+    seed: int
+    file: Path
+    folds: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.genotype}, seed {self.seed}"
+
+
+def standalone_trainings(
+    run: RunFolder, genotypes: Sequence[Genotype], folder: Path, repeats: int, folds: int = 1
+) -> list[StandaloneTraining]:
+    """Return the trainings of all genotypes, all seeds of a genotype in a row.
+
+    A file's name is a hash of all that its scores depend on, so that several runs may share a
+    folder.
+    """
+    config = run.config
+    roles = [[clip.key, clip.role] for clip in run.manifest.clips]
+    recipe = config.rank.model_dump(mode="json", exclude={"networks", "repeats"})
+    common: list[Any] = [fingerprint(roles), config.frontend.model_dump(mode="json"), recipe]
+    common += [] if folds == 1 else [folds, config.seed]
+
+    def file(genotype: Genotype, seed: int) -> Path:
+        name = fingerprint([*common, repr(run.spec(genotype)), seed])[:16]
+        return folder.absolute() / f"{name}.json"
+
+    return [
+        StandaloneTraining(genotype, seed, file(genotype, seed), folds)
+        for genotype in genotypes
+        for seed in range(repeats)
+    ]
+
+
+def train_standalone(run: RunFolder, training: StandaloneTraining) -> Standalone:
+    """Train, and score with the last epoch's weights; a finished one is read, others go on."""
+    file = training.file
+    if file.exists():
+        return Standalone.read(file)
+    parts = split_of(run, training.folds)
+    found, targets = [], []
+    for number, (own, held_out) in enumerate(parts):
+        said = file.with_name(f"{file.stem}-{number}.npy")
+        if not said.exists():
+            _train_part(run, training, own, held_out, said)
+        found.append(np.load(said, allow_pickle=False))
+        targets.append(held_out.clip_targets)
+    scores = score(np.concatenate(found), np.concatenate(targets), run.manifest.labels)
+    alone = Standalone(
+        genotype=str(training.genotype),
+        seed=training.seed,
+        macro_f1=scores.macro_f1,
+        accuracy=scores.accuracy,
+        log_loss=scores.log_loss,
+    )
+    alone.write(file)
+    for number in range(len(parts)):
+        file.with_name(f"{file.stem}-{number}.npy").unlink(missing_ok=True)
+    return alone
+
+
+def _train_part(
+    run: RunFolder, training: StandaloneTraining, own: Examples, held_out: Examples, said: Path
+) -> None:
+    """Train on `own` and write the posteriors of the clips that are held out."""
+    state = said.with_suffix(".safetensors")
+    name = training.file.stem if training.folds == 1 else said.stem
+    recipe = Recipe(run.config.rank, (), "rank")
+    network, _ = train(run, training.genotype, training.seed, recipe, state, name, examples=own)
+    clips = held_out.clip_posteriors(posteriors(network, held_out).numpy())
+    with atomic_path(said) as temporary, temporary.open("wb") as handle:
+        np.save(handle, clips)
+    state.unlink(missing_ok=True)
+
+
+def split_of(run: RunFolder, folds: int) -> list[tuple[Examples, Examples]]:
+    """Return what is trained on and what is held out, once or for every part.
+
+    Parts are cut from train and search-val by group, each with about the same share of each class.
+    The same clips, folds and seed of the run give the same parts.
+    """
+    if folds == 1:
+        return [(run.examples("train"), run.examples("search_val"))]
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    everything = run.examples("train", "search_val")
+    by_key = {clip.key: clip for clip in run.manifest.clips}
+    groups = [by_key[key].group or key for key in everything.clip_keys]
+    seed = derived_seed(run.config.seed, "search folds")
+    cutter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    cuts = cutter.split(groups, everything.clip_targets, groups)
+    return [(everything.of_clips(own), everything.of_clips(part)) for own, part in cuts]
+
+
+@dataclass(frozen=True)
+class TrainingEvaluator:
+    """Judges candidates by training each alone, with one seed, in so many workers."""
+
+    run: RunFolder
+    workers: int
+
+    def __call__(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
+        """Return one evaluation per genotype, in order."""
+        run, folds = self.run, self.run.config.search.folds
+        trainings = standalone_trainings(run, genotypes, run.paths.standalone, 1, folds)
+        jobs = [Job.of(run, train_standalone, training) for training in trainings]
+        with run.listener.stage(f"Training {len(jobs)} candidates alone") as progress:
+            results: list[Standalone] = spread(run, jobs, self.workers, progress)
+        return [
+            Evaluation(
+                genotype,
+                alone.macro_f1,
+                alone.accuracy,
+                alone.log_loss,
+                run.cost(genotype).macs,
+                run.cost(genotype).params,
+                run.cost(genotype).latency_ms,
+            )
+            for genotype, alone in zip(genotypes, results, strict=True)
+        ]

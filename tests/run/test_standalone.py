@@ -1,0 +1,115 @@
+"""Candidates trained alone: parts by group, resumed, shared between searches, and a stop sign."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny import write_config
+
+from asc_nas.run import search as search_module
+from asc_nas.run import standalone
+from asc_nas.run.run import Run
+from asc_nas.run.standalone import TrainingEvaluator, split_of, standalone_trainings
+from asc_nas.search.surrogate import Verdict
+from asc_nas.space.genotype import Genotype
+from data_prep.synthetic import Plan, generate
+
+pytestmark = pytest.mark.slow
+GENOTYPE = Genotype.parse("t3e1.5w1 f3e1.5w1")
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    generate(folder, 0, Plan.tiny(), workers=1)
+    return folder
+
+
+def open_run(folder, recordings, **search):
+    config = write_config(
+        folder / "tiny.yaml",
+        data={"workers": 1},
+        search={"judge": "training", "folds": 2, "population": 4, "generations": 2} | search,
+        rank={"networks": 4, "epochs": 1, "batch_size": 8},
+    )
+    return Run.open(config, recordings, out=folder / "run")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, recordings):
+    run = open_run(tmp_path_factory.mktemp("trained"), recordings)
+    run.prepare()
+    return run
+
+
+def test_parts_cover_all_training_clips_once_and_no_group_is_on_both_sides(run):
+    parts = split_of(run, 2)
+    by_key = {clip.key: clip for clip in run.manifest.clips}
+    used = [clip.key for role in ("train", "search_val") for clip in run.manifest.with_role(role)]
+    held_out = [key for _, part in parts for key in part.clip_keys]
+    assert sorted(held_out) == sorted(used)
+    for own, part in parts:
+        assert not set(own.clip_keys) & set(part.clip_keys)
+        groups = [{by_key[key].group for key in side.clip_keys} for side in (own, part)]
+        assert not groups[0] & groups[1]
+        labels = [by_key[key].label for key in part.clip_keys]
+        assert [part.labels[target] for target in part.clip_targets] == labels
+    again = [part.clip_keys for _, part in split_of(run, 2)]
+    assert again == [part.clip_keys for _, part in parts]
+
+
+def test_one_part_is_the_split_of_the_run(run):
+    ((own, held_out),) = split_of(run, 1)
+    for side, role in ((own, "train"), (held_out, "search_val")):
+        assert side.clip_keys == tuple(clip.key for clip in run.manifest.with_role(role))
+
+
+def test_a_training_that_was_stopped_after_a_part_goes_on_to_the_same_scores(run, tmp_path):
+    (whole,) = standalone_trainings(run, [GENOTYPE], tmp_path / "whole", 1, 2)
+    (killed,) = standalone_trainings(run, [GENOTYPE], tmp_path / "killed", 1, 2)
+    expected = standalone.train_standalone(run, whole)
+    parts = split_of(run, 2)
+    killed.file.parent.mkdir()
+    said = killed.file.with_name(f"{killed.file.stem}-0.npy")
+    standalone._train_part(run, killed, *parts[0], said)
+    before = said.stat().st_mtime_ns, np.load(said)
+    assert before[1].sum() == pytest.approx(parts[0][1].num_clips)
+    assert standalone.train_standalone(run, killed) == expected
+    assert [file.name for file in killed.file.parent.iterdir()] == [killed.file.name]
+    assert 0 <= expected.macro_f1 <= 1
+
+
+def test_what_was_trained_once_is_read_by_later_searches(run, monkeypatch):
+    judge = TrainingEvaluator(run, 1)
+    first = judge([GENOTYPE])
+    monkeypatch.setattr(standalone, "train", None)  # nothing is trained again
+    assert judge([GENOTYPE]) == first
+    assert first[0].macs == run.cost(GENOTYPE).macs
+
+
+def test_a_search_by_trainings_needs_no_supernet(run):
+    members = run.search()
+    assert not run.paths.supernet.exists()
+    verdict = Verdict.read(run.paths.verdict)
+    assert verdict.networks >= 4
+    assert len(members) > 0
+    assert run.search() == members
+
+
+def test_where_searching_adds_nothing_the_hand_made_networks_are_what_is_found(
+    tmp_path, recordings, monkeypatch
+):
+    run = open_run(tmp_path, recordings)
+    judged = search_module.verdict
+    monkeypatch.setattr(
+        search_module,
+        "verdict",
+        lambda *arguments: judged(*arguments).model_copy(update={"pays": False}),
+    )
+    baseline = run.config.baselines["baseline"].model_copy(update={"kernels": ("t3", "f3")})
+    narrow = baseline.model_copy(update={"expansion": (1.5,)})
+    config = run.config.model_copy(update={"baselines": {"own": narrow}})
+    run = replace(run, config=config, asked=config)
+    members = run.search()
+    assert {str(member.genotype) for member in members} == {"t3e1.5w1 f3e1.5w1"}
+    assert not Verdict.read(run.paths.verdict).pays

@@ -1,0 +1,122 @@
+"""Search by a surrogate, its verdict on whether searching pays, and hand-made networks in it."""
+
+import numpy as np
+import pytest
+
+from asc_nas.cost.counts import count
+from asc_nas.search.config import SearchConfig
+from asc_nas.search.evaluator import CachedEvaluator
+from asc_nas.search.limits import Limits
+from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation
+from asc_nas.search.pareto import hypervolume, pareto_set
+from asc_nas.search.ranking import sample_over_cost
+from asc_nas.search.strategies import STRATEGIES, new_strategy, search_with
+from asc_nas.search.surrogate import Surrogate, verdict
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.netspec import resolve
+from asc_nas.space.search_space import SearchSpace, SpaceConfig
+from asc_nas.space.skeleton import skeleton_from
+
+SKELETON = skeleton_from("cp_mobile")
+SPACE = SearchSpace.build(SpaceConfig(widths=(0.5, 1.0)), SKELETON)
+F1 = DEFAULT_OBJECTIVES[0]
+HAND_MADE = Genotype.parse(" ".join(["t5e2w1", "f5e2w1"] * 3))
+
+
+def cost_of(genotype):
+    return count(resolve(genotype, SKELETON, (40, 101), 9), 2.0)
+
+
+def judged_by(rule, genotypes):
+    evaluations = []
+    for genotype in genotypes:
+        cost, f1 = cost_of(genotype), rule(genotype)
+        evaluations.append(Evaluation(genotype, f1, f1, 1 - f1, cost.macs, cost.params))
+    return evaluations
+
+
+def by_genes(genotype):
+    """Large kernels pay in early blocks, width in late ones: additive, and not a matter of cost."""
+    taps = [max(k.frequency, k.time) for gene in genotype for k in gene.kernels]
+    widths = [gene.width for gene in genotype]
+    return 0.3 + 0.02 * sum(taps[:3]) - 0.01 * sum(taps[3:]) + 0.05 * sum(widths[3:])
+
+
+def by_size(genotype):
+    return float(0.05 * np.log(cost_of(genotype).macs))
+
+
+def searched(strategy, rule, seed=0, rounds=5, **settings):
+    config = SearchConfig(population=6, generations=rounds, strategy=strategy, **settings)
+    evaluate = CachedEvaluator(lambda genotypes: judged_by(rule, genotypes))
+    found = search_with(new_strategy(config, SPACE, cost_of, seed, [HAND_MADE]), evaluate)
+    return [evaluation for generation in found for evaluation in generation]
+
+
+def volume(evaluations):
+    nadir = {"macro_f1": 0.0, "macs": float(cost_of(SPACE.largest()).macs)}
+    front = pareto_set(evaluations, DEFAULT_OBJECTIVES)
+    return hypervolume(front, DEFAULT_OBJECTIVES, {"macro_f1": 1.0, "macs": 0.0}, nadir)
+
+
+def test_predictions_find_an_additive_rule_in_a_few_dozen_networks():
+    rng = np.random.default_rng(0)
+    seen = judged_by(by_genes, [SPACE.sample(rng) for _ in range(40)])
+    unseen = judged_by(by_genes, [SPACE.sample(rng) for _ in range(40)])
+    mean, spread = Surrogate(SPACE, seen, "macro_f1").predict(unseen)
+    truth = np.array([e.macro_f1 for e in unseen])
+    assert np.corrcoef(mean, truth)[0, 1] > 0.95
+    assert (spread > 0).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_it_finds_a_better_front_than_random_search_with_as_many_judgements(seed):
+    own = searched({"name": "surrogate", "first": 20}, by_genes, seed)
+    control = searched("random", by_genes, seed, rounds=len(own) // 6 + 1)[: len(own)]
+    assert len(control) == len(own)
+    assert volume(own) > volume(control)
+
+
+def test_the_search_ends_when_nothing_more_is_promised():
+    found = searched({"name": "surrogate", "first": 20, "enough": 0.5}, by_genes)
+    assert len(found) <= 21  # the first round alone
+
+
+@pytest.mark.parametrize("strategy", ["nsga2", "surrogate"])
+def test_hand_made_networks_are_judged_first_so_the_front_is_never_worse(strategy):
+    found = searched(strategy, by_genes)
+    (own,) = [e for e in found if e.genotype == HAND_MADE]
+    assert found.index(own) < 25
+    front = pareto_set(found, DEFAULT_OBJECTIVES)
+    assert any(e.macro_f1 >= own.macro_f1 and e.macs <= own.macs for e in front)
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES])
+def test_hand_made_networks_that_break_a_limit_are_not_judged(strategy):
+    macs = cost_of(HAND_MADE).macs
+    found = searched(strategy, by_genes, limits=Limits(max_macs=macs - 1))
+    assert found
+    assert all(e.macs < macs for e in found)
+
+
+def test_a_limit_that_hardly_any_network_meets_still_finds_one():
+    smallest = min(cost_of(SPACE.decode([c] * 6)).macs for c in range(SPACE.sizes[0]))
+    found = searched("nsga2", by_genes, limits=Limits(max_macs=smallest))
+    assert {e.macs for e in found} == {smallest}
+
+
+def test_a_rule_of_genes_pays_and_a_rule_of_size_does_not():
+    genotypes = sample_over_cost(SPACE, cost_of, 30, np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    pays = verdict(SPACE, judged_by(by_genes, genotypes), F1, rng)
+    assert pays.pays
+    assert pays.surrogate.in_bands.tau > 0.6
+    noise = np.random.default_rng(2).normal(0, 1e-3, len(genotypes))
+    sized = [
+        e.__class__(e.genotype, e.macro_f1 + n, e.accuracy, e.log_loss, e.macs, e.params)
+        for e, n in zip(judged_by(by_size, genotypes), noise, strict=True)
+    ]
+    not_worth_it = verdict(SPACE, sized, F1, rng)
+    assert not not_worth_it.pays
+    assert not_worth_it.macs.overall.tau > 0.9
+    assert "adds nothing" in not_worth_it.sentence
