@@ -33,10 +33,10 @@ for an hour of audio to need little memory."""
 class FrontEnd(Config):
     """Settings of the log-mel front end."""
 
-    sample_rate: int = Field(gt=0)
+    sample_rate: int = Field(ge=100, le=1_000_000)
     """Hertz; audio at another rate is resampled to it. Take the lowest rate that is common among
     the recordings, so that a rate cannot give a class away."""
-    n_mels: int = Field(gt=0)
+    n_mels: int = Field(gt=0, le=1024)
     """Number of mel bands. `asc-nas init` takes 40 up to 16 kHz and 64 above. Twice as many double
     the MACs; on ESC-10, 128 bands gained nothing."""
     win_length: int = Field(gt=1)
@@ -45,18 +45,20 @@ class FrontEnd(Config):
     """
     hop_length: int = Field(gt=0)
     """Step between frames, samples; usually half a window. Twice the step, half the MACs."""
-    n_fft: int = Field(gt=1)
+    n_fft: int = Field(gt=1, le=2**18)
     """Length of the Fourier transform, samples: even, and at least `win_length`, which is the usual
-    choice."""
+    choice. Times `n_mels` it is at most 2^24, times the frames of an example at most 2^28: no model
+    takes gigabytes or minutes for its features."""
     fmin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Lower edge of the lowest mel band, hertz. Raise it to leave out what is below, such as
     hum."""
     fmax: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Upper edge of the highest mel band, hertz; null is half the sample rate. Lower it to leave
     out what is above."""
-    seconds: float = Field(gt=0, allow_inf_nan=False)
-    """Length of one example, seconds. Training hears the beginning of a longer clip, a classifier
-    one window after the other. Shorter examples make every network cheaper."""
+    seconds: float = Field(gt=0, le=3600, allow_inf_nan=False)
+    """Length of one example, seconds, with at most 2^25 samples and 2^22 values of log-mel: at 32
+    kHz 17 minutes. Training hears the beginning of a longer clip, a classifier one window after the
+    other. Shorter examples make every network cheaper."""
     short: Short = "silence"
     """What fills an example that the recording does not: silence at its end, or the recording once
     more. A network for long clips is often wrong about a second of sound and four of silence: so
@@ -78,6 +80,14 @@ class FrontEnd(Config):
             raise ValueError(f"fmin ({self.fmin:g} Hz) is not below fmax ({self.highest:g} Hz)")
         if self.samples < 1:
             raise ValueError(f"seconds ({self.seconds:g}) is shorter than one sample")
+        for what, size, power in (
+            ("n_mels x n_fft", self.n_mels * self.n_fft, 24),
+            ("seconds x sample_rate", self.samples, 25),
+            ("n_mels x frames", self.n_mels * self.frames, 22),
+            ("n_fft x frames", self.n_fft * self.frames, 28),
+        ):
+            if size > 2**power:
+                raise ValueError(f"{what} is {size:,}, more than 2^{power}; make one of them less")
         return self
 
     @property

@@ -26,6 +26,7 @@ from asc_nas.cli.commands.init import init
 from asc_nas.cli.commands.listen import listen
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
+from asc_nas.cli.output.text import shown
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.machine import wait_asleep
 
@@ -61,9 +62,11 @@ app.command("doctor")(doctor)
 
 # Modules of the [search] extra, without which only `classify` works.
 SEARCH_MODULES = {
+    "jinja2",
     "onnx",
     "onnxscript",
     "matplotlib",
+    "pandas",
     "plotly",
     "pyarrow",
     "pymoo",
@@ -101,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             raise
         message, code = _sentence(error)
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {shown(message)}", file=sys.stderr)
         sys.exit(code)
 
 

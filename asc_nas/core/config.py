@@ -4,6 +4,7 @@ Each settings class stands beside the code that uses it; `Config` is only their 
 """
 
 import difflib
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -36,6 +37,10 @@ class Config(BaseModel):
             raise UsageError(f"{where}: {error}") from error
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+
+
 def _first_problem(config_class: type[BaseModel], error: ValidationError) -> str:
     problems = error.errors()  # a misspelt key explains a missing one
     misspelt = (problem for problem in problems if problem["type"] == "extra_forbidden")
@@ -50,7 +55,8 @@ def _first_problem(config_class: type[BaseModel], error: ValidationError) -> str
         return f"the key '{key}' is missing."
     message = problem["msg"].removeprefix("Value error, ")
     name = f"'{key}': " if key else ""
-    return f"{name}{message[0].lower()}{message[1:]} (got {problem['input']!r})."
+    got = f" (got {_SHORT.repr(problem['input'])})" if key else ""
+    return f"{name}{message[0].lower()}{message[1:]}{got}."
 
 
 def _known_keys(config_class: type[BaseModel], path: Sequence[str]) -> list[str]:

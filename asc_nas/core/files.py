@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,11 +52,12 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise AscNasError(f"{path}: no such file.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise AscNasError(f"{path}: not readable as JSON ({error}).") from error
     found = value.get("format") if isinstance(value, dict) else None
     if found != format_name:
-        raise AscNasError(f"{path}: expected the format '{format_name}', found {found!r}.")
+        shown = reprlib.repr(found)
+        raise AscNasError(f"{path}: expected the format '{format_name}', found {shown}.")
     return value
 
 

@@ -2,19 +2,60 @@
 
 import json
 import re
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from asc_nas import __version__
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Config
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import read_json, write_json
+from asc_nas.core.plain_text import is_plain, visible
 
 FORMAT: Final = "asc-nas/card/1"
 _FAMILY, _, _VERSION = FORMAT.rpartition("/")
+MOST_LABELS, LONGEST_LABEL = 10_000, 200
+_LARGEST_CARD, LARGEST_FILE = 2**24, 2**30  # bytes
+_LONGEST_TEXT, _LARGEST_NUMBER = 10_000, 10**18
+_DEEPEST, _MOST_VALUES = 8, 100_000
+
+
+def _measures(results: dict[str, Any]) -> dict[str, Any]:
+    per_class = results.get("per_class", {})
+    numbers = [results.get(name) for name in ("accuracy", "macro_f1", "log_loss")]
+    numbers += per_class.values() if isinstance(per_class, dict) else [str(per_class)]
+    if not all(value is None or isinstance(value, int | float) for value in numbers):
+        raise ValueError("accuracy, macro_f1, log_loss and each of per_class are numbers")
+    return results
+
+
+Measures = Annotated[dict[str, Any], AfterValidator(_measures)]
+"""Scores, 0 to 1, by name; null is not known."""
+
+
+def _check_bounded(values: Any) -> None:
+    """Look at all that a card holds, before anything is made of it."""
+    left = [(0, values)]
+    for number in count():
+        if not left:
+            return
+        depth, value = left.pop()
+        if depth > _DEEPEST or number > _MOST_VALUES:
+            raise ValueError("it holds too much, or too deep in one another")
+        if isinstance(value, BaseModel):
+            value = value.model_dump()
+        if isinstance(value, Mapping):
+            left += ((depth + 1, part) for pair in value.items() for part in pair)
+        elif isinstance(value, list | tuple):
+            left += ((depth + 1, part) for part in value)
+        elif isinstance(value, str) and (len(value) > _LONGEST_TEXT or not is_plain(value)):
+            raise ValueError(f"the text '{visible(value[:40])}' is too long or not plain")
+        elif isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
+            raise ValueError("a number is too large")
 
 
 class CardData(Config):
@@ -79,7 +120,7 @@ class Quantization(Config):
     scale_bytes: int = Field(ge=0)
     float_bytes: int = Field(gt=0)
     float_param_bytes: int = Field(ge=0)
-    float_results: dict[str, Any]
+    float_results: Measures
     agreement: float = Field(ge=0, le=1)
     agreement_per_class: dict[str, float]
     latency_ms: float = Field(gt=0)
@@ -90,6 +131,9 @@ class Quantization(Config):
 
 class ModelCard(Config):
     """Everything that a reader of ``NAME.onnx`` needs to know, stored as ``NAME.json``.
+
+    A card may come from a stranger. Its texts are of one line and cannot steer a terminal, its
+    numbers and sizes have bounds.
 
     Attributes
     ----------
@@ -131,21 +175,29 @@ class ModelCard(Config):
 
     format: Literal["asc-nas/card/1"] = FORMAT
     name: str
-    labels: tuple[str, ...] = Field(min_length=1)
+    labels: tuple[Annotated[str, Field(max_length=LONGEST_LABEL)], ...] = Field(
+        min_length=1, max_length=MOST_LABELS
+    )
     frontend: FrontEnd
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    temperature: float = Field(default=1.0, ge=0.01, le=100)
     genotype: str
-    members: int = Field(default=1, gt=0)
+    members: int = Field(default=1, gt=0, le=1000)
     macs: int = Field(ge=0)
     params: int = Field(ge=0)
-    bytes: int = Field(gt=0)
+    bytes: int = Field(gt=0, le=LARGEST_FILE)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     numeric_type: Literal["float32", "int8"] = "float32"
     param_bytes: int | None = Field(default=None, ge=0)
     quantization: Quantization | None = None
-    results: dict[str, Any]
+    results: Measures
     data: CardData
     created_with: str = f"asc-nas {__version__}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_bounded(cls, values: Any) -> Any:
+        _check_bounded(values)
+        return values
 
     @field_validator("name")
     @classmethod
@@ -176,6 +228,8 @@ class ModelCard(Config):
             If the file is missing, is not a card, was written by a newer version, or has a key
             missing, unknown or wrong.
         """
+        if path.is_file() and path.stat().st_size > _LARGEST_CARD:
+            raise AscNasError(f"{path}: larger than any card of an asc-nas model.")
         try:
             values = read_json(path, FORMAT)
         except AscNasError as error:
@@ -196,10 +250,10 @@ def _why_not_a_card(path: Path) -> str | None:
     """Explain a JSON object with a format other than ours; None if it is not even that."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    found = str(value.get("format", "")) if isinstance(value, dict) else ""
+    found = visible(str(value.get("format", ""))[:40]) if isinstance(value, dict) else ""
     family, _, version = found.rpartition("/")
-    if family == _FAMILY and version.isdigit() and int(version) > int(_VERSION):
+    if family == _FAMILY and version.isdecimal() and int(version) > int(_VERSION):
         return f"{path}: this card ('{found}') was written by a newer asc-nas; update asc-nas."
     return f"{path}: not the card of an asc-nas model (expected the format '{FORMAT}')."

@@ -1,8 +1,10 @@
 """The classifier: a recording in, a label with probabilities out, without PyTorch."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,22 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError, audio_blocks, audio_info
+from asc_nas.audio.logmel import FLOOR_DB
 from asc_nas.core.errors import AscNasError
-from asc_nas.runtime.card import ModelCard
+from asc_nas.runtime.card import LARGEST_FILE, ModelCard
 from asc_nas.runtime.model_files import find_card
+from asc_nas.runtime.onnx_file import check_network
 from asc_nas.runtime.segments import Segment, answer, decide
 from asc_nas.runtime.stream import MelObserver, SceneStream
 from asc_nas.runtime.timeline import Step, TimelineConfig
 
 INPUT, OUTPUT = "log_mel", "logits"
 DEFAULT = TimelineConfig()
+MOST_MEMORY = 2**31
+"""Bytes that the networks of a process may take while they run."""
+FIRST_RUN_SECONDS = 30.0
+"""After which a network is given up that has not answered for one window; most take milliseconds.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,8 +94,8 @@ class Classifier:
         Raises
         ------
         AscNasError
-            If there is no such model, one of its two files is missing or not ours, or the two do
-            not belong together.
+            If there is no such model, one of its two files is missing or not ours, the two do not
+            belong together, or the network does not answer for a window of silence.
         """
         card_path = find_card(model)
         onnx_path = card_path.with_suffix(".onnx")
@@ -94,17 +103,21 @@ class Classifier:
             if not path.is_file():
                 raise AscNasError(f"{path}: no such file, but {other.name} needs it beside it.")
         card = ModelCard.read(card_path)
-        content = onnx_path.read_bytes()
+        size = onnx_path.stat().st_size
+        content = onnx_path.read_bytes() if size <= LARGEST_FILE else b""
         if hashlib.sha256(content).hexdigest() != card.sha256:
             raise AscNasError(
                 f"{onnx_path}: not the file that {card_path.name} describes (another SHA-256): it "
                 "is damaged, or the two are of different models; copy both files again."
             )
         try:
+            check_network(content)
             session = open_session(content, threads)
         except Exception as error:  # onnxruntime has no common base class for its errors
-            raise AscNasError(f"{onnx_path}: not a readable ONNX model.") from error
+            why = f" ({error})" if isinstance(error, ValueError) else ""
+            raise AscNasError(f"{onnx_path}: not a readable ONNX model{why}.") from error
         _check_fit(session, card, onnx_path)
+        _check_answer(session, card, onnx_path)
         return cls(card, session)
 
     def classify(
@@ -180,11 +193,19 @@ class Classifier:
         ----------
         mel : (channels, mels, frames) float32
             Its log-mel, by the card's front end.
+
+        Raises
+        ------
+        AscNasError
+            If the network's answer is not finite.
         """
         # One window at a time: a batch is no faster, and its sums, to the last bit, depend on how
         # many windows it holds.
         logits = self._session.run([OUTPUT], {INPUT: mel[:, None]})[0]
-        return softmax(logits / self.card.temperature).mean(axis=0)
+        posterior: NDArray[np.float64] = softmax(logits / self.card.temperature).mean(axis=0)
+        if not np.isfinite(posterior).all():
+            raise AscNasError(f"the model {self.card.name}: its network answers NaN; use another.")
+        return posterior
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -205,7 +226,18 @@ def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
     options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    _limit_memory()
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@lru_cache(maxsize=1)
+def _limit_memory() -> None:
+    """Give all sessions of the process one allocator, which refuses what goes over the limit."""
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    limit = onnxruntime.OrtArenaCfg({"max_mem": MOST_MEMORY})
+    onnxruntime.create_and_register_allocator(place, limit)
 
 
 def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -233,3 +265,24 @@ def _check_fit(session: onnxruntime.InferenceSession, card: ModelCard, path: Pat
             f"{path}: does not fit its card: the network's input and output are {found}, the card "
             f"with its {len(card.labels)} labels asks for {wanted}."
         )
+
+
+def _check_answer(session: onnxruntime.InferenceSession, card: ModelCard, path: Path) -> None:
+    """Check that the network answers for silence, in bounded time and memory."""
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4  # what it would say is in the error
+    watch = threading.Timer(FIRST_RUN_SECONDS, setattr, (options, "terminate", True))
+    watch.daemon = True
+    silence = np.full((1, 1, card.frontend.n_mels, card.frontend.frames), FLOOR_DB, np.float32)
+    watch.start()
+    try:
+        logits = session.run([OUTPUT], {INPUT: silence}, options)[0]
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        raise AscNasError(
+            f"{path}: the network cannot be run here: it fails, needs more than "
+            f"{MOST_MEMORY >> 30} GB of memory, or takes more than {FIRST_RUN_SECONDS:g} s."
+        ) from error
+    finally:
+        watch.cancel()
+    if logits.shape != (1, len(card.labels)) or not np.isfinite(logits).all():
+        raise AscNasError(f"{path}: the network's answer is not one number for every label.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from asc_nas.core.plain_text import visible
 from asc_nas.runtime.segments import Segment
 
 _RAVEN_COLUMNS = (
@@ -48,4 +49,4 @@ def _table(rows: Iterable[tuple[str, ...]]) -> str:
 
 def _one_line(label: str) -> str:
     """Return a label without the tabs and line ends that would be taken for separators."""
-    return " ".join(label.split())
+    return visible(" ".join(label.split()))

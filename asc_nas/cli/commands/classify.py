@@ -15,7 +15,7 @@ from asc_nas.cli.options import (
     WindowOption,
 )
 from asc_nas.cli.output.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of, text_of_one
-from asc_nas.cli.output.text import shown
+from asc_nas.cli.output.text import encodable, shown
 from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def classify(
     elif output_format is Format.table:
         _report_table(answers, top, timelines=merge is not None)
     else:
-        sys.stdout.write(shown(text_of(output_format, answers)))
+        sys.stdout.write(encodable(text_of(output_format, answers)))
         if output_format in ONE_RECORDING:
             _report_errors(answers)
     if any(answer.classification is None for answer in answers):

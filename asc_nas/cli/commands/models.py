@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_nas.cli.completion import complete_model
+from asc_nas.cli.output.text import shown
 from asc_nas.core.errors import AscNasError
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ def list_models() -> None:
     table = Table(*columns, box=None, header_style="bold")
     installed = installed_models()
     for model in installed:
-        folder = Text(str(model.card_path.parent))  # as Text: a path may hold brackets
+        folder = Text(shown(model.card_path.parent))  # as Text: a path may hold brackets
         if model.hidden:
             folder.append(" (hidden by the one above)", style="dim")
         try:
             row = _row(ModelCard.read(model.card_path))
         except AscNasError as error:
-            row = ("",) * 5 + (str(error),)
-        table.add_row(Text(model.name), *map(Text, row), folder)
+            row = ("",) * 5 + (shown(str(error)),)
+        table.add_row(Text(shown(model.name)), *map(Text, row), folder)
     if installed:
         print_table(table)
         return
@@ -154,7 +155,8 @@ def _described(card: "ModelCard", path: Path) -> list[tuple[str, str]]:
     ]
     per_class = card.results.get("per_class")
     if isinstance(per_class, dict):
-        worst = sorted(per_class.items(), key=lambda item: item[1])
+        known = ((name, f1) for name, f1 in per_class.items() if f1 is not None)
+        worst = sorted(known, key=lambda item: item[1])
         lines.append(("F1 by scene", ", ".join(f"{name} {f1:.2f}" for name, f1 in worst)))
     lines += [
         ("data", f"{data.name}, {clips} clips; licence: {data.licence}"),

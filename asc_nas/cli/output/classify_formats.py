@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from asc_nas.core.plain_text import visible
+
 if TYPE_CHECKING:
     from asc_nas.runtime.recordings import Answer
 
@@ -68,8 +70,18 @@ def _rows(columns: list[str], rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({key: _cell(key, value) for key, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _cell(column: str, value: Any) -> Any:
+    """Return what a spreadsheet takes for text, and not for a formula, and a terminal shows."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    if not text.startswith(("=", "+", "-", "@")):
+        return text
+    return f"./{text}" if column == "path" else f"'{text}"
 
 
 def _audacity(answers: "Sequence[Answer]") -> str:

@@ -3,11 +3,18 @@
 import sys
 from pathlib import Path
 
+from asc_nas.core.plain_text import visible
+
 
 def shown(text: str | Path) -> str:
-    """Return text that can be printed, whatever bytes a file name holds."""
+    """Return a line that can be printed, whatever bytes a file name or an error holds."""
+    return encodable(visible(str(text)))
+
+
+def encodable(text: str) -> str:
+    """Return text that the terminal's encoding has."""
     encoding = sys.stdout.encoding or "utf-8"
-    return str(text).encode(encoding, "backslashreplace").decode(encoding)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def clock(seconds: float) -> str:

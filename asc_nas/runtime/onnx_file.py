@@ -1,0 +1,125 @@
+"""What an ONNX file would do, read from its bytes: a model may come from a stranger.
+
+An ONNX file is a protobuf message (``onnx.proto`` has the numbers of its fields). It is read here
+without the library for it, which the classifier does not need otherwise.
+"""
+
+from collections.abc import Iterator
+from math import prod
+
+_NAMES = """
+Abs Add ArgMax AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div
+Dropout Elu Erf Exp Flatten Gelu Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish
+Identity InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax MatMul Max MaxPool Mean
+Min Mish Mul Neg PRelu Pad Pow QuantizeLinear Reciprocal ReduceL1 ReduceL2 ReduceLogSumExp
+ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Shape Sigmoid Slice Softmax Softplus Split
+Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze
+"""
+OPERATORS = frozenset(_NAMES.split())
+"""Those that networks like ours are made of. None repeats others, calls code or opens a file."""
+MOST_NODES = 10_000
+
+_GRAPH, _TRAINING, _FUNCTION = 7, 20, 25  # of a model
+_NODE, _INITIALIZER, _SPARSE = 1, 5, 15  # of a graph
+_OPERATOR, _ATTRIBUTE, _DOMAIN = 4, 5, 7  # of a node
+_TENSORS, _OTHERS = (5, 10), (6, 11, 14, 15, 22, 23)  # of an attribute; others: graphs, types, ...
+_DIMENSION, _EXTERNAL, _LOCATION = 1, 13, 14  # of a tensor
+
+Value = int | memoryview
+
+
+def check_network(content: bytes) -> None:
+    """Check that a network holds its own weights and known operators, and no loop or function.
+
+    Raises
+    ------
+    ValueError
+        If it does not, with what it has: ``"its operator 'Loop' is not known"``.
+    """
+    nodes = 0
+    for number, value in _fields(memoryview(content)):
+        if number in (_TRAINING, _FUNCTION):
+            raise ValueError("it holds functions or a training")
+        if number == _GRAPH:
+            for part, found in _fields(value):
+                if part == _NODE:
+                    nodes += 1
+                    _check_node(found)
+                elif part == _INITIALIZER:
+                    _check_tensor(found)
+                elif part == _SPARSE:
+                    raise ValueError("it holds sparse tensors")
+    if not 0 < nodes <= MOST_NODES:
+        raise ValueError(f"it has {nodes:,} operations, where 1 to {MOST_NODES:,} are taken")
+
+
+def _check_node(node: Value) -> None:
+    for number, value in _fields(node):
+        if number == _DOMAIN and _text(value) not in ("", "ai.onnx"):
+            raise ValueError(f"its operators of {_text(value)!r} are not known")
+        if number == _OPERATOR and _text(value) not in OPERATORS:
+            raise ValueError(f"its operator {_text(value)!r} is not known")
+        if number == _ATTRIBUTE:
+            for part, found in _fields(value):
+                if part in _TENSORS:
+                    _check_tensor(found)
+                elif part in _OTHERS:
+                    raise ValueError("it holds a graph in a graph, or another attribute not known")
+
+
+def _check_tensor(tensor: Value) -> None:
+    shape: list[int] = []
+    for number, value in _fields(tensor):
+        if number == _EXTERNAL or (number == _LOCATION and value != 0):
+            raise ValueError("its weights are in other files")
+        if number == _DIMENSION:
+            shape += [value] if isinstance(value, int) else _varints(value)
+    if isinstance(tensor, memoryview) and prod(shape) > len(tensor):
+        raise ValueError("it announces larger weights than it holds")
+
+
+def _text(value: Value) -> str:
+    """Return the beginning of a text."""
+    return "" if isinstance(value, int) else bytes(value[:40]).decode(errors="replace")
+
+
+def _fields(message: Value) -> Iterator[tuple[int, Value]]:
+    """Yield number and value of each field of a message: a whole number, or bytes."""
+    if isinstance(message, int):
+        raise ValueError("it is damaged")
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = _varint(message, at)
+            yield key >> 3, value
+            continue
+        size = {1: 8, 5: 4}.get(kind, -1)
+        if kind == 2:
+            size, at = _varint(message, at)
+        if not 0 <= size <= len(message) - at:
+            raise ValueError("it is damaged")
+        yield key >> 3, message[at : at + size]
+        at += size
+
+
+def _varints(packed: memoryview) -> list[int]:
+    at, found = 0, []
+    while at < len(packed):
+        value, at = _varint(packed, at)
+        found.append(value)
+    return found
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """Return the number that begins `at` a place, 7 bits in a byte, and the place behind it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at + shift // 7 >= len(message):
+            break
+        byte = message[at + shift // 7]
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at + shift // 7 + 1
+    raise ValueError("it is damaged")
