@@ -14,15 +14,17 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from asc_nas.audio.chained import ends_inside_a_page, holds_several
+from asc_nas.audio.true_length import SHORTFALL_SECONDS, Corrected, correction, is_unknown
 from asc_nas.core.errors import AscNasError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 """Endings, in lower case, of the files that are taken for audio in a folder."""
 
-_SHORTFALL_SECONDS = 0.1
-"""How much less audio than announced is still taken as complete (encoders pad and trim)."""
-_STREAMED = 0x7FFFFF00
-"""A WAV data size from here on stands for "unknown": the writer could not seek back."""
+_SIZES = re.compile(
+    r"^ *(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+"""Where libsndfile says that a WAV, AIFF, AU, W64 or RF64 file is cut off."""
 
 
 class AudioError(AscNasError):
@@ -31,7 +33,7 @@ class AudioError(AscNasError):
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says: rate in hertz, number of channels, length in seconds."""
+    """Rate in hertz, number of channels, length in seconds."""
 
     sample_rate: int
     channels: int
@@ -39,16 +41,16 @@ class AudioInfo:
 
 
 def audio_info(path: Path | str) -> AudioInfo:
-    """Return rate, channels and length without decoding the audio.
+    """Return rate, channels and length, without decoding the audio where a header tells it.
 
-    Damage that only decoding shows (a cut FLAC or MP3 file, NaN) is found by `load_audio`.
+    Damage that only decoding shows (a cut FLAC file, NaN) is found by `load_audio`.
 
     Raises
     ------
     AudioError
         If the file is missing, cannot be opened, is not audio, is empty or is cut off.
     """
-    with _opened(Path(path)) as audio:
+    with open_audio(Path(path)) as audio:
         return AudioInfo(audio.samplerate, audio.channels, audio.frames / audio.samplerate)
 
 
@@ -78,7 +80,7 @@ def load_audio(
         or if `start` lies behind the file's end.
     """
     path = Path(path)
-    with _opened(path) as audio:
+    with open_audio(path) as audio:
         rate = audio.samplerate
         first = round(start * rate)
         if not 0 <= first < audio.frames:
@@ -92,7 +94,7 @@ def load_audio(
         if first:
             audio.seek(first)
         wave = audio.read(wanted, dtype="float32", always_2d=True)
-    if len(wave) < wanted - _SHORTFALL_SECONDS * rate or not len(wave):
+    if len(wave) < wanted - SHORTFALL_SECONDS * rate or not len(wave):
         raise _cut_off(path, f"{len(wave) / rate:.2f} of {wanted / rate:.2f} s")
     if not np.isfinite(wave).all():
         raise _not_finite(path)
@@ -123,23 +125,38 @@ def audio_blocks(path: Path | str, frames: int = 65_536) -> Iterator[NDArray[np.
         As `load_audio`; what only decoding shows (a file that ends early, NaN) when it is reached.
     """
     path = Path(path)
-    with _opened(path) as audio:
+    with open_audio(path) as audio:
         found, announced, rate = 0, audio.frames, audio.samplerate
         while len(block := audio.read(frames, dtype="float32", always_2d=True)):
             found += len(block)
             if not np.isfinite(block).all():
                 raise _not_finite(path)
             yield block.T
-    if found < announced - _SHORTFALL_SECONDS * rate or not found:
+    if found < announced - SHORTFALL_SECONDS * rate or not found:
         raise _cut_off(path, f"{found / rate:.2f} of {announced / rate:.2f} s")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Open an audio file that has audio in it; turn every failure inside into an `AudioError`."""
+def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open an audio file that has audio in it; turn every failure inside into an `AudioError`.
+
+    Its length is the true one, and what it is called or lies beside does not matter.
+    """
     _check_is_file(path)
     try:
-        with soundfile.SoundFile(path) as audio:
+        # By a descriptor, as by a name libsndfile takes `._x` for the resource fork of `x`.
+        with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as audio:
+            better = correction(path, audio)
+            if better is None:
+                _check_complete(path, audio)
+                yield audio
+                return
+        if better.cut_off:
+            raise _cut_off(path, better.cut_off)
+        with (
+            path.open("rb") as source,
+            soundfile.SoundFile(Corrected(source, better.head, better.skip)) as audio,
+        ):
             _check_complete(path, audio)
             yield audio
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -147,19 +164,22 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         raise AudioError(
             f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC, or remove it."
         ) from error
+    except OSError as error:
+        raise _not_opened(path, error) from error
 
 
 def _check_is_file(path: Path) -> None:
     if path.is_dir():
         raise AudioError(f"{path}: is a folder, not an audio file; name a file in it.")
+    if path.exists() and not path.is_file():
+        raise AudioError(f"{path}: is a pipe or a device, not a file; write its audio to a file.")
     try:
         with path.open("rb") as handle:
             empty = not handle.read(1)
     except FileNotFoundError as error:
         raise AudioError(f"{path}: no such audio file; check the path.") from error
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
-        raise AudioError(f"{path}: cannot be opened ({reason}); check its permissions.") from error
+        raise _not_opened(path, error) from error
     if empty:
         raise AudioError(f"{path}: the file is empty; get it again or remove it.")
 
@@ -168,32 +188,26 @@ def _check_complete(path: Path, audio: soundfile.SoundFile) -> None:
     """Refuse a file without samples, and one that ends before its header says it does."""
     if audio.frames < 1:
         raise AudioError(f"{path}: holds no audio (zero length); get it again or remove it.")
-    log = audio.extra_info  # libsndfile says only here that a WAV or an Ogg file is cut off
-    if size := re.search(r"^data\s*: (\d+) \(should be (\d+)\)", log, re.MULTILINE):
+    log = audio.extra_info  # libsndfile says only here that a file is cut off
+    for size in _SIZES.finditer(log):
         said, found = int(size[1]), int(size[2])
-        lost = (said / found - 1) * audio.frames if 0 < found < said < _STREAMED else 0
-        if lost > _SHORTFALL_SECONDS * audio.samplerate:
+        lost = (said / found - 1) * audio.frames if 0 < found < said else 0
+        if lost > SHORTFALL_SECONDS * audio.samplerate and not is_unknown(said):
             raise _cut_off(path, f"{found:,} of {said:,} bytes")
     if "lacks an end-of-stream bit" in log or (
-        "Ogg: Junk after the last page" in log and _ends_inside_a_page(path)
+        "Ogg: Junk after the last page" in log and ends_inside_a_page(path)
     ):
         raise _cut_off(path, "its last page is missing")
+    if holds_several(path, audio.format, audio.frames):
+        raise AudioError(
+            f"{path}: holds more than its header says, or several recordings, of which only the "
+            "first can be read; write it anew, as with ffmpeg -i FILE NEW.wav."
+        )
 
 
-def _ends_inside_a_page(path: Path) -> bool:
-    """Return whether an Ogg file's last page is incomplete, or is not marked as the last."""
-    header, largest = 27, 27 + 255 + 255 * 255
-    with path.open("rb") as handle:
-        size = handle.seek(0, 2)
-        handle.seek(max(0, size - largest))
-        tail = handle.read()
-    page = tail[tail.rfind(b"OggS") :]
-    if not page.startswith(b"OggS"):
-        return False
-    if len(page) < header or len(page) < header + page[26]:
-        return True
-    sizes = page[header : header + page[26]]
-    return len(page) < header + len(sizes) + sum(sizes) or not page[5] & 4
+def _not_opened(path: Path, error: OSError) -> AudioError:
+    reason = (error.strerror or "input/output error").lower()
+    return AudioError(f"{path}: cannot be opened ({reason}); check its permissions.")
 
 
 def _cut_off(path: Path, detail: str) -> AudioError:

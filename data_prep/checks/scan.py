@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from asc_nas.audio.io import AudioError, audio_info
+from asc_nas.audio.io import AudioError, open_audio
 
 BLOCK = 1 << 16
 """Samples per channel that are decoded together."""
@@ -74,17 +74,10 @@ def scan_clip(task: ScanTask) -> Scan | Broken:
     if not task.path.exists():
         return Broken("missing", f"{task.path}: no such audio file; get it or exclude the clip.")
     try:
-        audio_info(task.path)
+        with open_audio(task.path) as audio:
+            return _scan(task, audio)
     except AudioError as error:
         return Broken(_kind(str(error)), str(error))
-    try:
-        with soundfile.SoundFile(task.path) as audio:
-            return _scan(task, audio)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        return Broken(
-            "unreadable",
-            f"{task.path}: decoding fails ({str(error).rstrip('.')}); get it again or exclude it.",
-        )
 
 
 def _kind(message: str) -> str:

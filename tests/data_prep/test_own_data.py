@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from asc_nas.core.errors import AscNasError
+from data_prep.checks.scan import ScanTask, scan_clip
 from data_prep.datasets import read_dataset
 from data_prep.own_data import as_listed, choose_settings, clip_table, cut_long, guess_groups, look
 from data_prep.own_data.settings import common_rate, example_seconds
@@ -187,3 +188,16 @@ def test_a_clip_that_lists_its_part_is_cut_inside_it(tmp_path):
     manifest = cut_long(look(tmp_path), 1.0)
     first = [clip for clip in manifest.clips if clip.path == "1.wav"]
     assert [(c.start, c.duration) for c in first] == [(1, 1), (2, 1), (3.5, 0.5)]
+
+
+def test_a_length_that_the_header_does_not_know_is_that_of_the_audio(tmp_path):
+    for label in ("bus", "park"):
+        write(tmp_path / label / "1.flac", 6.0)
+        content = bytearray((tmp_path / label / "1.flac").read_bytes())
+        content[21] &= 0xF0
+        content[22:26] = bytes(4)
+        (tmp_path / label / "1.flac").write_bytes(content)
+    found = look(tmp_path)
+    assert found.lengths == [6.0, 6.0]
+    scan = scan_clip(ScanTask(0, tmp_path / "bus" / "1.flac", 0.0, 0.0))
+    assert (scan.seconds, scan.channels) == (6.0, 1)
