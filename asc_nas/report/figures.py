@@ -55,7 +55,7 @@ def pareto_figure(report: RunReport) -> Figure:
         [n.macs / 1e6 for n in members],
         [n.on_search_val("macro_f1") or 0.0 for n in members],
         "o:" if report.traded("macs") else "o",
-        c=BLUE, ms=5, lw=1, label="Pareto set (supernet, search-val)",
+        c=BLUE, ms=5, lw=1, label=f"Pareto set ({report.judged})",
     )  # fmt: skip
     groups = (
         ("trained alone (test)", True, "D", VERMILION),

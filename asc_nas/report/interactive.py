@@ -43,7 +43,7 @@ def pareto_plot(report: RunReport) -> Plot:
             [candidate.macro_f1 for candidate in drawn],
         ),
         (
-            _points("Pareto set (supernet, search-val)", "member", size=11),
+            _points(f"Pareto set ({report.judged})", "member", size=11),
             members,
             [network.on_search_val("macro_f1") or 0.0 for network in members],
         ),

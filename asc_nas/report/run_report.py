@@ -8,6 +8,7 @@ from asc_nas.search.objectives import Evaluation, Objective, leading_score
 from asc_nas.search.pareto import ParetoMember, preferred
 from asc_nas.search.ranking import Ranking
 from asc_nas.search.shrinking_log import ShrinkingLog
+from asc_nas.search.surrogate import Verdict
 from asc_nas.space.netspec import NetSpec
 from asc_nas.training.path_schedule import Updates
 from data_prep.checks import Report
@@ -157,6 +158,10 @@ class RunReport:
         Training loss by epoch of the supernet (``"supernet"``) and of trained networks.
     candidates : tuple of Evaluation
         Every genotype that the search evaluated, once.
+    judge : str
+        What judged the candidates of the search, see `search.judge`.
+    verdict : Verdict or None
+        Whether searching adds anything, where real trainings judged.
     missing : dict
         Why a part of the report is empty: part, then what is missing and what makes it.
     """
@@ -173,6 +178,8 @@ class RunReport:
     shrinking: ShrinkingLog | None = None
     candidates: tuple[Evaluation, ...] = ()
     generations: tuple[Generation, ...] = ()
+    judge: str = "supernet"
+    verdict: Verdict | None = None
     networks: tuple[Network, ...] = ()
     ranking: Ranking | None = None
     mistakes: Mistakes | None = None
@@ -181,6 +188,11 @@ class RunReport:
     def traded(self, cost: str) -> bool:
         """Whether the search traded this cost, and no other, for macro-F1: its front is a line."""
         return {objective.name for objective in self.objectives} == {"macro_f1", cost}
+
+    @property
+    def judged(self) -> str:
+        """How the scores of the search came about, in a few words."""
+        return "supernet, search-val" if self.judge == "supernet" else "trained alone, unseen clips"
 
     @property
     def members(self) -> tuple[Network, ...]:

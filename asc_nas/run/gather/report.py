@@ -25,6 +25,7 @@ from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import Ranking
 from asc_nas.search.shrinking_log import ShrinkingLog
+from asc_nas.search.surrogate import Verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.path_schedule import Updates
 from asc_nas.training.supernet_trainer import TrainingLog
@@ -86,10 +87,19 @@ def gather_report(
         candidates=candidates,
         generations=_generations(history, config.search.objectives),
         networks=networks,
+        judge=config.search.judge,
+        verdict=_verdict(run, files),
         ranking=files.read("ranking", paths.rank, Ranking.read, f"rank {files.root}"),
         missing=files.missing,
     )
     return replace(report, mistakes=worst_mistakes(run, report, mistakes, network))
+
+
+def _verdict(run: RunFolder, files: ReportFiles) -> Verdict | None:
+    """Return whether searching adds anything, where that was asked."""
+    if not run.paths.verdict.exists():
+        return None
+    return files.read("search", run.paths.verdict, Verdict.read, f"search {files.root}")
 
 
 def _curves(
