@@ -8,6 +8,8 @@ import pytest
 import soundfile
 from tiny import asc_nas, write_config
 
+pytestmark = pytest.mark.slow
+
 
 def folder_of_classes(root, classes, clips=6, rate=16000):
     rng = np.random.default_rng(0)

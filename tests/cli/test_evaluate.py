@@ -11,6 +11,8 @@ from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier
 from data_prep.synthetic import Plan, generate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -32,7 +34,6 @@ def models(run):
     return run / "models"
 
 
-@pytest.mark.slow
 def test_a_trained_network_scores_what_its_test_gave_and_its_result_file_scores_the_same(
     run, tmp_path
 ):
@@ -70,7 +71,6 @@ def test_a_trained_network_scores_what_its_test_gave_and_its_result_file_scores_
     assert [p["seen"] for p in from_file["devices"]] == [p["seen"] for p in found["devices"]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny-baseline", "tiny-baseline-int8"])
 def test_an_exported_model_scores_what_its_card_says_and_what_classify_answers(
     run, models, tmp_path, name
@@ -102,7 +102,6 @@ def test_an_exported_model_scores_what_its_card_says_and_what_classify_answers(
     assert values == pytest.approx(answer.scores, abs=2e-3)  # the store has half precision
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "changed", "code", "message"),
     [
@@ -130,7 +129,6 @@ def test_a_model_of_other_labels_or_features_is_refused(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_a_model_of_other_clips_is_scored_with_a_note(run, models, tmp_path):
     model = tmp_path / "tiny-baseline.onnx"
     shutil.copy(models / model.name, model)
@@ -145,7 +143,6 @@ def test_a_model_of_other_clips_is_scored_with_a_note(run, models, tmp_path):
     assert {part["seen"] for part in found["devices"]} <= {None}
 
 
-@pytest.mark.slow
 def test_an_exported_model_has_no_seed_and_must_exist(run, models, tmp_path):
     done = asc_nas("evaluate", run, models / "tiny-baseline.onnx", "--seed", 1)
     assert done.returncode == 2
@@ -155,7 +152,6 @@ def test_an_exported_model_has_no_seed_and_must_exist(run, models, tmp_path):
     assert "no model" in done.stderr
 
 
-@pytest.mark.slow
 def test_another_set_is_scored_whole_and_other_labels_are_refused(run, tmp_path):
     generate(tmp_path / "other", 1, Plan.tiny(), workers=1)
     manifest, scored = tmp_path / "other.parquet", tmp_path / "s.json"
@@ -177,7 +173,6 @@ def test_another_set_is_scored_whole_and_other_labels_are_refused(run, tmp_path)
     assert "labels" in done.stderr
 
 
-@pytest.mark.slow
 def test_the_format_can_be_chosen(run, tmp_path):
     output = tmp_path / "o.txt"
     done = asc_nas("evaluate", run, "baseline", "--dcase", output, "--dcase-format", "labels")
@@ -185,14 +180,12 @@ def test_the_format_can_be_chosen(run, tmp_path):
     assert {line.count("\t") for line in output.read_text().splitlines()} == {1}
 
 
-@pytest.mark.slow
 def test_scores_of_clips_that_training_used_are_called_that(run):
     done = asc_nas("evaluate", run, "baseline", "--role", "search_val")
     assert done.returncode == 0, done.stderr
     assert "trained on train and search_val" in done.stderr
 
 
-@pytest.mark.slow
 def test_a_network_that_is_not_trained_says_how_to_train_it(run):
     done = asc_nas("evaluate", run, "baseline", "--seed", 7)
     assert done.returncode == 1

@@ -9,6 +9,8 @@ import soundfile
 import yaml
 from tiny import TINY, asc_nas
 
+pytestmark = pytest.mark.slow
+
 RATE = 8000
 CHEAP = [
     f"--set={key}={value}"
@@ -47,7 +49,6 @@ def recordings(tmp_path):
     return folder
 
 
-@pytest.mark.slow
 def test_init_run_classify(recordings, tmp_path):
     done = asc_nas("init", recordings, "--max-macs", "3M", "--max-kb", 64, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

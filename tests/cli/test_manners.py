@@ -35,6 +35,7 @@ def test_the_help_of_every_command_has_an_example_of_it(path):
     assert re.search(rf"Examples?: asc-nas {' '.join(path)}\b", text), done.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -52,6 +53,7 @@ def test_a_misspelt_name_gets_the_closest(arguments, hint):
     assert hint in done.stderr
 
 
+@pytest.mark.slow
 def test_a_config_that_is_not_there_gets_the_closest(tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "mine.yaml").touch()
@@ -106,6 +108,7 @@ def on_terminal(code, **variables):
     return written
 
 
+@pytest.mark.slow
 def test_colours_are_for_terminals_without_no_color():
     lacking = (  # the doctor colours what is missing
         "from asc_nas.core import packages\n"

@@ -32,6 +32,7 @@ def test_freed_memory_is_used_again_without_asking_the_kernel():
     assert page_faults("keep") < page_faults("give back") / 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is about GNU OpenMP")
 @pytest.mark.parametrize(
     ("given", "shown"),

@@ -99,6 +99,7 @@ def test_a_pool_whose_idle_processes_died_says_so():
             submit(1).result()
 
 
+@pytest.mark.slow
 def test_a_worker_has_one_thread_and_this_process_keeps_its_setting(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     (first, variable, process), _ = run_jobs(threads, [0, 1], 2)

@@ -108,6 +108,7 @@ def test_the_file_says_nothing_of_where_it_was_made(exported):
     assert [o.version for o in model.opset_import if not o.domain] == [export_module.OPSET]
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_bytes_in_another_process(exported, clips, tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"

@@ -104,6 +104,7 @@ def kit(tmp_path):
     return tmp_path / "kit", networks
 
 
+@pytest.mark.slow
 def test_measure_py_runs_without_asc_nas_and_writes_a_table_that_predicts(kit):
     folder, networks = kit
     blocked = "import sys; sys.modules.update(dict.fromkeys(['asc_nas', 'torch', 'onnx']));"

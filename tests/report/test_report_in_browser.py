@@ -10,6 +10,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
     pytest.skip("there is no Chromium here", allow_module_level=True)
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -194,6 +194,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         checkpoint.load(tmp_path / "w", new_network(NET, 0))
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_bytes(tmp_path):
     """The file's hash names the supernet, so it must not depend on the process."""
     script = (
