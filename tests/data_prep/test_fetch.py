@@ -185,7 +185,7 @@ def test_the_command_says_what_is_wrong_in_one_line(site, dataset, tmp_path):
 
 
 def test_plain_lines_show_speed_and_time_left(capsys):
-    now = iter([0.0, 0.0, 5.0, 20.0]).__next__
+    now = iter([0.0, 5.0, 20.0]).__next__
     lines = Lines("x", "bytes", clock=now)
     for done in (1_000_000_000, 1_500_000_000, 2_000_000_000):
         lines.show(done, 45_800_000_000, "a.zip")

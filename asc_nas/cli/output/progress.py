@@ -34,7 +34,7 @@ def progress(title: str, unit: Unit = "items", quiet: float = 0.0) -> Iterator[P
         if time.monotonic() - start < quiet:
             return
         if display is None:
-            display = (Bar if sys.stderr.isatty() else Lines)(title, unit)
+            display = Bar(title, unit) if sys.stderr.isatty() else Lines(title, unit, start)
         display.show(done, total, text)
 
     try:
@@ -88,9 +88,10 @@ class Bar:
 class Lines:
     """Plain lines: the first, one every 15 s, and the last."""
 
-    def __init__(self, title: str, unit: Unit, clock: Any = time.monotonic) -> None:
-        self._title, self._unit, self._clock = title, unit, clock
-        self._start = clock()
+    def __init__(
+        self, title: str, unit: Unit, start: float = 0.0, clock: Any = time.monotonic
+    ) -> None:
+        self._title, self._unit, self._start, self._clock = title, unit, start, clock
         self._last: tuple[float, float] | None = None  # when, and how much was done
 
     def show(self, done: float, total: float, text: str) -> None:
