@@ -1,7 +1,9 @@
 import pytest
 
 from asc_nas.cli.output.network_tables import print_pareto
+from asc_nas.run.networks import Pareto
 from asc_nas.run.search import best_of, search_values
+from asc_nas.search.config import SearchConfig
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective, leading_score
 from asc_nas.space.genotype import Genotype
 
@@ -22,7 +24,8 @@ MEMBERS = [
     ],
 )
 def test_the_pareto_table_shows_the_score_that_was_searched_for(objectives, titles, capsys):
-    print_pareto(MEMBERS, objectives)
+    config = SearchConfig().model_copy(update={"objectives": objectives})
+    print_pareto(Pareto.of(MEMBERS, config))
     out = capsys.readouterr().out
     head = next(line for line in out.splitlines() if line.strip().startswith("Id"))
     assert head.split("Parameters")[0].split() == ["Id", *" ".join(titles).split()]

@@ -69,6 +69,7 @@ def test_predictions_find_an_additive_rule_in_a_few_dozen_networks():
     assert (spread > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_finds_a_better_front_than_random_search_with_as_many_judgements(seed):
     own = searched({"name": "surrogate", "first": 20}, by_genes, seed)
@@ -105,6 +106,7 @@ def test_a_limit_that_hardly_any_network_meets_still_finds_one():
     assert {e.macs for e in found} == {smallest}
 
 
+@pytest.mark.slow
 def test_a_rule_of_genes_pays_and_a_rule_of_size_does_not():
     genotypes = sample_over_cost(SPACE, cost_of, 30, np.random.default_rng(0))
     rng = np.random.default_rng(1)
