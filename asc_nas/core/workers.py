@@ -69,7 +69,9 @@ def run_jobs(
     failures: dict[int, Exception] = {}
     executor = executor or processes
     outcomes = (
-        _here(function, jobs) if workers == 1 else _side_by_side(function, jobs, workers, executor)
+        _in_this_process(function, jobs)
+        if workers == 1
+        else _side_by_side(function, jobs, workers, executor)
     )
     with contextlib.closing(outcomes):
         for number, outcome in outcomes:
@@ -176,7 +178,7 @@ _Outcomes = Generator[tuple[int, Callable[[], Result]], None, None]
 """A job's number and a function that returns its result or raises what went wrong."""
 
 
-def _here(function: Callable[[Job], Result], jobs: Sequence[Job]) -> "_Outcomes[Result]":
+def _in_this_process(function: Callable[[Job], Result], jobs: Sequence[Job]) -> "_Outcomes[Result]":
     for number, job in enumerate(jobs):
         yield number, partial(function, job)
 
