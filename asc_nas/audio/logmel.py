@@ -23,6 +23,8 @@ FLOOR = 1e-10
 """Smallest mel power: silence is -100 dB."""
 FLOOR_DB = -100.0
 """The same in dB."""
+LEFT_OUT = 0.02
+"""Share of a window that need not be heard at the end: encoders add as much."""
 Short = Literal["silence", "repeat"]
 """What fills an example that the recording does not, see `FrontEnd`."""
 BLOCK_SAMPLES = 40_960
@@ -209,10 +211,9 @@ def windows(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Cut a recording into successive windows.
 
-    The first window is always there. A later one is there only if it brings at least half of the
-    new audio that a full one brings (half a window where windows do not overlap, half a hop where
-    they do), so that a clip of 5.02 s gives one window of 5 s, equal to `fit_length`. The last is
-    padded with zeros where the recording ends before it.
+    The first window is always there, padded with zeros where the recording is shorter. A last one
+    ends with the recording where the windows before it leave out more than `LEFT_OUT` of a window:
+    so all is heard, and a clip of 5.02 s gives one window of 5 s, equal to `fit_length`.
 
     Parameters
     ----------
@@ -224,7 +225,6 @@ def windows(
     Returns
     -------
     cut : (windows, channels, samples) float32
-        A read-only view; the windows share memory where they overlap.
     starts : (windows,) int64
         First sample of each.
 
@@ -237,11 +237,13 @@ def windows(
         raise UsageError(
             f"a window of {samples} and a hop of {hop} samples: both must be positive."
         )
-    overlap, new = max(samples - hop, 0), min(samples, hop)
-    later = max(0, (2 * (wave.shape[-1] - overlap) - new) // (2 * hop))
-    padded = fit_length(wave, later * hop + samples)
-    cut = np.lib.stride_tricks.sliding_window_view(padded, samples, axis=-1)[:, ::hop]
-    return cut.transpose(1, 0, 2), np.arange(later + 1, dtype=np.int64) * hop
+    padded = fit_length(wave, max(wave.shape[-1], samples))
+    last = padded.shape[-1] - samples
+    starts = np.arange(0, last + 1, hop, dtype=np.int64)
+    if last - starts[-1] > LEFT_OUT * samples:
+        starts = np.append(starts, last)
+    cut = np.lib.stride_tricks.sliding_window_view(padded, samples, axis=-1)[:, starts]
+    return cut.transpose(1, 0, 2), starts
 
 
 def _transform(framed: NDArray[np.float32], settings: FrontEnd, mel: NDArray[np.float32]) -> None:

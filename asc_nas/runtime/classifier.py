@@ -19,7 +19,7 @@ from asc_nas.runtime.card import LARGEST_FILE, ModelCard
 from asc_nas.runtime.model_files import find_card
 from asc_nas.runtime.onnx_file import check_network
 from asc_nas.runtime.segments import Segment, answer, decide
-from asc_nas.runtime.stream import MelObserver, SceneStream
+from asc_nas.runtime.stream import MelObserver, SceneStream, Signal
 from asc_nas.runtime.timeline import Step, TimelineConfig
 
 INPUT, OUTPUT = "log_mel", "logits"
@@ -44,13 +44,15 @@ class Classification:
         settings ask for, the label is "unknown".
     scores : dict
         Probability of every label, in the card's order; they sum to 1. The mean over the network
-        windows and channels.
+        windows and the channels that have a signal.
     segments : tuple of Segment
         The timeline, in order: one per window, or as the settings say.
     duration : float
         Seconds of the recording.
     steps : tuple of Step
         The smoothed timeline that the segments are made of.
+    signal : Signal or None
+        What of the recording is sound; None of a live stream.
     """
 
     path: str
@@ -60,6 +62,7 @@ class Classification:
     segments: tuple[Segment, ...]
     duration: float = field(compare=False)
     steps: tuple[Step, ...] = field(compare=False, repr=False)
+    signal: Signal | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: path, label, probability, scores, segments."""
@@ -132,8 +135,8 @@ class Classifier:
         """Classify one recording of any length and any number of channels.
 
         The recording is cut into windows of the card's length. The probabilities of a window are
-        the mean over its channels, those of the recording the mean over windows. A file is decoded
-        in blocks: its length costs no memory.
+        the mean over its channels that have a signal, those of the recording the mean over windows.
+        A file is decoded in blocks: its length costs no memory.
 
         Parameters
         ----------
@@ -184,6 +187,7 @@ class Classifier:
             tuple(segment for update in updates for segment in update.segments),
             stream.seconds,
             tuple(step for update in updates for step in update.steps),
+            stream.signal,
         )
 
     def posterior(self, mel: NDArray[np.float32]) -> NDArray[np.float64]:

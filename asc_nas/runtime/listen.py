@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asc_nas.audio.io import AudioError
 from asc_nas.runtime.classifier import Classification, Classifier
 from asc_nas.runtime.segments import Segment, answer, decide
-from asc_nas.runtime.stream import SceneStream, Update
+from asc_nas.runtime.stream import NO_SIGNAL, SceneStream, Update
 from asc_nas.runtime.timeline import Step, TimelineConfig
 
 Part = TypeVar("Part", Step, Segment)
@@ -110,7 +110,7 @@ def _shifted(part: Part, offset: float) -> Part:
 
 
 class Guard:
-    """Makes silence of samples that are no sound, and says so once; says once that all is silent.
+    """Makes silence of samples that are no sound, and says so once; tells of silence, too.
 
     Parameters
     ----------
@@ -124,6 +124,7 @@ class Guard:
         self._rate, self._say = sample_rate, say
         self._frames = self._unusable = 0
         self._silent: int | None = 0  # frames of zeros in a row; None once it is said
+        self._lowest = self._highest = np.zeros(0, np.float32)  # by channel
 
     def clean(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return samples (channels, n) that the network can hear."""
@@ -138,18 +139,27 @@ class Guard:
             self._unusable += count
             wave = np.where(unusable, np.float32(0), wave)
         self._frames += wave.shape[1]
+        low, high = wave.min(axis=1), wave.max(axis=1)
+        first = not len(self._lowest)
+        self._lowest = low if first else np.minimum(self._lowest, low)
+        self._highest = high if first else np.maximum(self._highest, high)
         self._watch_for_silence(wave)
         return wave
 
     def close(self) -> None:
-        """Say how many samples were unusable, if any."""
+        """Say how many samples were unusable, and which channels had no signal, if any."""
         if self._unusable:
             self._say(f"{self._unusable:,} unusable samples in all were taken as silence.")
+        silent = self._highest - self._lowest <= NO_SIGNAL
+        if silent.any() and not silent.all():
+            numbers = ", ".join(map(str, 1 + np.flatnonzero(silent)))
+            self._say(f"channels without a signal were not heard: {numbers}.")
 
     def _watch_for_silence(self, wave: NDArray[np.float32]) -> None:
         if self._silent is None:
             return
-        self._silent = 0 if wave.any() else self._silent + wave.shape[1]
+        sound = np.abs(wave).max() > NO_SIGNAL / 2
+        self._silent = 0 if sound else self._silent + wave.shape[1]
         if self._silent >= SILENT_SECONDS * self._rate:
             self._say(
                 f"nothing but zeros for {SILENT_SECONDS:g} s: is the microphone muted, or the "

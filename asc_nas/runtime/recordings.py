@@ -15,7 +15,7 @@ from asc_nas.core.rows import Rows
 from asc_nas.core.tasks import Lost, each
 from asc_nas.runtime.classifier import DEFAULT, Classification, Classifier
 from asc_nas.runtime.model_files import DEFAULT_MODEL, find_card
-from asc_nas.runtime.stream import SceneStream
+from asc_nas.runtime.stream import SceneStream, Signal
 from asc_nas.runtime.timeline import TimelineConfig
 
 _A_WEEK = 7 * 86400.0  # a recording may be long
@@ -62,6 +62,11 @@ class Answer:
             return False
         too_short = self.classification.duration < self.frontend.seconds / 2
         return too_short and self.frontend.short == "silence"
+
+    @property
+    def signal(self) -> Signal | None:
+        """What of the recording is sound; None without an answer."""
+        return None if self.classification is None else self.classification.signal
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: path, label, probability, scores, segments; or path and error."""

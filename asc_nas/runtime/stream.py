@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError
-from asc_nas.audio.logmel import Short, fit_length
+from asc_nas.audio.logmel import LEFT_OUT, Short, fit_length
 from asc_nas.audio.window_mel import WindowMel
 from asc_nas.core.errors import UsageError
 from asc_nas.runtime.card import ModelCard
@@ -22,6 +22,11 @@ from asc_nas.runtime.timeline import MovingAverage, Step, TimelineConfig, Window
 
 MelObserver = Callable[[float, NDArray[np.float32]], None]
 """Told the start (seconds) and the log-mel (channels, mels, frames) of every network window."""
+
+
+NO_SIGNAL = 2.0**-13
+"""A channel whose samples differ by no more is silent: four steps of 16 bits, which are what dither
+and codecs make of zeros."""
 
 
 class WindowClassifier(Protocol):
@@ -48,6 +53,37 @@ class Update:
     steps: list[Step] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     windows: list[Step] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What was fed, and what of it was sound.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Hertz.
+    channels : int
+    silent_channels : tuple of int
+        Numbers, from 1, of the channels without a signal.
+    silent_seconds : float
+        Time in the windows in which no channel had any.
+    """
+
+    sample_rate: int
+    channels: int
+    silent_channels: tuple[int, ...]
+    silent_seconds: float
+
+    @property
+    def unheard(self) -> tuple[int, ...]:
+        """Numbers of the silent channels, if others were heard."""
+        return self.silent_channels if len(self.silent_channels) < self.channels else ()
+
+    @property
+    def highest(self) -> float:
+        """Highest frequency that there can be, hertz."""
+        return self.sample_rate / 2
 
 
 class SceneStream:
@@ -79,30 +115,43 @@ class SceneStream:
         self._classifier, self._on_mel = classifier, on_mel
         self._rate = frontend.sample_rate
         hop, step, half = _in_samples(config, frontend.samples, self._rate)
+        self._sample_rate, self._fed = sample_rate, 0
         self._resampler = Resampler(sample_rate, self._rate)
         self._windower = Windower(frontend.samples, hop, frontend.short)
         self._mel = WindowMel(frontend)
         self._average = WindowAverage(hop, step, self._rate)
         self._smooth = MovingAverage(half)
         self._segmenter = Segmenter(classifier.card.labels, config)
-        self._windows = 0
+        self._weight = 0
         self._mean = np.zeros(len(classifier.card.labels))
+        self._live: NDArray[np.bool_] = np.zeros(0, bool)  # by channel
+        self._silent = self._silent_end = 0
 
     @property
     def posterior(self) -> NDArray[np.float64]:
-        """Mean posterior (classes,) of all network windows so far; zeros before the first."""
+        """Mean posterior (classes,) of the network windows so far; zeros before the first.
+
+        A last window that ends with the recording counts as much as it adds to the timeline.
+        """
         return self._mean
 
     @property
     def seconds(self) -> float:
-        """Length of what has been fed, at the card's rate."""
-        return self._windower.samples_fed / self._rate
+        """Length of what has been fed."""
+        return self._fed / self._sample_rate
+
+    @property
+    def signal(self) -> Signal:
+        """What of the windows so far was sound."""
+        silent = tuple((1 + np.flatnonzero(~self._live)).tolist())
+        return Signal(self._sample_rate, len(self._live), silent, self._silent / self._rate)
 
     def feed(self, wave: NDArray[np.float32]) -> Update:
         """Add samples (channels, n) float32, always of as many channels; return what is final.
 
         The array is kept until its window is full: it must not be changed afterwards.
         """
+        self._fed += wave.shape[1]
         return self._classify(self._windower.push(self._resampler.push(wave)))
 
     def finish(self) -> Update:
@@ -129,20 +178,37 @@ class SceneStream:
         heard: list[Step] = []
         for window in windows:
             mel = self._mel(window.wave, window.start)
-            posterior = self._classifier.posterior(mel)
+            posterior = self._classifier.posterior(mel[self._voting(window)])
             if self._on_mel is not None:
                 self._on_mel(window.start / self._rate, mel)
-            self._windows += 1
-            self._mean = self._mean + (posterior - self._mean) / self._windows
-            steps += self._smoothed(self._average.push(window.start, window.end, posterior))
+            new = window.end - window.since
+            self._weight += new
+            self._mean = self._mean + (posterior - self._mean) * (new / self._weight)
+            steps += self._smoothed(self._average.push(window.since, window.end, posterior))
             heard.append(Step(window.start / self._rate, window.end / self._rate, posterior))
         return replace(self._to_segments(steps), windows=heard)
+
+    def _voting(self, window: "Window") -> NDArray[np.bool_]:
+        """Return which channels are heard: those with a signal, or all where none has any."""
+        live = has_signal(window.wave)
+        self._live = live | self._live if len(self._live) else live
+        if live.any():
+            return live
+        self._silent += window.end - max(window.start, self._silent_end)
+        self._silent_end = window.end
+        return ~live
 
     def _smoothed(self, steps: list[Step]) -> list[Step]:
         return [smoothed for step in steps for smoothed in self._smooth.push(step)]
 
     def _to_segments(self, steps: list[Step]) -> Update:
         return Update(steps, [done for step in steps for done in self._segmenter.push(step)])
+
+
+def has_signal(wave: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return, for each channel of `wave` (channels, n), whether it is more than silence."""
+    found: NDArray[np.bool_] = np.ptp(wave, axis=1) > NO_SIGNAL
+    return found
 
 
 class Resampler:
@@ -173,52 +239,57 @@ class Resampler:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """One network window: (channels, samples) float32, filled up behind sample `end`."""
+    """One network window: (channels, samples) float32, filled up behind sample `end`.
+
+    The timeline takes its answer from sample `since` on: that is its `start`, but for a last window
+    that ends with the recording.
+    """
 
     wave: NDArray[np.float32]
     start: int
+    since: int
     end: int
 
 
 class Windower:
     """Cuts a stream into the windows that `asc_nas.audio.logmel.windows` cuts a recording into.
 
-    It holds no more than one window and the last chunk.
+    It holds no more than two windows and the last chunk.
     """
 
     def __init__(self, samples: int, hop: int, short: Short = "silence") -> None:
         self._samples, self._hop, self._short = samples, hop, short
         self._chunks: list[NDArray[np.float32]] = []  # joined only when there is a window in them
-        self._held = 0
-        self._number = 0  # of the next window, which begins with the first held sample
+        self._origin = 0  # place of the first sample in them
+        self._next = 0  # start of the next window
         self.samples_fed = 0
 
     def push(self, wave: NDArray[np.float32]) -> Iterator[Window]:
         """Add samples (channels, n); yield the windows that are full. To be exhausted."""
         self.samples_fed += wave.shape[1]
-        self._held += wave.shape[1]
         self._chunks.append(wave)
-        if self._held < self._samples:
-            return
-        held, first = np.concatenate(self._chunks, axis=1), 0
-        while held.shape[1] - first >= self._samples:
-            start = self._number * self._hop
-            yield Window(held[:, first : first + self._samples], start, start + self._samples)
-            self._number += 1
-            first += self._hop
-        self._chunks, self._held = [held[:, first:].copy()], held.shape[1] - first
-
-    def finish(self) -> Iterator[Window]:
-        """Yield the last window, filled: if it has half a hop of new audio, or is the only one."""
-        if not self._held:
+        if self.samples_fed < self._next + self._samples:
             return
         held = np.concatenate(self._chunks, axis=1)
-        new = held.shape[1] - (self._samples - self._hop)
-        if self._number == 0 or 2 * new >= self._hop:
-            start = self._number * self._hop
-            filled = fit_length(held, self._samples, self._short)
-            yield Window(filled, start, start + held.shape[1])
-        self._chunks, self._held = [], 0
+        while (end := self._next + self._samples) <= self.samples_fed:
+            first = self._next - self._origin
+            yield Window(held[:, first : first + self._samples], self._next, self._next, end)
+            self._next += self._hop
+        # A window that ends with the recording begins behind the start of the one before.
+        first = self._next - self._hop - self._origin
+        self._chunks, self._origin = [held[:, first:].copy()], self._origin + first
+
+    def finish(self) -> Iterator[Window]:
+        """Yield the only window, filled, or a last one that ends with the recording."""
+        end, since = self.samples_fed, self._next
+        start = end - self._samples
+        if not end or (since and start - (since - self._hop) <= LEFT_OUT * self._samples):
+            return
+        held = np.concatenate(self._chunks, axis=1)
+        if not since:
+            yield Window(fit_length(held, self._samples, self._short), 0, 0, end)
+        else:
+            yield Window(held[:, start - self._origin :], start, since, end)
 
 
 def _in_samples(config: TimelineConfig, samples: int, rate: int) -> tuple[int, int, int]:

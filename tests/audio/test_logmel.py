@@ -196,18 +196,18 @@ def test_features_of_repeated_recordings_are_not_taken_for_padded_ones():
     ("length", "hop", "starts"),
     [
         (3, 10, [0]),
-        (14, 10, [0]),
-        (15, 10, [0, 10]),
-        (24, 10, [0, 10]),
-        (25, 10, [0, 10, 20]),
-        (12, 5, [0]),
-        (13, 5, [0, 5]),
+        (10, 10, [0]),
+        (11, 10, [0, 1]),
+        (14, 10, [0, 4]),
+        (20, 10, [0, 10]),
+        (29, 10, [0, 10, 19]),
+        (12, 5, [0, 2]),
         (20, 5, [0, 5, 10]),
-        (24, 20, [0]),
-        (25, 20, [0, 20]),
+        (21, 5, [0, 5, 10, 11]),
+        (25, 20, [0, 15]),
     ],
 )
-def test_a_later_window_needs_half_of_its_new_audio(length, hop, starts):
+def test_a_last_window_ends_with_the_recording(length, hop, starts):
     wave = noise(length, channels=2)
     cut, found = windows(wave, 10, hop)
     assert found.tolist() == starts

@@ -149,29 +149,94 @@ def test_the_table_marks_a_broken_file_and_says_why_on_stderr():
     assert len(err.splitlines()) == 1
 
 
+def written(path, seconds=1.0, silent=0.0, channels=1, rate=RATE, **options):
+    """Write noise and then silence; channels behind the first are silent."""
+    wave = np.zeros((round((seconds + silent) * rate), channels))
+    wave[: round(seconds * rate), 0] = np.random.default_rng(0).normal(
+        0, 0.1, round(seconds * rate)
+    )
+    soundfile.write(path, wave, rate, **options)
+
+
+FORMATS = (
+    [],
+    ["--format", "json"],
+    ["--format", "csv"],
+    ["--format", "audacity"],
+    ["--format", "csv", "--output", "out"],
+)
+
+
+@pytest.mark.parametrize("output", FORMATS)
 @pytest.mark.parametrize(("seconds", "told"), [(0.2, True), (0.3, False), (1.0, False)])
-def test_a_recording_of_less_than_half_a_window_is_pointed_out(tmp_path, seconds, told):
-    soundfile.write(tmp_path / "x.wav", np.zeros(round(seconds * RATE)), RATE)
-    for output in ([], ["--format", "csv", "--output", str(tmp_path / "out")]):
-        code, out, err = run(str(tmp_path / "x.wav"), *output)
+def test_a_recording_of_less_than_half_a_window_is_pointed_out(tmp_path, seconds, told, output):
+    written(tmp_path / "x.wav", seconds)
+    code, out, err = run(str(tmp_path / "x.wav"), *output)
+    assert code == 0
+    assert "note:" not in out
+    assert ("x.wav lasts less than half of the 0.5 s" in err) is told
+    assert len(err.splitlines()) == told
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_silence_is_pointed_out(tmp_path, output):
+    for name, seconds, told in (("x", 0, "2.0 of the 2.0 s"), ("y", 1, "2.0 of the 3.0 s")):
+        written(tmp_path / f"{name}.wav", seconds, silent=2)
+        code, _, err = run(str(tmp_path / f"{name}.wav"), *output)
         assert code == 0
-        assert "note:" not in out
-        assert ("x.wav lasts less than half of the 0.5 s" in err) is told
-    _, _, err = run(str(tmp_path / "x.wav"), str(tmp_path), "--format", "json")
-    assert err == ""
+        assert err.startswith(f"note: {told} of {tmp_path}/{name}.wav are digital silence: what is")
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("channels", [2, 6, 8])
+def test_channels_without_a_signal_are_named_and_do_not_vote(tmp_path, channels):
+    written(tmp_path / "mono.wav")
+    written(tmp_path / "many.wav", channels=channels)
+    _, alone, _ = run(str(tmp_path / "mono.wav"), "--format", "json")
+    code, out, err = run(str(tmp_path / "many.wav"), "--format", "json")
+    scores = json.loads(alone)[0]["scores"]
+    assert code == 0
+    assert json.loads(out)[0]["scores"] == pytest.approx(scores, abs=1e-6)
+    numbers = ", ".join(map(str, range(2, channels + 1)))
+    assert f"note: channels without a signal were not heard: {numbers} of {tmp_path}/many" in err
+
+
+@pytest.mark.parametrize("output", [*FORMATS[:3], FORMATS[4]])
+def test_no_note_hides_the_error_of_a_file(tmp_path, output):
+    for name in "ab":
+        written(tmp_path / f"{name}.wav", 0.1, silent=2.0, channels=2)
+    code, _, err = run("broken.wav", str(tmp_path), "gone.wav", *output)
+    notes = [line for line in err.splitlines() if line.startswith("note: ")]
+    assert (code, len(notes)) == (1, 2)
+    assert all(f"of 2 recordings, such as {tmp_path}/a.wav" in note for note in notes)
+    first, second = err.splitlines()[len(notes) :]
+    assert first.startswith("error: broken.wav: not readable")
+    assert second.startswith("error: gone.wav: no such")
 
 
 def test_a_recording_that_is_repeated_is_not_pointed_out(tmp_path):
     model = write_toy_model(tmp_path / "models", short="repeat")
-    soundfile.write(tmp_path / "x.wav", np.zeros(round(0.2 * RATE)), RATE)
+    written(tmp_path / "x.wav", 0.2)
     code, _, err = run(str(tmp_path / "x.wav"), "--model", str(model))
     assert (code, err) == (0, "")
 
 
 def test_short_recordings_are_counted(tmp_path):
     for name in ("x", "y", "long"):
-        soundfile.write(tmp_path / f"{name}.wav", np.zeros(RATE if name == "long" else 800), RATE)
-    assert "note: 2 recordings last less than half" in run(str(tmp_path))[2]
+        written(tmp_path / f"{name}.wav", 1.0 if name == "long" else 0.1)
+    _, _, err = run(str(tmp_path))
+    assert f"note: 2 recordings, such as {tmp_path}/x.wav last less than half" in err
+
+
+def test_the_timeline_of_an_mp3_reaches_to_its_end(tmp_path):
+    options = {"rate": 16000, "bitrate_mode": "VARIABLE", "compression_level": 0.1}
+    written(tmp_path / "x.mp3", 2, silent=8, **options)
+    content = (tmp_path / "x.mp3").read_bytes()
+    frame = content.index(b"\xff\xf3", 100)
+    assert b"Info" in content[:frame] or b"Xing" in content[:frame]
+    (tmp_path / "x.mp3").write_bytes(content[frame:])
+    _, out, _ = run(str(tmp_path / "x.mp3"), "--format", "json", "--merge", "0")
+    assert json.loads(out)[0]["segments"][-1]["end"] == pytest.approx(10, abs=0.15)
 
 
 def test_a_model_is_not_taken_for_one_of_the_same_name_elsewhere(work, tmp_path, monkeypatch):

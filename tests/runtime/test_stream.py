@@ -8,7 +8,7 @@ from toy_classifier import FRONTEND, RATE, tones, toy_classifier
 from asc_nas.audio.io import AudioError, load_audio
 from asc_nas.audio.logmel import windows
 from asc_nas.core.errors import UsageError
-from asc_nas.runtime.stream import Resampler, SceneStream, Windower
+from asc_nas.runtime.stream import Resampler, SceneStream, Signal, Windower
 from asc_nas.runtime.timeline import TimelineConfig
 
 TOY = toy_classifier()
@@ -67,6 +67,8 @@ def test_the_windows_of_a_stream_are_those_of_a_recording(length, samples, hop, 
     assert [w.start for w in found] == starts.tolist()
     assert [w.end for w in found] == np.minimum(starts + samples, length).tolist()
     np.testing.assert_array_equal([w.wave for w in found], cut)
+    assert [w.since for w in found] == [number * hop for number in range(len(found))]
+    assert length - found[-1].end <= 0.02 * samples
 
 
 def test_a_short_recording_is_repeated_where_the_card_says_so(tmp_path):
@@ -80,14 +82,59 @@ def test_a_short_recording_is_repeated_where_the_card_says_so(tmp_path):
     assert toy_classifier(short="repeat").classify(tmp_path / "a.wav").scores == tiled.scores
 
 
-def test_the_end_of_a_long_recording_is_repeated_too():
-    wave = tones("low", "high", seconds=0.4)
-    classifier = toy_classifier(short="repeat")
-    end = np.tile(wave[:, FRONTEND.samples :], 2)[:, : FRONTEND.samples]
-    alone = TOY.classify(end, RATE)
-    last = classifier.classify(wave, RATE).steps[-1]
-    assert last.posterior.tolist() == list(alone.scores.values())
-    assert last.end == pytest.approx(0.8)
+@pytest.mark.parametrize("hop", [None, 0.2])
+def test_the_end_of_a_recording_is_heard(tmp_path, hop):
+    wave = np.concatenate([tones("low", seconds=1.0), tones("high", seconds=0.2)], axis=1)
+    soundfile.write(tmp_path / "a.wav", wave.T, RATE, subtype="FLOAT")
+    answer = TOY.classify(tmp_path / "a.wav", None, TimelineConfig(hop=hop))
+    alone = TOY.classify(wave[:, -FRONTEND.samples :], RATE)
+    last = answer.steps[-1]
+    assert last.end == pytest.approx(1.2)
+    if hop is None:
+        assert (last.start, last.posterior.tolist()) == (1.0, list(alone.scores.values()))
+        each = [TOY.classify(part, RATE).scores for part in windows(wave, 4000, 4000)[0]]
+        for label, score in answer.scores.items():
+            parts = [scores[label] for scores in each]
+            assert score == pytest.approx(np.average(parts, weights=[0.5, 0.5, 0.2]))
+
+
+def test_of_a_clip_that_an_encoder_made_longer_all_is_heard_in_one_window():
+    wave = tones("low", seconds=0.51)
+    answer = TOY.classify(wave, RATE)
+    assert answer.scores == TOY.classify(wave[:, : FRONTEND.samples], RATE).scores
+    assert answer.duration == 0.51
+
+
+@pytest.mark.parametrize("channels", [2, 6, 8])
+@pytest.mark.parametrize("rate", [RATE, 11025])
+def test_channels_without_a_signal_do_not_vote(channels, rate):
+    sound = tones("high", "low", seconds=0.8, rate=rate)
+    wave = np.zeros((channels, sound.shape[1]), np.float32)
+    wave[channels // 2] = sound
+    wave[0] = np.random.default_rng(0).integers(-1, 2, sound.shape[1]) / 2**15  # dithered zeros
+    alone, answer = TOY.classify(sound, rate), TOY.classify(wave, rate)
+    assert list(answer.scores.values()) == pytest.approx(list(alone.scores.values()), abs=1e-6)
+    silent = tuple(number for number in range(1, channels + 1) if number != 1 + channels // 2)
+    assert answer.signal == Signal(rate, channels, silent, 0.0)
+    assert alone.signal == Signal(rate, 1, (), 0.0)
+
+
+def test_a_channel_that_falls_silent_is_heard_until_then():
+    wave = np.concatenate([tones("low", "high"), tones("high", "high")])
+    wave[1, FRONTEND.samples :] = 0
+    answer = TOY.classify(wave, RATE)
+    second = TOY.classify(wave[:1, FRONTEND.samples :], RATE)
+    assert answer.steps[1].posterior.tolist() == list(second.scores.values())
+    assert answer.signal == Signal(RATE, 2, (), 0.0)
+
+
+@pytest.mark.parametrize(("hop", "silent"), [(None, 1.5), (0.1, 1.6)])
+def test_the_length_of_silence_is_told(hop, silent):
+    wave = np.concatenate([tones("low", seconds=0.9), np.zeros((1, 12800), np.float32)], axis=1)
+    signal = TOY.classify(wave, RATE, TimelineConfig(hop=hop)).signal
+    assert signal.silent_seconds == pytest.approx(silent)
+    nothing = TOY.classify(np.zeros((2, 1000), np.float32), RATE).signal
+    assert nothing == Signal(RATE, 2, (1, 2), 0.125)
 
 
 def test_overlapping_windows_find_a_change_inside_a_window():
@@ -99,12 +146,12 @@ def test_overlapping_windows_find_a_change_inside_a_window():
     assert (first.start, second.end) == (0, 1.5)
 
 
-def test_a_stream_holds_no_more_than_a_window():
+def test_a_stream_holds_no_more_than_two_windows():
     stream = SceneStream(TOY, RATE, TimelineConfig(hop=0.25))
     for _ in range(50):
         stream.feed(tones("low", seconds=0.3))
         held = sum(chunk.shape[1] for chunk in stream._windower._chunks)
-        assert held < FRONTEND.samples
+        assert held < 2 * FRONTEND.samples
     assert stream.seconds == pytest.approx(15)
 
 

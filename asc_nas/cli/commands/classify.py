@@ -134,8 +134,8 @@ def classify(
         _report_table(answers, top, timelines=merge is not None)
     else:
         sys.stdout.write(encodable(text_of(output_format, answers)))
-        if output_format in ONE_RECORDING:
-            _report_errors(answers)
+        sys.stdout.flush()
+    _report_notes(answers)
     if any(answer.classification is None for answer in answers):
         raise typer.Exit(1)
 
@@ -194,31 +194,26 @@ def _write(target: "Target", output: Format, answer: "Answer") -> None:
 
 
 def _report_table(answers: "Answers", top: int, timelines: bool) -> None:
-    from asc_nas.cli.output.classify_tables import print_answers, print_timelines
+    from asc_nas.cli.output.classify_tables import print_answers, print_summary, print_timelines
 
     print_answers(answers, top)
     if timelines:
         print_timelines(answers)
-    _report_all(answers)
+    print_summary(answers)
 
 
 def _report_files(answers: "Answers", target: "Target", skipped: int) -> None:
-    _report_all(answers)
+    from asc_nas.cli.output.classify_tables import print_summary
+
+    print_summary(answers)
     written = sum(answer.classification is not None for answer in answers)
     place = "beside the recordings" if target.folder is None else f"in {shown(target.folder)}"
     counts = f"{written} written {place}, {skipped} skipped, {len(answers) - written} failed"
     print(f"Result files (NAME{target.ending}): {counts}.")
 
 
-def _report_all(answers: "Answers") -> None:
-    from asc_nas.cli.output.classify_tables import print_short, print_summary
+def _report_notes(answers: "Answers") -> None:
+    from asc_nas.cli.output.classify_tables import print_errors, print_notes
 
-    print_summary(answers)
-    print_short(answers)
-    _report_errors(answers)
-
-
-def _report_errors(answers: "Answers") -> None:
-    from asc_nas.cli.output.classify_tables import print_errors
-
+    print_notes(answers)
     print_errors(answers)

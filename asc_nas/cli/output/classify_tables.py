@@ -75,19 +75,38 @@ def print_errors(answers: "Sequence[Answer]") -> None:
             print(f"error: {shown(answer.error)}", file=sys.stderr)
 
 
-def print_short(answers: "Sequence[Answer]") -> None:
-    """Print a note on standard error if recordings are much shorter than the network's clips."""
+def print_notes(answers: "Sequence[Answer]") -> None:
+    """Print on standard error what the answers do not rest on: silence, or very little sound."""
     short = [answer for answer in answers if answer.is_short]
     if short:
-        which = shown(short[0].recording.path) if len(short) == 1 else f"{len(short)} recordings"
         verb = "lasts" if len(short) == 1 else "last"
         seconds = short[0].frontend.seconds if short[0].frontend else 0.0
-        print(
-            f"note: {which} {verb} less than half of the {seconds:g} s that the network "
+        _note(
+            f"{_which(short)} {verb} less than half of the {seconds:g} s that the network "
             "takes at a time; silence made up the rest, and a network trained on longer clips is "
-            "often wrong then: record that long if you can.",
-            file=sys.stderr,
+            "often wrong then: record that long if you can."
         )
+    silent = [answer for answer in answers if answer.signal and answer.signal.silent_seconds]
+    if silent:
+        lost = sum(answer.signal.silent_seconds for answer in silent if answer.signal)
+        length = sum(each.classification.duration for each in silent if each.classification)
+        _note(
+            f"{lost:.1f} of the {length:.1f} s of {_which(silent)} are digital silence: "
+            "what is said of them means nothing."
+        )
+    unheard = [answer for answer in answers if answer.signal and answer.signal.unheard]
+    if unheard and unheard[0].signal:
+        numbers = ", ".join(map(str, unheard[0].signal.unheard))
+        _note(f"channels without a signal were not heard: {numbers} of {_which(unheard)}.")
+
+
+def _which(answers: "Sequence[Answer]") -> str:
+    first = shown(answers[0].recording.path)
+    return first if len(answers) == 1 else f"{len(answers)} recordings, such as {first}"
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
 @dataclass
