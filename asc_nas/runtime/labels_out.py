@@ -1,6 +1,7 @@
 """Segments in the formats of other programs: Audacity's label track, Raven's selection table."""
 
 from collections.abc import Iterable
+from math import floor, inf
 
 from asc_nas.core.plain_text import visible
 from asc_nas.runtime.segments import Segment
@@ -18,29 +19,42 @@ _RAVEN_COLUMNS = (
 )
 
 
-def audacity_labels(segments: Iterable[Segment]) -> str:
-    """Return a label track (File > Import > Labels): start, end, label; tabs between, no header."""
-    rows = ((f"{s.start:.6f}", f"{s.end:.6f}", _one_line(s.label)) for s in segments)
-    return _table(rows)
+def audacity_labels(segments: Iterable[Segment], seconds: float = inf) -> str:
+    """Return a label track (File > Import > Labels): start, end, label; tabs between, no header.
+
+    Parameters
+    ----------
+    seconds : float
+        Length of the recording: no label ends behind it.
+    """
+    return _table((*_times(s, seconds), _one_line(s.label)) for s in segments)
 
 
-def raven_selections(segments: Iterable[Segment], highest: float) -> str:
+def raven_selections(segments: Iterable[Segment], highest: float, seconds: float = inf) -> str:
     """Return a selection table: a header, then one selection per segment over all frequencies.
 
     Parameters
     ----------
     highest : float
-        Upper edge of the selections in hertz.
+        Upper edge of the selections in hertz; at most half the recording's sample rate.
+    seconds : float
+        Length of the recording: no selection ends behind it.
     """
     rows = (
         (
             *(str(number), "Spectrogram 1", "1"),
-            *(f"{s.start:.6f}", f"{s.end:.6f}", "0.0", f"{highest:.1f}"),
+            *(*_times(s, seconds), "0.0", f"{highest:.1f}"),
             *(_one_line(s.label), f"{s.probability:.4f}"),
         )
         for number, s in enumerate(segments, start=1)
     )
     return _table([_RAVEN_COLUMNS, *rows])
+
+
+def _times(segment: Segment, seconds: float) -> tuple[str, str]:
+    """Return start and end to a microsecond; resampling may have made the end a little later."""
+    end = segment.end if segment.end < seconds else floor(seconds * 1e6 + 1e-3) / 1e6
+    return f"{segment.start:.6f}", f"{end:.6f}"
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> str:

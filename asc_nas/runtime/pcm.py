@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.core.errors import UsageError, closest
+from asc_nas.runtime.containers import needs_more, why_not_pcm
 
 CHUNK_BYTES = 65_536
 """Read at most at a time: as much as a pipe holds."""
-_CONTAINERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"FORM": "AIFF", b"ID3\x03": "MP3"}
 
 
 def read_pcm(
@@ -35,7 +35,7 @@ def read_pcm(
     Raises
     ------
     UsageError
-        If there is no such format, or the bytes begin as an audio file does.
+        If there is no such format, or the bytes begin as an audio file or a text does.
     """
     if sample_format not in FORMATS:
         raise UsageError(
@@ -54,27 +54,22 @@ def _frames(
     channels: int,
     say: Callable[[str], None],
 ) -> Iterator[NDArray[np.float32]]:
-    rest, first = b"", True
-    while data := read(CHUNK_BYTES):
-        if first:
-            _refuse_container(data)
-        first = False
+    data, more = b"", b"..."
+    while more and (not data or needs_more(data)):
+        more = read(CHUNK_BYTES)
+        data += more
+    if reason := why_not_pcm(data):
+        raise UsageError(reason)
+    rest = b""
+    while data:
         data = rest + data
         whole = len(data) // frame * frame
         rest = data[whole:]
         if whole:
             yield decode(data[:whole]).reshape(-1, channels).T
+        data = read(CHUNK_BYTES) if more else b""
     if rest:
         say(f"the input ends inside a frame ({len(rest)} of {frame} bytes); these are left out.")
-
-
-def _refuse_container(data: bytes) -> None:
-    name = _CONTAINERS.get(data[:4])
-    if name is not None:
-        raise UsageError(
-            f"this is {name}, not raw PCM: classify the file with 'asc-nas classify FILE', or "
-            "decode it, as with ffmpeg -i FILE -f s16le -ac 1 -ar RATE -."
-        )
 
 
 def _s16(data: bytes) -> NDArray[np.float32]:

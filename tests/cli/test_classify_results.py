@@ -81,6 +81,17 @@ def test_a_raven_table_reaches_to_the_highest_frequency_that_is_heard():
     assert {row["High Freq (Hz)"] for row in table} == {"4000.0"}
 
 
+@pytest.mark.parametrize(("rate", "highest"), [(2000, 1000), (8000, 4000), (44100, 4000)])
+def test_a_raven_table_stays_inside_the_recording(work, rate, highest):
+    soundfile.write(work / "x.wav", tones("low", rate=rate, seconds=1.00003).T, rate)
+    _, out, _ = run("x.wav", "--format", "raven", "--hop", "0.1")
+    table = list(csv.DictReader(io.StringIO(out), delimiter="\t"))
+    assert {float(row["High Freq (Hz)"]) for row in table} == {highest}
+    assert float(table[-1]["End Time (s)"]) <= soundfile.info(work / "x.wav").duration
+    _, out, _ = run("x.wav", "--format", "audacity", "--hop", "0.1")
+    assert float(out.splitlines()[-1].split("\t")[1]) <= soundfile.info(work / "x.wav").duration
+
+
 def test_the_segments_format_has_a_row_per_segment_of_every_file():
     code, out, _ = run("rec", "broken.wav", "--format", "segments", "--merge", "1")
     rows = [(r["path"], r["label"]) for r in csv.DictReader(io.StringIO(out))]

@@ -9,7 +9,7 @@ def test_an_audacity_label_track_has_start_end_and_label_between_tabs():
 
 
 def test_a_raven_table_has_the_columns_that_raven_needs():
-    header, first, second = raven_selections(SEGMENTS, 16000).splitlines()
+    header, first, second = raven_selections(SEGMENTS, 16000, 9.99999999).splitlines()
     names = header.split("\t")
     assert names[:7] == [
         "Selection",
@@ -22,5 +22,6 @@ def test_a_raven_table_has_the_columns_that_raven_needs():
     ]
     row = dict(zip(names, second.split("\t"), strict=True))
     assert first.startswith("1\tSpectrogram 1\t1\t0.000000\t2.500000\t0.0\t16000.0\train")
+    assert row["End Time (s)"] == "9.999999"
     assert (row["Selection"], row["Begin Time (s)"], row["Scene"]) == ("2", "2.500000", "dog bark")
     assert row["Probability"] == "0.3333"

@@ -53,9 +53,46 @@ def test_bytes_that_are_no_whole_frame_are_left_out_with_a_word():
     assert said == ["the input ends inside a frame (3 of 4 bytes); these are left out."]
 
 
-def test_an_audio_file_is_not_taken_for_pcm():
-    with pytest.raises(UsageError, match=r"this is FLAC, not raw PCM.*'asc-nas classify FILE"):
-        decoded(b"fLaC" + bytes(100), "s16le", 1)
+@pytest.mark.parametrize("piece", [1, 10**6])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((kind, kind) for kind in ("WAV", "RF64", "W64", "AU", "CAF", "AIFF", "FLAC", "VOC")),
+        ("OGG", "Ogg"),
+        ("MP3", "MP3"),
+    ],
+)
+def test_an_audio_file_is_not_taken_for_pcm(tmp_path, kind, name, piece):
+    rate = 16000 if kind == "MP3" else RATE
+    soundfile.write(tmp_path / "a", np.tile(WAVE[0], 2), rate, format=kind)
+    expected = rf"this is {name}, not raw PCM: classify the file with 'asc-nas classify FILE'.*-ar"
+    with pytest.raises(UsageError, match=expected):
+        decoded((tmp_path / "a").read_bytes(), "s16le", 1, piece)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x20ftypM4A \0\0\2\0", "M4A or MP4, not raw PCM: decode it, as with ffmpeg"),
+        (b"\x1aE\xdf\xa3\x9fB\x86\x81\1", "WebM or Matroska"),
+        (b"0&\xb2u\x8ef\xcf\x11\xa6\xd9", "WMA"),
+        *((b"ID3" + bytes([version, 0]), "MP3") for version in (2, 3, 4)),
+        (b"\xff\xf1\x50\x80\x01\x1f\xfc\0" * 500, "AAC"),
+        (b"".join(b"G" + bytes(187) for _ in range(5)), "an MPEG stream"),
+        (b"\x1f\x8b\x08\0", "a packed file, not raw PCM: check what is piped"),
+        (b"<!DOCTYPE html>\n<title>404 Not Found</title>" * 5, "text"),
+    ],
+)
+def test_what_no_audio_library_reads_is_not_taken_for_pcm(head, name):
+    content = head if len(head) > 100 else head + bytes(100)
+    with pytest.raises(UsageError, match=f"this is {name}"):
+        decoded(content, "f32le", 2)
+
+
+@pytest.mark.parametrize("first", [b"\xff\xfb\x90\x64", b"\xff\xf1\x50\x80", b"G", b"\xff\xff"])
+def test_pcm_that_begins_as_a_frame_does_is_heard(first):
+    data = first + np.random.default_rng(0).bytes(20_000 - len(first))
+    assert decoded(data, "s16le", 1)[0].shape == (1, 10_000)
 
 
 def test_an_unknown_format_gets_the_closest():
@@ -73,9 +110,9 @@ def test_without_a_gap_a_listener_answers_what_the_classifier_does():
 def test_no_window_or_segment_spans_a_gap_and_times_count_it():
     first, second = tones("low", seconds=0.9), tones("low", seconds=0.6)
     windows, segments, listener = listened(first, Gap(2.5), second, config=TimelineConfig(merge=0))
-    np.testing.assert_allclose(windows, [(0, 0.5), (0.5, 0.9), (3.4, 3.9)])
+    np.testing.assert_allclose(windows, [(0, 0.5), (0.4, 0.9), (3.4, 3.9), (3.5, 4)])
     ends = [(segment.start, segment.end) for segment in segments]
-    np.testing.assert_allclose(ends, [(0, 0.9), (3.4, 3.9)])
+    np.testing.assert_allclose(ends, [(0, 0.9), (3.4, 4)])
     assert (listener.heard, listener.lost) == (pytest.approx(1.5), 2.5)
 
 
@@ -116,13 +153,27 @@ def test_samples_that_are_no_sound_become_silence_and_are_named_once():
     assert said[1].startswith("6 unusable samples")
 
 
-def test_digital_silence_is_named_once_and_heard():
+@pytest.mark.parametrize("step", [0, 2**-15])
+def test_digital_silence_is_named_once_and_heard(step):
     said = []
     guard = Guard(RATE, said.append)
-    for _ in range(30):
-        guard.clean(np.zeros((1, RATE), np.float32))
+    for seed in range(30):
+        dither = np.random.default_rng(seed).integers(-1, 2, (1, RATE))
+        guard.clean((step * dither).astype(np.float32))
     assert len(said) == 1
     assert "nothing but zeros for 5 s" in said[0]
+
+
+def test_channels_that_never_had_a_signal_are_named_at_the_end():
+    said = []
+    guard = Guard(RATE, said.append)
+    for loud in ([0], [0], [0, 3], []):
+        wave = np.zeros((4, RATE), np.float32)
+        wave[loud] = WAVE[:1, :RATE]
+        wave[2] = 0.25
+        guard.clean(wave)
+    guard.close()
+    assert said == ["channels without a signal were not heard: 2, 3."]
 
 
 def test_pauses_are_not_digital_silence():

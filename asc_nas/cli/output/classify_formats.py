@@ -87,16 +87,17 @@ def _cell(column: str, value: Any) -> Any:
 def _audacity(answers: "Sequence[Answer]") -> str:
     from asc_nas.runtime.labels_out import audacity_labels
 
-    return "".join(audacity_labels(a.classification.segments) for a in answers if a.classification)
+    found = (answer.classification for answer in answers)
+    return "".join(audacity_labels(each.segments, each.duration) for each in found if each)
 
 
 def _raven(answers: "Sequence[Answer]") -> str:
     from asc_nas.runtime.labels_out import raven_selections
 
     return "".join(
-        raven_selections(a.classification.segments, a.frontend.highest)
+        raven_selections(found.segments, min(a.frontend.highest, signal.highest), found.duration)
         for a in answers
-        if a.classification and a.frontend
+        if a.frontend and (found := a.classification) and (signal := found.signal)
     )
 
 
