@@ -3,6 +3,7 @@
 Every problem is an `AudioError`, one sentence with the file, what is wrong and what to do.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,8 +143,8 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
 
     Its length is the true one, and what it is called or lies beside does not matter.
     """
-    _check_is_file(path)
     try:
+        _check_is_file(path)
         # By a descriptor, as by a name libsndfile takes `._x` for the resource fork of `x`.
         with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as audio:
             better = correction(path, audio)
@@ -170,7 +171,9 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
 
 def _check_is_file(path: Path) -> None:
     if path.is_dir():
-        raise AudioError(f"{path}: is a folder, not an audio file; name a file in it.")
+        why = "is a folder, not an audio file; name a file in it."
+        closed = "a folder that cannot be searched (permission denied); check its permissions."
+        raise AudioError(f"{path}: {why if os.access(path, os.R_OK | os.X_OK) else closed}")
     if path.exists() and not path.is_file():
         raise AudioError(f"{path}: is a pipe or a device, not a file; write its audio to a file.")
     try:
@@ -178,8 +181,6 @@ def _check_is_file(path: Path) -> None:
             empty = not handle.read(1)
     except FileNotFoundError as error:
         raise AudioError(f"{path}: no such audio file; check the path.") from error
-    except OSError as error:
-        raise _not_opened(path, error) from error
     if empty:
         raise AudioError(f"{path}: the file is empty; get it again or remove it.")
 

@@ -1,11 +1,14 @@
 """Segments in the formats of other programs: Audacity's label track, Raven's selection table."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import floor, inf
 
 from asc_nas.core.plain_text import visible
 from asc_nas.runtime.segments import Segment
 
+ANSWER_COLUMNS = ("path", "label", "probability", "error")
+SEGMENT_COLUMNS = ("path", "start", "end", "label", "probability", "error")
+"""Of the CSV files that ``asc-nas classify`` writes."""
 _RAVEN_COLUMNS = (
     "Selection",
     "View",
@@ -17,6 +20,11 @@ _RAVEN_COLUMNS = (
     "Scene",
     "Probability",
 )
+
+
+def is_answers(columns: Collection[str]) -> bool:
+    """Return whether a table with these columns holds answers of ``asc-nas classify``."""
+    return set(ANSWER_COLUMNS) <= set(columns)
 
 
 def audacity_labels(segments: Iterable[Segment], seconds: float = inf) -> str:

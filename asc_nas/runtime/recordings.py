@@ -1,12 +1,14 @@
 """Many recordings: those that files, folders and patterns stand for, and the answers for them."""
 
 import glob
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from asc_nas.audio.folders import audio_files, matches
 from asc_nas.audio.io import AUDIO_SUFFIXES
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError, UsageError
@@ -154,40 +156,52 @@ def classify(
 def find_recordings(arguments: Sequence[Path]) -> list[Recording]:
     """Return the recordings that files, folders and patterns stand for.
 
-    Folders are searched to the bottom for audio files, sorted, without hidden ones. A pattern, as
-    in ``'rec/**/*.wav'``, stands for the files and folders that match; a path that exists is never
-    taken for one. What does not exist is kept, so that it is listed with its error. A file that is
-    named twice comes once.
+    Folders are searched to the bottom for audio files, sorted, without hidden ones; see
+    `asc_nas.audio.folders`. A pattern, as in ``'rec/**/*.wav'``, stands for the files and folders
+    that match; a path that exists is never taken for one. What does not exist is kept, so that it
+    is listed with its error. A file that is named twice comes once, and so does one that is found
+    in several ways.
 
     Raises
     ------
     UsageError
         If nothing is left.
     """
-    found: dict[Path, Recording] = {}
-    for path in _expanded(arguments):
-        for recording in _below(path) if path.is_dir() else [_named(path)]:
-            found.setdefault(recording.path, recording)
+    found: list[Recording] = []
+    names: set[str] = set()
+    files: set[str] = set()
+    for path, is_named in _expanded(arguments):
+        for recording in _below(path) if _is_folder(path) else [_named(path)]:
+            name, file = str(recording.path.absolute()), os.path.realpath(recording.path)
+            if name not in names if is_named else file not in files:
+                found.append(recording)
+                names.add(name)
+                files.add(file)
     if not found:
         folders = ", ".join(map(str, arguments))
         known = " ".join(sorted(AUDIO_SUFFIXES))
         raise UsageError(f"no audio files in {folders} (looked for {known}).")
-    return list(found.values())
+    return found
 
 
-def _expanded(arguments: Iterable[Path]) -> Iterator[Path]:
+def _expanded(arguments: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Yield files and folders, and whether each is a file that is named itself."""
     for path in arguments:
-        matches: list[str] = []
-        if glob.has_magic(str(path)) and not path.exists():
-            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute too
-        yield from (Path(match) for match in matches or [str(path)])
+        found = matches(path) if glob.has_magic(str(path)) and not os.path.lexists(path) else []
+        for match in found or [path]:
+            yield match, not found and not _is_folder(match)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, say: an error of this file alone
+        return False
 
 
 def _below(folder: Path) -> Iterator[Recording]:
-    for path in sorted(folder.rglob("*")):
-        audio = path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
-        if audio and path.is_file():
-            yield Recording(path, path.relative_to(folder))
+    for path in audio_files(folder):
+        yield Recording(path, path.relative_to(folder))
 
 
 def _named(path: Path) -> Recording:

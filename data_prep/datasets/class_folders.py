@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from asc_nas.audio.folders import audio_files, leads_back
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, audio_info
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Clip, Manifest
@@ -9,7 +10,7 @@ from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 
 def read_class_folders(folder: Path) -> Manifest:
-    """Read a folder of class folders; each may hold audio at any depth.
+    """Read a folder of class folders; each may hold audio at any depth, also behind links.
 
     The label is the class folder's name, labels are sorted, and every file is a group of its own
     (its path without the ending). A file that is not readable in spite of its ending stays in, with
@@ -25,9 +26,8 @@ def read_class_folders(folder: Path) -> Manifest:
     clips = [
         _clip(path, folder)
         for label in sorted(folder.iterdir())
-        if label.is_dir() and not label.name.startswith(".")
-        for path in sorted(label.rglob("*"))
-        if _is_audio(path, folder)
+        if label.is_dir() and not label.name.startswith(".") and not leads_back(label)
+        for path in audio_files(label)
     ]
     if not clips:
         raise AscNasError(
@@ -36,11 +36,6 @@ def read_class_folders(folder: Path) -> Manifest:
         )
     labels = tuple(sorted({clip.label for clip in clips}))
     return Manifest(folder.resolve().name, folder.resolve(), labels, tuple(clips))
-
-
-def _is_audio(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
 
 
 def _clip(path: Path, folder: Path) -> Clip:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError, closest
 from asc_nas.data.manifest import Clip, Manifest
+from asc_nas.runtime.labels_out import is_answers
 from data_prep.datasets.class_folders import channels_or_one
 from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
@@ -52,6 +53,11 @@ def _delimiter(table: Path, header: str) -> str:
 
 
 def _check_columns(table: Path, columns: list[str]) -> None:
+    if is_answers(columns):
+        raise AscNasError(
+            f"{table}: holds answers of 'asc-nas classify', not labels; if they are corrected and "
+            "to be taken for labels, remove the column 'error'."
+        )
     known = (*REQUIRED, *OPTIONAL)
     missing = [name for name in known if name not in columns]
     for name in columns:

@@ -11,6 +11,7 @@ from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, AudioInfo, audio_info
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.data.manifest import Clip, Manifest
+from asc_nas.runtime.labels_out import is_answers
 from data_prep.datasets import read_dataset
 from data_prep.datasets.class_folders import channels_or_one
 from data_prep.datasets.csv_table import REQUIRED
@@ -39,6 +40,8 @@ class Look:
         Why a file cannot be opened, by path.
     grouping : Grouping or None
         The guess; None if groups are given or nothing tells them.
+    answers : tuple of Path
+        Tables in the folder that were passed over, as `asc-nas classify` wrote them.
     """
 
     manifest: Manifest
@@ -47,6 +50,7 @@ class Look:
     infos: dict[str, AudioInfo]
     unreadable: dict[str, str]
     grouping: Grouping | None
+    answers: tuple[Path, ...] = ()
 
     @property
     def grouped(self) -> bool:
@@ -92,6 +96,7 @@ def look(source: Path, progress: Progress = unheard) -> Look:
     """
     if not source.exists():
         raise AscNasError(f"{source}: no such folder; give the folder that holds the recordings.")
+    answers = () if source.is_file() else tuple(filter(_holds_answers, sorted(source.iterdir())))
     manifest, layout, source = _read(source)
     if len(manifest.labels) < 2:
         raise AscNasError(
@@ -117,7 +122,7 @@ def look(source: Path, progress: Progress = unheard) -> Look:
     if grouping is not None:
         clips = zip(manifest.clips, grouping.groups, strict=True)
         manifest = manifest.with_clips([replace(clip, group=group) for clip, group in clips])
-    return Look(manifest, layout, source, infos, unreadable, grouping)
+    return Look(manifest, layout, source, infos, unreadable, grouping, answers)
 
 
 def _read(source: Path) -> tuple[Manifest, str, Path]:
@@ -140,15 +145,25 @@ def _read(source: Path) -> tuple[Manifest, str, Path]:
 
 def _lists_clips(path: Path) -> bool:
     """Return whether a file is a list with the columns that are needed."""
+    columns = _columns(path)
+    return set(REQUIRED) <= columns and not is_answers(columns)
+
+
+def _holds_answers(path: Path) -> bool:
+    return is_answers(_columns(path))
+
+
+def _columns(path: Path) -> set[str]:
+    """Return the columns of a table; none of another file."""
     if path.suffix.lower() not in TABLE_SUFFIXES or path.name.startswith("."):
-        return False
+        return set()
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             header = handle.readline()
     except (OSError, UnicodeDecodeError):
-        return False
+        return set()
     columns = next(csv.reader([header.replace(";", ",").replace("\t", ",")]), [])
-    return set(REQUIRED) <= {column.strip() for column in columns}
+    return {column.strip() for column in columns}
 
 
 def _clips_by_name(folder: Path) -> list[Clip]:

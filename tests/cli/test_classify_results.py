@@ -164,6 +164,43 @@ def test_patterns_are_expanded_to_files_and_folders():
     assert "no such audio file" in json.loads(out)[0]["error"]
 
 
+def test_each_file_comes_once_whatever_links_lead_to_it(work):
+    (work / "other").mkdir()
+    soundfile.write(work / "other" / "x.wav", tones("low").T, RATE)
+    (work / "rec/loop").symlink_to(".")
+    (work / "rec/linked").symlink_to("../other")
+    (work / "rec/gone.wav").symlink_to("nowhere.wav")
+    once = ["rec/day.wav", "rec/gone.wav", "rec/linked/x.wav", "rec/night/a.wav"]
+
+    def paths(*arguments):
+        code, out, err = run(*arguments, "--format", "csv")
+        assert (code, err.count("error: rec/gone.wav: no such audio file")) == (1, 1)
+        return [row["path"] for row in csv.DictReader(io.StringIO(out))]
+
+    assert paths("rec/**/*.wav") == once
+    assert paths("rec") == [*once, "rec/night/b.flac"]
+    assert paths("rec/loop/day.wav", "rec", "./rec/loop", str(work / "rec")) == [
+        "rec/loop/day.wav",
+        *once[1:],
+        "rec/night/b.flac",
+    ]
+
+
+def test_a_link_that_is_named_itself_is_answered_under_its_name(work):
+    (work / "rec/link.wav").symlink_to("day.wav")
+    for names in (["rec/link.wav", "rec/day.wav"], ["rec/day.wav", "rec/link.wav"]):
+        entries = json.loads(run(*names, *names, "--format", "json")[1])
+        assert [entry["path"] for entry in entries] == names
+
+
+def test_a_name_that_no_file_can_have_is_an_error_of_its_own():
+    long = "a" * 300 + ".wav"
+    code, out, err = run(long, "rec/day.wav", "--format", "csv")
+    assert code == 1
+    assert [row["label"] for row in csv.DictReader(io.StringIO(out))] == ["", "low"]
+    assert err.startswith(f"error: {long}: cannot be opened (file name too long)")
+
+
 def test_workers_give_what_one_process_gives():
     alone = run("rec", "broken.wav", "--format", "json")
     assert run("rec", "broken.wav", "--format", "json", "--workers", "2") == alone

@@ -119,6 +119,19 @@ def test_bad_recordings_are_told_and_left_out(recordings, tmp_path):
     assert config["data"]["exclude"] == str(tmp_path / "c.exclude.txt")
 
 
+def test_answers_of_classify_beside_the_recordings_are_passed_over_with_a_note(
+    recordings, tmp_path
+):
+    rows = "".join(f"hum/site{n}_0.wav,whistle,0.9,\n" for n in range(6))
+    (recordings / "answers.csv").write_text("path,label,probability,error\n" + rows)
+    done = asc_nas("init", recordings, "--no-check", "--out", tmp_path / "c.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "24 recordings" in done.stdout
+    assert "note: answers.csv: answers of 'asc-nas classify', not taken for labels" in done.stdout
+    labels = [row["label"] for row in csv.DictReader((tmp_path / "c.clips.csv").open())]
+    assert labels == ["hum"] * 12 + ["whistle"] * 12
+
+
 def test_what_a_user_may_have_edited_is_not_overwritten(recordings, tmp_path):
     (tmp_path / "c.yaml").write_text("mine")
     done = asc_nas("init", recordings, "--out", tmp_path / "c.yaml")

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from asc_nas.audio.logmel import PRESETS
+from asc_nas.cli.output.classify_formats import Format, text_of
 from asc_nas.core.errors import AscNasError
+from asc_nas.runtime.classifier import Classification
+from asc_nas.runtime.recordings import Answer, Recording
+from asc_nas.runtime.segments import Segment
+from asc_nas.runtime.stream import Signal
 from data_prep.checks.scan import ScanTask, scan_clip
 from data_prep.datasets import read_dataset
 from data_prep.own_data import as_listed, choose_settings, clip_table, cut_long, guess_groups, look
@@ -201,3 +207,51 @@ def test_a_length_that_the_header_does_not_know_is_that_of_the_audio(tmp_path):
     assert found.lengths == [6.0, 6.0]
     scan = scan_clip(ScanTask(0, tmp_path / "bus" / "1.flac", 0.0, 0.0))
     assert (scan.seconds, scan.channels) == (6.0, 1)
+
+
+def test_sessions_behind_links_are_found_once_and_loops_are_no_class(tmp_path):
+    for label in ("bus", "park"):
+        for number in range(3):
+            write(tmp_path / "rec" / label / "s1" / f"{number}.wav")
+    write(tmp_path / "store" / "day2" / "7.wav")
+    (tmp_path / "rec" / "bus" / "s2").symlink_to(tmp_path / "store" / "day2")
+    (tmp_path / "rec" / "park" / "up").symlink_to("../..")
+    (tmp_path / "rec" / "all").symlink_to(".")
+    found = look(tmp_path / "rec")
+    counts = Counter(clip.label for clip in found.manifest.clips)
+    assert counts == {"bus": 4, "park": 3}
+    assert "bus/s2/7.wav" in {clip.path for clip in found.manifest.clips}
+    assert not found.unreadable
+
+
+@pytest.mark.parametrize("ending", ["csv", "segments", "audacity", "raven", "json"])
+@pytest.mark.parametrize("name", ["answers.csv", "answers.tsv"])
+def test_answers_of_classify_are_not_taken_for_labels(tmp_path, ending, name):
+    for label in ("bus", "park"):
+        for number in range(3):
+            write(tmp_path / label / f"{number}.wav")
+    path = tmp_path / "bus" / "0.wav"
+    segment = Segment(0.0, 0.5, "rain", 0.9)
+    found = Classification(
+        str(path), "rain", 0.9, {"rain": 1.0}, (segment,), 0.5, (), Signal(RATE, 1, (), 0)
+    )
+    answers = [Answer(Recording(path, path), found, frontend=PRESETS["esc10"])]
+    (tmp_path / name).write_text(text_of(Format(ending), answers))
+    looked = look(tmp_path)
+    assert (looked.layout, looked.manifest.labels) == ("folders", ("bus", "park"))
+    told = ending in ("csv", "segments")
+    assert looked.answers == ((tmp_path / name,) if told else ())
+    if told and name.endswith(".csv"):
+        with pytest.raises(AscNasError, match="holds answers of 'asc-nas classify', not labels"):
+            read_dataset("csv", tmp_path / name)
+
+
+def test_the_answers_of_a_spreadsheet_and_corrected_ones_are_told_apart(tmp_path):
+    for number in range(4):
+        write(tmp_path / f"{number}.wav")
+    rows = "".join(f"{n}.wav;{'ab'[n % 2]};0.9;\n" for n in range(4))
+    (tmp_path / "x.csv").write_text("\ufeffpath;label;probability;error\n" + rows)
+    with pytest.raises(AscNasError, match="holds answers of 'asc-nas classify'"):
+        look(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text("path;label;probability\n" + rows.replace(";\n", "\n"))
+    assert look(tmp_path).manifest.labels == ("a", "b")

@@ -54,19 +54,23 @@ def json_text(value: Any) -> str:
 
 
 def _csv(answers: "Sequence[Answer]") -> str:
+    from asc_nas.runtime.labels_out import ANSWER_COLUMNS
+
     rows = [answer.row() for answer in answers]
-    return _rows(["path", "label", "probability", "error"], rows)
+    return _rows(ANSWER_COLUMNS, rows)
 
 
 def _segments(answers: "Sequence[Answer]") -> str:
+    from asc_nas.runtime.labels_out import SEGMENT_COLUMNS
+
     rows: list[dict[str, Any]] = []
     for found in (answer.to_json() for answer in answers):
         path = {"path": found["path"]}
         rows += [path | segment for segment in found.get("segments", [path | found])]
-    return _rows(["path", "start", "end", "label", "probability", "error"], rows)
+    return _rows(SEGMENT_COLUMNS, rows)
 
 
-def _rows(columns: list[str], rows: list[dict[str, Any]]) -> str:
+def _rows(columns: Sequence[str], rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     table.writeheader()

@@ -51,6 +51,10 @@ def print_look(found: "Look", clips: "Manifest", seconds: float) -> None:
     channels = Counter(info.channels for info in found.infos.values())
     typer.echo(f"Rates: {rates}; channels: {', '.join(map(str, sorted(channels)))}")
     typer.echo(f"Groups: {_groups(found)}")
+    if found.answers:
+        names = ", ".join(path.name for path in found.answers[:SHOWN])
+        more = f" and {len(found.answers) - SHOWN} more" if len(found.answers) > SHOWN else ""
+        typer.echo(f"note: {names}{more}: answers of 'asc-nas classify', not taken for labels")
 
 
 def _groups(found: "Look") -> str:
