@@ -9,7 +9,8 @@ import soundfile
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.manifest import Manifest
 from data_prep.datasets import READERS
-from data_prep.synthetic import Plan, generate, reader
+from data_prep.datasets import synthetic as reader
+from data_prep.synthetic import Plan, generate
 from data_prep.synthetic.generate import COMPLETED, STARTED, render, write_flac
 from data_prep.synthetic.plan import NODES, Session
 from data_prep.synthetic.room import Node, Source, record
