@@ -50,25 +50,25 @@ def assign_roles(manifest: Manifest, config: SplitConfig, seed: int) -> Manifest
     Test is the test folds or, if there are none, a cut by group with about the same share of each
     class; search-val is such a cut of the rest. With test folds, a clip that is in no fold is
     unused, as published, and its role is empty. A clip without a group is a group of its own. The
-    same manifest, settings and seed give the same roles.
+    same manifest, settings and seed give the same roles. Published folds are taken as they are,
+    even where a group stands in two of them.
 
     Raises
     ------
     UsageError
         If a named fold does not exist.
     AscNasError
-        If a group is in and outside the test folds, or a class has too few groups to stand on every
-        side.
+        If a group is in and outside test folds that are not published ones, or a class has too few
+        groups to stand on every side.
     """
     test_folds = config.test_folds or published_test_folds(manifest)
     if test_folds:
+        test = _clips_of_folds(manifest, test_folds)
         used = [number for number, clip in enumerate(manifest.clips) if clip.fold]
+        _check_classes(manifest, used)
     else:
         used = list(range(len(manifest.clips)))
-    _check_classes(manifest, used)
-    if test_folds:
-        test = _clips_of_folds(manifest, test_folds)
-    else:
+        _check_classes(manifest, used)
         test = _cut(manifest, used, config.test_fraction, "test", seed)
     rest = [number for number in used if number not in test]
     if not rest:
@@ -134,6 +134,8 @@ def _clips_of_folds(manifest: Manifest, test_folds: Sequence[str]) -> set[int]:
                 f"Folds: {', '.join(folds) or 'none'}."
             )
     test = {number for number, clip in enumerate(manifest.clips) if clip.fold in test_folds}
+    if manifest.published_folds:
+        return test
     rest = {
         _group(clip): clip for n, clip in enumerate(manifest.clips) if clip.fold and n not in test
     }

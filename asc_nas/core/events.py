@@ -130,7 +130,7 @@ class EventLog:
         AscNasError
             If TensorBoard is not installed.
         """
-        _summary_writer()
+        summary_writer()
         self.tensorboard.mkdir(parents=True, exist_ok=True)
 
     def write(
@@ -164,7 +164,7 @@ class EventLog:
             if not folder.is_dir():
                 about = (event.step, event.network)
                 events = [e for e in self._events() if (e.step, e.network) == about]
-            self._writers[name] = _summary_writer()(str(folder))
+            self._writers[name] = summary_writer()(str(folder))
         writer = self._writers[name]
         for shown in events:
             for tag, value in shown.values.items():
@@ -185,7 +185,7 @@ def _append(path: Path, line: str) -> None:
         handle.write(line.encode())
 
 
-def _summary_writer() -> Any:
+def summary_writer() -> Any:
     """Return TensorBoard's writer class.
 
     Raises

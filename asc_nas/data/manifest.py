@@ -58,13 +58,17 @@ class Clip:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Clips of one dataset, in a fixed order, and the order of their labels."""
+    """Clips of one dataset, in a fixed order, and the order of their labels.
+
+    `published_folds` says that the folds are a publisher's: they are used as they are.
+    """
 
     name: str
     root: Path
     labels: tuple[str, ...]
     clips: tuple[Clip, ...]
     licence: str = "unknown"
+    published_folds: bool = False
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):
@@ -109,6 +113,7 @@ class Manifest:
             "root": str(self.root),
             "labels": list(self.labels),
             "licence": self.licence,
+            "published_folds": self.published_folds,
         }
         table = pa.table(columns).replace_schema_metadata({"asc_nas": json.dumps(header)})
         with atomic_path(path) as temporary:
@@ -137,5 +142,10 @@ class Manifest:
             raise AscNasError(f"{path}: expected '{FORMAT}', found {header.get('format')!r}.")
         clips = tuple(Clip(**row) for row in table.to_pylist())
         return cls(
-            header["name"], Path(header["root"]), tuple(header["labels"]), clips, header["licence"]
+            header["name"],
+            Path(header["root"]),
+            tuple(header["labels"]),
+            clips,
+            header["licence"],
+            header.get("published_folds", False),
         )

@@ -11,13 +11,15 @@ from asc_nas.core.errors import AscNasError, UsageError, closest
 from asc_nas.core.files import write_text
 from asc_nas.core.progress import SILENT, Listener
 from asc_nas.data.manifest import Manifest
+from asc_nas.run.beginning import read_clips
+from asc_nas.run.budget import Pace
 from asc_nas.run.config import RunConfig
 from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row, row_of, summary
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.opening import Source, read_settings
 from asc_nas.run.paths import RunPaths
-from asc_nas.run.preparation import prepare, read_clips
+from asc_nas.run.preparation import prepare
 from asc_nas.run.sequence import run_all
 from asc_nas.run.training import train_networks
 from data_prep.splits import assign_roles
@@ -64,18 +66,22 @@ def crossval(
     _check_names(config, networks)
     place = Path(out) if out is not None else _default_place(source, config.name)
     whole = RunFolder.open(source, data, changes, place, listener=listener)
+    clips = _clips(whole)
+    # A run with fixed networks holds the trainings of all seeds.
+    runs = {
+        (fold, seed): _fold_run(whole, clips, fold, seed)
+        for seed in ([config.seed] if networks else dict.fromkeys(seeds or [config.seed]))
+        for fold in official_folds(clips, folds)
+    }
+    if not networks:
+        for run in runs.values():
+            run.begin(search=True)
+        Pace(next(iter(runs.values())), time.monotonic())  # refuses a budget that is too short
     with ExitStack() as stack:
         stack.enter_context(whole.lock())
-        clips = _clips(whole)
-        # A run with fixed networks holds the trainings of all seeds.
-        runs = {
-            (fold, seed): _fold_run(whole, fold, seed)
-            for seed in ([config.seed] if networks else dict.fromkeys(seeds or [config.seed]))
-            for fold in official_folds(clips, folds)
-        }
         for run in runs.values():
             stack.enter_context(run.lock(shared=bool(networks)))
-        _prepare(whole, clips, runs, check=not networks)
+        _prepare(whole, runs, check=not networks)
         rows = _train(runs, networks, seeds or [config.seed]) if networks else _search(runs)
     document = Crossval(data=clips.name, summary=summary(rows), results=rows)
     target = whole.paths.root / "crossval.json"
@@ -109,8 +115,8 @@ def official_folds(manifest: Manifest, wanted: Sequence[str] = ()) -> tuple[str,
     return tuple(fold for fold in folds if fold in wanted or not wanted)
 
 
-def folds_of(crossval: Path, seed: int) -> dict[str, RunFolder]:
-    """Return the runs of a cross-validation whose splits were drawn with `seed`, by fold.
+def folds_of(crossval: Path) -> dict[str, RunFolder]:
+    """Return the runs of a cross-validation whose splits were drawn with its own seed, by fold.
 
     Raises
     ------
@@ -120,7 +126,7 @@ def folds_of(crossval: Path, seed: int) -> dict[str, RunFolder]:
     places = sorted(place.parent for place in crossval.glob("fold-*/config.yaml"))
     if not places:
         raise UsageError(f"{crossval}: holds no folds; run 'asc-nas crossval' first.")
-    runs = map(RunFolder.open, places)
+    runs, seed = map(RunFolder.open, places), RunFolder.open(crossval).config.seed
     return {run.config.data.test_folds[0]: run for run in runs if run.config.seed == seed}
 
 
@@ -156,28 +162,27 @@ def _check_names(config: RunConfig, networks: Sequence[str]) -> None:
 
 def _clips(whole: RunFolder) -> Manifest:
     """Return the clips of all folds, without roles, which they have in each fold's run only."""
-    path = whole.paths.manifest
-    if path.exists():
-        return Manifest.read(path)
-    clips = read_clips(whole.config.data, whole.listener)
-    clips.write(path)
-    return clips
+    if whole.paths.manifest.exists():
+        return whole.manifest
+    whole.first = read_clips(whole.config.data, whole.listener)
+    return whole.first
 
 
-def _fold_run(whole: RunFolder, fold: str, seed: int) -> RunFolder:
+def _fold_run(whole: RunFolder, clips: Manifest, fold: str, seed: int) -> RunFolder:
     """Open one fold's run."""
     name = "fold-" + re.sub(r"[^\w.-]", "_", fold)
     name += "" if seed == whole.config.seed else f"-seed-{seed}"
     settings = [f"data.test_folds={json.dumps([fold])}", f"seed={seed}"]
-    root = whole.paths.root
-    return RunFolder.open(root, None, settings, root / name, listener=whole.listener)
+    source = whole.config.model_dump(mode="json")
+    out = whole.paths.root / name
+    run = RunFolder.open(source, None, settings, out, listener=whole.listener)
+    if not run.paths.manifest.exists():
+        run.first = assign_roles(clips, run.config.data, run.config.seed)
+    return run
 
 
-def _prepare(whole: RunFolder, clips: Manifest, runs: Runs, *, check: bool) -> None:
-    """Extract the features once, for all, and divide the clips of each run into roles."""
-    for run in runs.values():
-        if not run.paths.manifest.exists():
-            assign_roles(clips, run.config.data, run.config.seed).write(run.paths.manifest)
+def _prepare(whole: RunFolder, runs: Runs, *, check: bool) -> None:
+    """Extract the features once, for all."""
     prepare(whole, check=check)
     for run in runs.values():
         if not run.paths.features.exists():

@@ -18,7 +18,10 @@ Source = Path | str | Mapping[str, Any]
 Settings = Sequence[str] | Mapping[str, Any]
 """Changes to a config: ``["supernet.epochs=20"]`` or ``{"supernet.epochs": 20}``."""
 
-MAY_CHANGE = ("data.skip_unreadable", "data.workers", "rank.", "retrain.workers", "search.workers")
+MAY_CHANGE = (
+    *("budget", "data.skip_unreadable", "data.workers", "rank.", "retrain.workers"),
+    "search.workers",
+)
 """What may change between a run and its resumption: it does not change what is done already."""
 TOLD = ("retrain.members", "retrain.calibrate")
 """The same, but the run ends otherwise; and so do added `baselines`."""
@@ -69,7 +72,7 @@ def directory_of(source: Source, config: RunConfig, out: Path | str | None) -> P
 
 
 def same_run(config: RunConfig, before: RunConfig, paths: RunPaths) -> tuple[RunConfig, str]:
-    """Hold `config` against the run's own; a data folder that is not given is the run's.
+    """Hold `config` against the run's own; a folder or a budget that is not given is the run's.
 
     Returns
     -------
@@ -85,6 +88,8 @@ def same_run(config: RunConfig, before: RunConfig, paths: RunPaths) -> tuple[Run
     if config.data.folder is None:
         data = config.data.model_copy(update={"folder": before.data.folder})
         config = config.model_copy(update={"data": data})
+    if config.budget is None:
+        config = config.model_copy(update={"budget": before.budget})
     added = [name for name in config.baselines if name not in before.baselines]
     extended = before.baselines | {name: config.baselines[name] for name in added}
     before = before.model_copy(update={"baselines": extended})
@@ -94,9 +99,7 @@ def same_run(config: RunConfig, before: RunConfig, paths: RunPaths) -> tuple[Run
         for key in sorted({*old, *new})
         if old.get(key) != new.get(key)
     }
-    may_change: tuple[str, ...] = MAY_CHANGE + TOLD
-    if not paths.manifest.exists():  # nothing was read yet: the folder may have been mistyped
-        may_change += ("data.folder",)
+    may_change = MAY_CHANGE + TOLD
     differing = [told for key, told in changed.items() if not key.startswith(may_change)]
     if differing:
         raise UsageError(

@@ -1,65 +1,25 @@
-"""From recordings to the run's manifest and features."""
+"""From recordings to the run's features."""
 
-from pathlib import Path
-
-from asc_nas.core.errors import UsageError
 from asc_nas.core.locks import taking_turns
-from asc_nas.core.progress import SILENT, Listener
 from asc_nas.data.manifest import Manifest
-from asc_nas.run.config import DataConfig
 from asc_nas.run.folder import RunFolder
-from data_prep.checks import Report, without
+from data_prep.checks import Report
 from data_prep.checks import check as check_recordings
-from data_prep.datasets import read_dataset
 from data_prep.extraction import extract
-from data_prep.splits import assign_roles
 
 MOST_DECODED = 5000
 """Clips up to which a run looks into every recording; of more, only at labels and groups."""
 
 
 def prepare(run: RunFolder, *, check: bool = False) -> None:
-    """Write the manifest with its roles and extract the features, as far as that is not done.
+    """Begin the run and extract its features, as far as that is not done.
 
     With `check` the recordings are checked afterwards, when all that cannot be read is known.
     """
-    with taking_turns(run.paths.manifest.parent, run.listener.note):
-        manifest = _manifest(run)
-        _extract(run, manifest)
+    with run.lock(shared=True), taking_turns(run.paths.manifest.parent, run.listener.note):
+        _extract(run, run.manifest)
         if check:
-            _check(run, manifest)
-
-
-def _manifest(run: RunFolder) -> Manifest:
-    """Return the run's clips with their roles."""
-    config, paths = run.config, run.paths
-    if paths.manifest.exists():
-        return Manifest.read(paths.manifest)
-    manifest = assign_roles(read_clips(config.data, run.listener), config.data, config.seed)
-    manifest.write(paths.manifest)
-    return manifest
-
-
-def read_clips(data: DataConfig, listener: Listener = SILENT) -> Manifest:
-    """Read the recordings, without those to leave out; the clips have no roles yet.
-
-    Raises
-    ------
-    UsageError
-        If the settings do not say where the recordings are.
-    AscNasError
-        If they are not there, or not laid out as the dataset's reader expects.
-    """
-    if data.folder is None:
-        raise UsageError("no recordings given: add --data FOLDER (or data.folder to the config).")
-    manifest = read_dataset(data.dataset, Path(data.folder))
-    if data.exclude is None:
-        return manifest
-    everything = len(manifest.clips)
-    manifest = without(manifest, Path(data.exclude))
-    left_out = everything - len(manifest.clips)
-    listener.say(f"{left_out} of {everything} clips left out ({data.exclude})")
-    return manifest
+            _check(run, run.manifest)
 
 
 def _extract(run: RunFolder, manifest: Manifest) -> None:

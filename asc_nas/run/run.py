@@ -1,12 +1,12 @@
 """The library: a run with all its steps, as a notebook or the command line calls them."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from asc_nas.core.errors import UsageError
+from asc_nas.core.events import summary_writer
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.manifest import Manifest
 from asc_nas.evaluation.result import Results
@@ -46,7 +46,10 @@ class Run(RunFolder):
 
     def use_tensorboard(self) -> None:
         """Write what is logged for TensorBoard too, from now on."""
-        self.events.use_tensorboard()
+        summary_writer()
+        self.tensorboard = True
+        if self.paths.manifest.exists():
+            self.events.use_tensorboard()
 
     def prepare(self, *, check: bool = False) -> Manifest:
         """Read the recordings, divide them into roles and extract the features.
@@ -59,6 +62,7 @@ class Run(RunFolder):
 
     def supernet(self) -> Path:
         """Train the supernet; return the file of its weights."""
+        self.begin(search=True)
         with self.lock():
             prepare(self)
             ensure_latency(self)
@@ -67,6 +71,7 @@ class Run(RunFolder):
 
     def search(self) -> Pareto:
         """Search the supernet; return the Pareto set, scored on search-val."""
+        self.begin(search=True)
         with self.lock():
             return find_pareto_set(self)
 
@@ -127,9 +132,11 @@ class Run(RunFolder):
         if dcase_report is not None and len(networks) != 1:
             raise UsageError(f"--dcase-report describes one network; {len(networks)} are named.")
         run, written = self, []
+        used = run.config.seed if seed is None else seed
+        found = [find_network(run, text) for text in networks]
+        for network in found:
+            network.folder(run, used).require_result()
         with run.lock(shared=True):
-            used = run.config.seed if seed is None else seed
-            found = [find_network(run, text) for text in networks]
             if calibrate:
                 for network in found:
                     train_twin(network.folder(run, used), network.name)
@@ -174,18 +181,16 @@ class Run(RunFolder):
         ----------
         start : when the budget, if there is one, began (`time.monotonic`); by default now
         """
-        began = time.monotonic() if start is None else start
-        with self.lock():
-            return run_all(self, began)
+        return run_all(self, time.monotonic() if start is None else start)
 
     def latency_kit(self, folder: Path) -> None:
         """Write a folder that measures the search space on another device."""
-        with self._with_labels(shared=True):
+        with self.lock(shared=True):
             latency_kit(self, folder)
 
     def measure_latency(self) -> LatencyTable:
         """Return the latency table of this machine, measured unless the run has one already."""
-        with self._with_labels(shared=False):
+        with self.lock():
             if not self.paths.latency.exists():
                 measure_latency(self)
             return LatencyTable.read(self.paths.latency)
@@ -199,13 +204,5 @@ class Run(RunFolder):
         ----------
         table : the run's by default
         """
-        with self._with_labels(shared=True):
+        with self.lock(shared=True):
             return check_latency(self, table or LatencyTable.read(self.paths.latency), networks)
-
-    @contextmanager
-    def _with_labels(self, *, shared: bool) -> Iterator[None]:
-        """Lock the run; make its manifest, which tells the number of labels, if it is missing."""
-        with self.lock(shared=shared):
-            if not self.paths.manifest.exists():
-                prepare(self)
-            yield

@@ -1,14 +1,12 @@
 """Every step of a run in its order, as far as it is not done."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asc_nas.evaluation.result import Result
 from asc_nas.export.targets import ExportedModel
-from asc_nas.run.budget import decide_sizes
+from asc_nas.run.budget import Pace
 from asc_nas.run.calibration import train_twin
-from asc_nas.run.config import parse_duration
 from asc_nas.run.export import export_network
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.latency import ensure_latency
@@ -42,12 +40,23 @@ class Outcome:
 def run_all(run: RunFolder, start: float) -> Outcome:
     """Do every step of a run, which is sized to its budget, if it has one.
 
+    Nothing is written before its clips, its limits and its budget are known to do.
+
     Parameters
     ----------
     start : when its budget, if it has one, began (`time.monotonic`)
     """
-    _size(run, start)
-    members = find_pareto_set(run, check=True)
+    run.begin(search=True)
+    pace = Pace(run, start)
+    with run.lock():
+        try:
+            return _do_all(run, pace)
+        finally:
+            pace.stop()
+
+
+def _do_all(run: RunFolder, pace: Pace) -> Outcome:
+    members = find_pareto_set(run, check=True, done=pace.step)
     config, seed = run.config, run.config.seed
     objectives = config.search.objectives
     chosen = choose(members, objectives, config.retrain.members)
@@ -55,6 +64,7 @@ def run_all(run: RunFolder, start: float) -> Outcome:
     baselines = [find_network(run, name) for name in config.baselines]
     results = train_networks([run], [*networks, *baselines], [seed], config.retrain.workers)
     run.listener.found(results)
+    pace.step("retrain")
 
     # The best is chosen by search-val, before the test: the member with the best score there.
     best = preferred([members[i] for i in chosen], objectives)
@@ -66,29 +76,24 @@ def run_all(run: RunFolder, start: float) -> Outcome:
     return Outcome(results[best], results[:count], results[count:], models)
 
 
-def find_pareto_set(run: RunFolder, *, check: bool = False) -> Pareto:
+def find_pareto_set(
+    run: RunFolder, *, check: bool = False, done: Callable[[str], None] = lambda step: None
+) -> Pareto:
     """Do every step up to the Pareto set, as far as it is not done, and return the set.
 
-    With `check` the recordings are checked too.
+    Parameters
+    ----------
+    check : whether the recordings are checked too
+    done : called after each step with its name
     """
     prepare(run, check=check)
     ensure_latency(run)
     check_feasible(run)
+    done("features")
     if run.config.search.judge == "supernet":
         train_supernet(run)
+        done("supernet")
     members = search(run)
     run.listener.found(members)
+    done("search")
     return members
-
-
-def _size(run: RunFolder, start: float) -> None:
-    """Size the run to its budget, unless that is done or it has none."""
-    budget = run.config.budget
-    if budget is None or run.paths.budget.exists():
-        return
-    prepare(run, check=True)
-    ensure_latency(run)
-    settings = decide_sizes(run, parse_duration(budget) + start - time.monotonic())
-    sizes = ", ".join(f"{key} {value}" for key, value in settings.items())
-    run.listener.say(f"Budget {budget}: {sizes} ({run.paths.budget}).")
-    run.apply_budget()

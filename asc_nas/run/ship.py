@@ -264,17 +264,15 @@ def ship(
     AscNasError
         If the network was not trained in every fold.
     """
+    folds = folds_of(crossval)
     whole = RunFolder.open(crossval, listener=listener)
-    folds = folds_of(crossval, whole.config.seed)
     run = RunFolder.open(crossval, out=crossval / "all", listener=listener)
+    chosen = find_network(run, network)
+    seeds = common_seeds(folds, chosen) if together else (whole.config.seed,)
+    shipping = Shipping(run, folds, chosen, seeds)
+    results = shipping.scores()
+    run.first = assign_training_roles(whole.manifest, run.config.data, whole.config.seed)
     with whole.lock(), run.lock():
-        chosen = find_network(run, network)
-        seeds = common_seeds(folds, chosen) if together else (whole.config.seed,)
-        shipping = Shipping(run, folds, chosen, seeds)
-        results = shipping.scores()
-        if not run.paths.manifest.exists():
-            clips = assign_training_roles(whole.manifest, run.config.data, whole.config.seed)
-            clips.write(run.paths.manifest)
         if not run.paths.features.exists():
             run.paths.features.symlink_to(Path("..") / whole.paths.features.name)
         shipping.train()

@@ -11,13 +11,10 @@ import yaml
 from asc_nas.core.errors import UsageError
 from asc_nas.core.files import write_text
 from asc_nas.core.progress import SILENT, Listener
-from asc_nas.cost.counts import Cost, count
 from asc_nas.data.manifest import Manifest
+from asc_nas.run.beginning import cost_of, size_limits
 from asc_nas.run.config import RunConfig
 from asc_nas.search.feasibility import require_feasible
-from asc_nas.search.limits import Limits
-from asc_nas.space.genotype import Genotype
-from asc_nas.space.netspec import resolve
 from data_prep import own_data
 from data_prep.checks import Report, write_keys
 from data_prep.checks import check as check_clips
@@ -215,27 +212,15 @@ def roomy_skeleton(
     """
     for skeleton in skeletons:
         config = config_with(skeleton)
-        cost_of, limits = _cost_of(config, classes), _size_limits(config)
+        cost, limits = cost_of(config, classes), size_limits(config)
         space, rng = config.search_space(), np.random.default_rng(0)
-        met = [limits.met_by(cost_of(space.sample(rng))) for _ in range(SAMPLES)]
+        met = [limits.met_by(cost(space.sample(rng))) for _ in range(SAMPLES)]
         if sum(met) >= ROOM * SAMPLES:
             return skeleton
     try:
-        require_feasible(space, cost_of, limits)
+        require_feasible(space, cost, limits)
     except UsageError as error:
         raise UsageError(
             f"{error} Shorter --seconds or a lower --sample-rate help, too."
         ) from error
     return skeleton
-
-
-def _cost_of(config: RunConfig, classes: int) -> Callable[[Genotype], Cost]:
-    frontend = config.frontend
-    size = (frontend.n_mels, frontend.frames)
-    return lambda genotype: count(
-        resolve(genotype, config.skeleton, size, classes), frontend.seconds
-    )
-
-
-def _size_limits(config: RunConfig) -> Limits:
-    return config.search.limits.model_copy(update={"max_latency_ms": None})

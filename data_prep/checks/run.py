@@ -82,7 +82,7 @@ def check(
     rate = _usual_rate(scans)
     for number in sorted(scans):
         found.extend(_of_clip(clips[number], scans[number], rate))
-    found.extend(_duplicates(clips, scans))
+    found.extend(_duplicates(manifest, scans))
     for checks in (table.leaks, table.labels, table.imbalance):
         found.extend(checks(manifest))
     order = {name: place for place, name in enumerate(CHECKS)}
@@ -143,18 +143,19 @@ def _of_clip(clip: Clip, scan: Scan, usual_rate: int) -> Iterator[Finding]:
         )
 
 
-def _duplicates(clips: tuple[Clip, ...], scans: dict[int, Scan]) -> Iterator[Finding]:
+def _duplicates(manifest: Manifest, scans: dict[int, Scan]) -> Iterator[Finding]:
     """Find clips with the same samples; silent ones are alike and listed as silent."""
     same: dict[bytes, list[Clip]] = defaultdict(list)
     for number in sorted(scans):
         if scans[number].peak >= SILENT:
-            same[scans[number].digest].append(clips[number])
-    everything = [found for alike in same.values() for found in _alike(alike)]
+            same[scans[number].digest].append(manifest.clips[number])
+    published = manifest.published_folds
+    everything = [found for alike in same.values() for found in _alike(alike, published)]
     # Those across folds come first: they make a test score a lie.
     yield from sorted(everything, key=lambda found: found.severity != "error")
 
 
-def _alike(alike: list[Clip]) -> Iterator[Finding]:
+def _alike(alike: list[Clip], published: bool) -> Iterator[Finding]:
     first = alike[0]
     if len({clip.label for clip in alike}) > 1:  # any of them may be the wrong one
         shown = ", ".join(f"{clip.key} ('{clip.label}')" for clip in alike[:5])
@@ -167,15 +168,17 @@ def _alike(alike: list[Clip]) -> Iterator[Finding]:
     for clip in alike[1:]:
         message = f"{clip.key}: the same audio as {first.key}; keep one of them."
         severity: Severity = "warning"
+        on_two_sides = False
         for side in sides:
             here = getattr(clip, side)
             others = [(there, other) for there, other in seen[side].items() if there != here]
-            if others and severity == "warning":
+            if others and not on_two_sides:
                 there, other = others[0]
-                severity = "error"
+                on_two_sides = True
+                severity = "warning" if published else "error"
                 message = (
                     f"{clip.key}: the same audio as {other.key}, in the {side} '{here}' and in "
-                    f"'{there}'; exclude one of them."
+                    f"'{there}'" + (", as published." if published else "; exclude one of them.")
                 )
             seen[side].setdefault(here, clip)
         yield Finding(check="duplicate", severity=severity, message=message, clip=clip.key)

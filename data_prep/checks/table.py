@@ -19,7 +19,11 @@ def group_of(clip: Clip) -> str:
 
 
 def leaks(manifest: Manifest) -> Iterator[Finding]:
-    """Find groups that stand in more than one fold or role; clips without one take no side."""
+    """Find groups that stand in more than one fold or role; clips without one take no side.
+
+    Published folds stay as they are, so that in them, and in roles cut from them, it is a warning.
+    """
+    published = manifest.published_folds
     for side in ("fold", "role"):
         first: dict[str, dict[str, Clip]] = defaultdict(dict)
         for clip in manifest.clips:
@@ -28,11 +32,15 @@ def leaks(manifest: Manifest) -> Iterator[Finding]:
         for group, clips in first.items():
             if len(clips) > 1:
                 shown = ", ".join(f"'{where}' ({clip.key})" for where, clip in clips.items())
+                advice = (
+                    "they are used as published, so that training hears what is tested."
+                    if published
+                    else f"put all its clips into one {side}, or exclude some."
+                )
                 yield Finding(
                     check="leak",
-                    severity="error",
-                    message=f"the group '{group}' is in {len(clips)} {side}s: {shown}; "
-                    f"put all its clips into one {side}, or exclude some.",
+                    severity="warning" if published else "error",
+                    message=f"the group '{group}' is in {len(clips)} {side}s: {shown}; {advice}",
                     group=group,
                 )
 

@@ -4,6 +4,7 @@ A family whose lists follow the DCASE layout is a `DcaseLayout` (``dcase_lists``
 share the table readers in ``tables``. What can be downloaded stands in ``catalogue``.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
@@ -50,4 +51,4 @@ def read_dataset(name: str, folder: Path) -> Manifest:
     reader = READERS[name]
     if not reader.generates and not folder.exists():
         raise AscNasError(f"{folder}: no such folder; give the folder that holds the recordings.")
-    return reader.read(folder)
+    return replace(reader.read(folder), published_folds=reader.info.folds > 0)

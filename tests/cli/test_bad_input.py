@@ -1,5 +1,6 @@
 """Bad input: one clear sentence, exit code 1 or 2, no traceback, nothing lost."""
 
+import contextlib
 import subprocess
 import sys
 
@@ -7,6 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 from tiny import asc_nas, write_config
+from typer.testing import CliRunner
+
+from asc_nas.cli.main import app
+from asc_nas.core.errors import AscNasError
+from asc_nas.run.folder import RunFolder
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +31,10 @@ def config_of_folders(path, **changes):
     return write_config(path, **({"data": data} | changes))
 
 
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
 def assert_one_sentence(done, code, *fragments):
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -34,10 +44,63 @@ def assert_one_sentence(done, code, *fragments):
         assert fragment in errors[0]
 
 
-def test_a_missing_folder(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        ([], 2, "add --data FOLDER"),
+        (["--data", "nowhere"], 1, "no such folder"),
+        (["--data", "data", "--budget", "soon"], 2, "no duration"),
+        (["--data", "data", "--budget", "1s"], 2, "too short"),
+        (["--data", "data", "--set", "search.limits.max_macs=10"], 2, "smallest found"),
+        (["--data", "data", "--set", "latency=nowhere.json"], 1, "nowhere.json"),
+        (["--data", "data", "--set", "data.exclude=nowhere.txt"], 2, "nowhere.txt"),
+        (["--data", "data", "--set", "data.test_folds=[9]"], 2, "no fold '9'"),
+        (["--data", "data/car", "--tensorboard"], 1, "no audio in class folders"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "search", "supernet", "crossval"])
+def test_nothing_is_created_before_arguments_data_and_budget_are_valid(
+    tmp_path, monkeypatch, command, options, code, told
+):
+    asked = [word for word in options if word.startswith("--")]
+    if command != "run" and {"--budget", "--tensorboard"} & set(asked):
+        pytest.skip("not an option of it")
+    if command == "crossval" and "data.test_folds=[9]" in options:
+        told = "choose the folds"
+    monkeypatch.chdir(tmp_path)
+    folder_of_classes(tmp_path / "data", ["car", "rain"])
+    clips = sorted((tmp_path / "data").rglob("*.wav"))
+    rows = "".join(f"{c.parent.name}/{c.name},{c.parent.name},{c.stem}\n" for c in clips)
+    (tmp_path / "data" / "clips.csv").write_text("path,label,fold\n" + rows)
+    data = {"dataset": "folders", "test_folds": [], "workers": 1}
+    if command == "crossval":
+        data["dataset"] = "csv"
+        options = [f"{word}/clips.csv" if word == "data" else word for word in options]
+        told = told.replace("no audio in class folders", "not a file")
+    config = config_of_folders(tmp_path / "c.yaml", data=data)
+    done = call(command, config, *options, "--out", "run/deep")
+    assert (done.exception.exit_code, told in str(done.exception)) == (code, True), done.exception
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_a_lock_file_only_is_no_run(tmp_path):
+    recordings = folder_of_classes(tmp_path / "data", ["car", "rain"])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
     config = config_of_folders(tmp_path / "c.yaml")
-    done = asc_nas("run", config, "--data", tmp_path / "nowhere", "--out", tmp_path / "run")
-    assert_one_sentence(done, 1, "nowhere", "no such folder")
+    run = RunFolder.open(config, recordings, None, tmp_path / "run", resume=False)
+    with run.lock():
+        assert run.paths.config.exists()
+    with pytest.raises(AscNasError, match="exists already"):
+        RunFolder.open(config, recordings, None, tmp_path / "run", resume=False)
+
+
+def test_what_is_not_there_yet_is_not_created_by_asking_for_it(tmp_path):
+    config = config_of_folders(tmp_path / "c.yaml")
+    for arguments in (["export", config, "3"], ["export", config, "baseline"], ["report", config]):
+        with contextlib.chdir(tmp_path):
+            assert call(*arguments).exit_code == 1
+        assert not (tmp_path / "runs").exists()
 
 
 def test_after_a_mistyped_folder_the_same_run_takes_the_right_one_and_keeps_to_it(tmp_path):
@@ -49,11 +112,6 @@ def test_after_a_mistyped_folder_the_same_run_takes_the_right_one_and_keeps_to_i
     assert done.returncode == 0, done.stderr
     done = asc_nas(*command, tmp_path / "dta")
     assert_one_sentence(done, 2, "data.folder is", "was")
-
-
-def test_no_folder_given(tmp_path):
-    done = asc_nas("run", config_of_folders(tmp_path / "c.yaml"), "--out", tmp_path / "run")
-    assert_one_sentence(done, 2, "--data")
 
 
 def test_a_misspelt_key_gets_the_closest_right_one(tmp_path):

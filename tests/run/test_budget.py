@@ -13,20 +13,27 @@ from asc_nas.cli.main import app
 from asc_nas.core.config import apply_overrides, read_yaml
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import read_json
+from asc_nas.core.progress import Listener
 from asc_nas.run import budget
-from asc_nas.run.budget import Work, plan
+from asc_nas.run.budget import Pace, Work, plan
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import Budget, RunFolder
 from asc_nas.run.preparation import prepare
+from asc_nas.run.sequence import run_all
 from asc_nas.training.trainer import steps_per_epoch
 from data_prep.synthetic import Plan, generate
 
-WORK = Work(supernet_epoch=2.0, generation=4.0, retrain_epoch=1.5, rest=30.0)
+WORK = Work(supernet_epoch=2.0, generation=4.0, retrain_epoch=1.5, shrinking=0.0, rest=30.0)
+STEPS = ("supernet", "search", "retrain")
 
 
 def config_of(name):
     path = Path("configs") / f"{name}.yaml"
     return RunConfig.parse(read_yaml(path), str(path))
+
+
+def seconds_of(sizes):
+    return sum(WORK.of(dict(zip(STEPS, sizes, strict=True))).values())
 
 
 def sized(config, settings):
@@ -56,17 +63,17 @@ def test_a_plan_fills_the_time_and_does_not_exceed_it(seconds, name):
         settings["search.generations"],
         settings["retrain.epochs"],
     )
-    assert WORK.seconds(*sizes) <= seconds
+    assert seconds_of(sizes) <= seconds
     # One more of the largest step of the proportion would not fit.
     more = [size + max(1, round(0.02 * size)) for size in sizes]
-    assert WORK.seconds(*more) > seconds
+    assert seconds_of(more) > seconds
     # Broadening and shrinking still lie within the training: the config is checked when parsed.
     assert sized(config, settings).supernet.epochs == sizes[0]
 
 
 def test_sizes_keep_the_proportion_of_the_config():
     config = config_of("nasc")
-    settings = plan(config, WORK, 10 * WORK.seconds(75, 15, 200))
+    settings = plan(config, WORK, 10 * seconds_of((75, 15, 200)))
     factor = settings["supernet.epochs"] / config.supernet.epochs
     assert settings["retrain.epochs"] / config.retrain.epochs == pytest.approx(factor, rel=0.02)
     assert settings["search.generations"] / config.search.generations == pytest.approx(
@@ -154,22 +161,125 @@ def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, 
     assert not any(seen)
 
 
+def test_after_a_step_what_is_left_is_filled_by_the_others():
+    config = config_of("nasc")
+    settings = plan(config, WORK, 330, kept={"supernet": 500}, done=["supernet"])
+    sizes = {"search": settings["search.generations"], "retrain": settings["retrain.epochs"]}
+    assert "supernet.epochs" not in settings
+    assert 320 < sum(WORK.of(sizes).values()) <= 330
+    # Once the run has begun, too little time makes the rest small, and is no error.
+    settings = plan(config, WORK, -5, kept={"supernet": 500}, done=["supernet"])
+    assert settings == {"search.generations": 3, "retrain.epochs": 10}
+    assert plan(config, WORK, 10, kept=dict.fromkeys(STEPS, 9), done=STEPS) == {}
+
+
+class Clock:
+    """A clock that only steps move."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def paced(recordings, tmp_path, monkeypatch):
+    """Give a function that opens a run of 1000 s, with what it says, and its clock."""
+    clock, said = Clock(), []
+    monkeypatch.setattr(budget, "time", clock)
+    monkeypatch.setattr(budget, "measure", lambda run: WORK)
+    config = write_config(tmp_path / "tiny.yaml", supernet={"epochs": 20})
+    listener = Listener(on_message=said.append)
+
+    def open_run(*settings):
+        place = tmp_path / "run"
+        changes = ["data.workers=1", *settings]
+        run = RunFolder.open(config, recordings, changes, place, listener=listener)
+        run.begin(search=True)
+        return run
+
+    return open_run, clock, said
+
+
+def test_a_step_that_takes_longer_than_expected_makes_the_others_smaller(paced):
+    open_run, clock, said = paced
+    run = open_run("budget=1000s")
+    pace = Pace(run, 0.0)
+    assert not run.paths.root.exists()
+    with run.lock():
+        clock.now = 100.0
+        pace.step("features")
+        planned = run.config
+        assert said[-1].startswith(
+            "Budget 1000s: 15m00s left, about 15m00s of work (supernet.epochs"
+        )
+        run.paths.supernet.parent.mkdir()
+        run.paths.supernet.touch()
+        clock.now += 1.1 * WORK.of({"supernet": planned.supernet.epochs})["supernet"]
+        pace.step("supernet")
+    assert run.config.supernet.epochs == planned.supernet.epochs
+    assert run.config.retrain.epochs < planned.retrain.epochs
+    sizes = {"search": run.config.search.generations, "retrain": run.config.retrain.epochs}
+    assert clock.now + 1.08 * sum(WORK.of(sizes).values()) < 1000
+    kept = Budget.read(run.paths.budget)
+    assert kept.took["supernet"] == pytest.approx(1.1 * kept.expected["supernet"])
+    assert kept.seconds == pytest.approx(1000 - clock.now)
+
+
+def test_a_budget_may_change_and_the_time_of_an_interrupted_run_counts(paced):
+    open_run, clock, said = paced
+    run = open_run("budget=1000s")
+    pace = Pace(run, 0.0)
+    with run.lock():
+        clock.now = 100.0
+        pace.step("features")
+        clock.now = 150.0
+        pace.stop()
+    epochs = run.config.supernet.epochs
+    clock.now = 5000.0
+    again = open_run()
+    assert (again.config.budget, again.config.supernet.epochs) == ("1000s", epochs)
+    longer = open_run("budget=2000s")
+    pace = Pace(longer, 5000.0)
+    with longer.lock():
+        pace.step("features")
+    assert said[-1].startswith("Budget 2000s: 30m50s left")
+    assert longer.config.supernet.epochs > epochs
+    assert read_yaml(longer.paths.config)["budget"] == "2000s"
+
+
+def test_a_budget_that_is_too_short_leaves_nothing(paced, tmp_path):
+    open_run, _, _ = paced
+    run = open_run("budget=10s")
+    with pytest.raises(UsageError, match="too short"):
+        run_all(run, 0.0)
+    assert not run.paths.root.exists()
+    longer = open_run("budget=1000s")  # the corrected call is a new run
+    with longer.lock():
+        assert longer.paths.config.exists()
+
+
 @pytest.mark.slow
-def test_a_run_is_sized_once_and_goes_on_with_the_same_sizes(recordings, tmp_path, monkeypatch):
-    monkeypatch.setattr(budget, "measure", lambda context: Work(1000, 1000, 100, 500))
+def test_a_run_with_a_budget_goes_on_and_is_used_without_it(recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "measure", lambda run: Work(1000, 1000, 100, 0, 500))
+    monkeypatch.setattr(budget, "SURE_SECONDS", 1e9)  # or it would fill four hours
     config = write_config(tmp_path / "tiny.yaml", retrain={"members": 1}, baselines={})
     run = tmp_path / "run"
-    arguments = ["run", config, "--data", recordings, "--out", run, "--set", "data.workers=1"]
+    arguments = [config, "--data", recordings, "--out", run, "--set", "data.workers=1"]
 
-    def asc_nas(*more):
-        return CliRunner().invoke(app, [str(part) for part in (*arguments, *more)])
+    def asc_nas(*parts):
+        done = CliRunner().invoke(app, [str(part) for part in parts])
+        assert done.exit_code == 0, done.exception
+        return done
 
-    assert asc_nas("--budget", "4h").exit_code == 0
+    asc_nas("run", *arguments, "--budget", "4h")
     settings = Budget.read(run / "budget.json").settings
     log = read_json(run / "supernet/log.json", "asc-nas/log/1")["epochs"]
     assert len(log) == settings["supernet.epochs"] == 6
 
     monkeypatch.setattr(budget, "measure", None)  # it is not measured again
-    assert asc_nas("--budget", "4h", "--resume").exit_code == 0
+    asc_nas("run", *arguments, "--resume")
+    asc_nas("run", *arguments, "--budget", "2h", "--resume")
     assert RunFolder.open(run).config.supernet.epochs == 6
-    assert isinstance(asc_nas("--budget", "2h", "--resume").exception, UsageError)
+    asc_nas("export", run, "0")

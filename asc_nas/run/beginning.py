@@ -1,0 +1,82 @@
+"""What is looked at before a run begins: its clips, and whether a search can be done."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from asc_nas.core.errors import UsageError
+from asc_nas.core.progress import SILENT, Listener
+from asc_nas.cost.counts import Cost, count
+from asc_nas.cost.latency import LatencyTable
+from asc_nas.cost.layers import layers_of_space
+from asc_nas.data.manifest import Manifest
+from asc_nas.run.config import DataConfig, RunConfig
+from asc_nas.search.feasibility import require_feasible
+from asc_nas.search.limits import Limits
+from asc_nas.space.genotype import Genotype
+from asc_nas.space.netspec import resolve
+from data_prep.checks import without
+from data_prep.checks.table import leaks
+from data_prep.datasets import read_dataset
+
+SHOWN = 5
+"""Groups that a warning names."""
+
+
+def read_clips(data: DataConfig, listener: Listener = SILENT) -> Manifest:
+    """Read the recordings, without those to leave out; the clips have no roles yet.
+
+    Raises
+    ------
+    UsageError
+        If the settings do not say where the recordings are.
+    AscNasError
+        If they are not there, or not laid out as the dataset's reader expects.
+    """
+    if data.folder is None:
+        raise UsageError("no recordings given: add --data FOLDER (or data.folder to the config).")
+    manifest = read_dataset(data.dataset, Path(data.folder))
+    if data.exclude is not None:
+        everything = len(manifest.clips)
+        manifest = without(manifest, Path(data.exclude))
+        left_out = everything - len(manifest.clips)
+        listener.say(f"{left_out} of {everything} clips left out ({data.exclude})")
+    shared = [f"'{finding.group}'" for finding in leaks(manifest)]
+    if shared and manifest.published_folds:
+        more = ", ..." if len(shared) > SHOWN else ""
+        listener.note(
+            f"warning: {manifest.name}: {len(shared)} groups are in several folds as published, so "
+            f"that training hears what is tested: {', '.join(shared[:SHOWN])}{more}."
+        )
+    return manifest
+
+
+def require_searchable(config: RunConfig, classes: int) -> None:
+    """Raise unless a search can be done, as far as that is known before anything is measured.
+
+    Raises
+    ------
+    UsageError
+        If no network of the space meets the limits, or the given latency table lacks a layer.
+    AscNasError
+        If the given latency table is none.
+    """
+    space, frontend = config.search_space(), config.frontend
+    if config.latency is not None and config.latency != "measure":
+        size = frontend.n_mels, frontend.frames
+        layers = layers_of_space(space, config.skeleton, size, classes)
+        LatencyTable.read(Path(config.latency)).require(layers)
+    require_feasible(space, cost_of(config, classes), size_limits(config))
+
+
+def cost_of(config: RunConfig, classes: int) -> Callable[[Genotype], Cost]:
+    """Return the function from a genotype to what it costs, without latency."""
+    frontend = config.frontend
+    size = frontend.n_mels, frontend.frames
+    return lambda genotype: count(
+        resolve(genotype, config.skeleton, size, classes), frontend.seconds
+    )
+
+
+def size_limits(config: RunConfig) -> Limits:
+    """Return the limits that need no layer to be measured."""
+    return config.search.limits.model_copy(update={"max_latency_ms": None})
