@@ -4,23 +4,23 @@ import os
 import shutil
 import time
 from contextlib import AbstractContextManager
-from io import FileIO
 from pathlib import Path
 from typing import Self
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
-from asc_nas.data.feature_store import DONE, FEATURES, Index, store_shape
+from asc_nas.data.feature_store import CHECKSUMS, DONE, FEATURES, Index, store_shape
 
 FLUSH_SECONDS = 0.5
 """How often finished clips are forced to the disk and marked as done."""
 
 
 def create_arrays(folder: Path, index: Index, frontend: FrontEnd) -> None:
-    """Make the two arrays, with no clip done, and then the index that makes them a store.
+    """Make the arrays, with no clip done, and then the index that makes them a store.
 
     Raises
     ------
@@ -38,6 +38,7 @@ def create_arrays(folder: Path, index: Index, frontend: FrontEnd) -> None:
                 f"{free / 1e9:.1f} GB free; choose a folder on another disk."
             )
         np.lib.format.open_memmap(folder / FEATURES, "w+", np.float16, shape)
+        np.lib.format.open_memmap(folder / CHECKSUMS, "w+", np.uint32, shape[:1])
         np.lib.format.open_memmap(folder / DONE, "w+", np.uint8, (len(index.keys),))
         index.write(folder)
     except OSError as error:
@@ -53,10 +54,10 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
     def __init__(self, folder: Path, index: Index) -> None:
         self._folder = folder
         self._first_rows = index.first_rows
-        self._features_at = _data_offset(folder / FEATURES)
-        self._done_at = _data_offset(folder / DONE)
-        self._features = (folder / FEATURES).open("rb+", buffering=0)
-        self._done = (folder / DONE).open("rb+", buffering=0)
+        names = [FEATURES, DONE, CHECKSUMS]
+        files = {name: folder / name for name in names if (folder / name).exists()}
+        self._starts = {name: _data_offset(path) for name, path in files.items()}
+        self._handles = {name: path.open("rb+", buffering=0) for name, path in files.items()}
         self._unmarked: list[int] = []
         self._flushed = time.monotonic()
 
@@ -65,22 +66,28 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
 
     def add(self, number: int, features: NDArray[np.float16]) -> None:
         """Write the rows of the clip `number`."""
-        position = self._features_at + self._first_rows[number] * features[0].nbytes
-        self._write(self._features, position, features.tobytes())
+        first = self._first_rows[number]
+        self._write(FEATURES, first * features[0].nbytes, features.tobytes())
+        if CHECKSUMS in self._handles:  # not in a store that was begun before there were any
+            checksums = np.array([crc32(example) for example in features], np.uint32)
+            self._write(CHECKSUMS, first * checksums.itemsize, checksums.tobytes())
         self._unmarked.append(number)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
     def _flush(self) -> None:
-        os.fsync(self._features.fileno())
+        for name in (FEATURES, CHECKSUMS):
+            if name in self._handles:
+                os.fsync(self._handles[name].fileno())
         for number in self._unmarked:
-            self._write(self._done, self._done_at + number, b"\x01")
-        os.fsync(self._done.fileno())
+            self._write(DONE, number, b"\x01")
+        os.fsync(self._handles[DONE].fileno())
         self._unmarked.clear()
         self._flushed = time.monotonic()
 
-    def _write(self, handle: FileIO, position: int, data: bytes) -> None:
-        handle.seek(position)
+    def _write(self, name: str, position: int, data: bytes) -> None:
+        handle = self._handles[name]
+        handle.seek(self._starts[name] + position)
         rest = memoryview(data)
         try:
             while rest:
@@ -95,8 +102,8 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         try:
             self._flush()
         finally:
-            self._features.close()
-            self._done.close()
+            for handle in self._handles.values():
+                handle.close()
 
 
 def _data_offset(path: Path) -> int:

@@ -3,23 +3,31 @@
 import hashlib
 import json
 import os
+import re
 import reprlib
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from asc_nas.core.errors import AscNasError
+
+_HOST = re.sub(r"[^\w-]", "-", socket.gethostname())
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; on success it is moved over `target`.
 
-    A killed process or a full disk leaves what stood there before.
+    A killed process or a full disk leaves what stood there before. Temporary files that killed
+    processes left in the folder are removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    _remove_leftovers(target.parent.absolute())
+    temporary = target.with_name(f".{target.name}.{_HOST}.{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as handle:
@@ -29,15 +37,43 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@lru_cache(maxsize=1024)  # once per folder and process
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of processes that are gone: of this machine, or after a day."""
+    for path in folder.glob(".*.tmp"):
+        made_by = re.search(r"\.([\w-]+)\.(\d+)\.tmp$", path.name)
+        with suppress(OSError):  # another process may be at it, too
+            here = made_by is not None and made_by[1] == _HOST and not _is_alive(int(made_by[2]))
+            if made_by is not None and (here or time.time() - path.stat().st_mtime > 86400):
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # elsewhere the question would end the process
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
 def write_text(target: Path, text: str) -> None:
-    """Write `text` to `target` atomically."""
+    r"""Write `text` to `target` atomically; bytes of a file name that are no text as ``\udce9``."""
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(target: Path, value: Any) -> None:
-    """Write `value` as indented JSON with a stable key order, atomically."""
-    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write `value` as indented JSON with a stable key order, atomically; `read_json` reads it."""
+    write_text(target, json.dumps(with_checksum(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def with_checksum(value: dict[str, Any]) -> dict[str, Any]:
+    """Return `value` with a last key ``checksum`` that tells whether it is what was written."""
+    return value | {"checksum": fingerprint(json.loads(json.dumps(value)))}
 
 
 def read_json(path: Path, format_name: str) -> dict[str, Any]:
@@ -46,7 +82,8 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
     Raises
     ------
     AscNasError
-        If the file is missing, is not JSON, or has another format.
+        If the file is missing, is not JSON, has another format, or has a checksum (which may be
+        missing) of something else.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -58,6 +95,11 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
     if found != format_name:
         shown = reprlib.repr(found)
         raise AscNasError(f"{path}: expected the format '{format_name}', found {shown}.")
+    if value.pop("checksum", None) not in (None, fingerprint(value)):
+        raise AscNasError(
+            f"{path}: not as it was written (its checksum differs): restore it, or delete it and "
+            "repeat the step that makes it; if the change was meant, remove its 'checksum'."
+        )
     return value
 
 

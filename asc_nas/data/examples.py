@@ -32,6 +32,8 @@ class Examples:
     labels : tuple of str
     frontend : FrontEnd
         How the features were made.
+    check : callable, optional
+        Told the rows and values that are read, see `asc_nas.data.feature_store.Check`.
     """
 
     features: Any
@@ -41,6 +43,7 @@ class Examples:
     clip_keys: tuple[str, ...]
     labels: tuple[str, ...]
     frontend: FrontEnd
+    check: Callable[[np.ndarray, np.ndarray], None] | None = None
 
     @classmethod
     def load(cls, manifest: Manifest, store: FeatureStore, roles: Sequence[str]) -> "Examples":
@@ -66,6 +69,7 @@ class Examples:
             tuple(keys),
             manifest.labels,
             store.frontend,
+            store.check,
         )
 
     def of_clips(self, chosen: np.ndarray) -> "Examples":
@@ -98,9 +102,18 @@ class Examples:
         return targets
 
     def batch(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return the log-mel (n, 1, mels, frames) float32 in dB and the targets (n,)."""
-        features = np.asarray(self.features[self.rows[positions]], dtype=np.float32)
-        x = torch.from_numpy(features).unsqueeze(1)
+        """Return the log-mel (n, 1, mels, frames) float32 in dB and the targets (n,).
+
+        Raises
+        ------
+        AscNasError
+            If an example is not what was written.
+        """
+        rows = self.rows[positions]
+        stored = self.features[rows]
+        if self.check is not None:
+            self.check(rows, stored)
+        x = torch.from_numpy(np.asarray(stored, dtype=np.float32)).unsqueeze(1)
         return x, torch.from_numpy(self.targets[positions])
 
     def batches(

@@ -1,10 +1,12 @@
 """The feature store: one memory-mapped array of log-mel, and an index keyed by clip.
 
-A store is a folder of three files:
+A store is a folder of four files:
 
 ``features.npy``
     (examples, mels, frames) float16, decibels; one example per channel of a clip, and a clip's
     examples stand in consecutive rows.
+``checksums.npy``
+    (examples,) uint32, the CRC-32 of each example's bytes; stores from before it have none.
 ``done.npy``
     (clips,) uint8, 1 where the clip's rows are written; this is what an interrupted job goes on by.
 ``index.json``
@@ -18,16 +20,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import read_json, write_text
+from asc_nas.core.files import read_json, with_checksum, write_text
 
 FORMAT = "asc-nas/features/1"
-FEATURES, DONE, INDEX = "features.npy", "done.npy", "index.json"
+FEATURES, CHECKSUMS = "features.npy", "checksums.npy"
+DONE, INDEX = "done.npy", "index.json"
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,19 @@ class Index:
 
     def write(self, folder: Path) -> None:
         """Write the index into `folder`, atomically."""
-        values = {
-            "format": FORMAT,
-            "complete": self.complete,
-            "fingerprint": self.fingerprint,
-            "frontend": self.frontend,
-            "source": self.source,
-            "failed": self.failed,
-            "keys": self.keys,
-            "channels": self.channels,
-            "first_rows": self.first_rows[:-1],
-        }
+        values = with_checksum(
+            {
+                "format": FORMAT,
+                "complete": self.complete,
+                "fingerprint": self.fingerprint,
+                "frontend": self.frontend,
+                "source": self.source,
+                "failed": self.failed,
+                "keys": self.keys,
+                "channels": self.channels,
+                "first_rows": self.first_rows[:-1],
+            }
+        )
         lines = (f'"{key}": {json.dumps(values[key], ensure_ascii=False)}' for key in values)
         write_text(folder / INDEX, "{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -122,6 +128,21 @@ class Index:
         )
 
 
+class Check:
+    """Holds examples that are read, each for the first time, against their checksums."""
+
+    def __init__(self, folder: Path, checksums: NDArray[np.uint32]) -> None:
+        self._folder, self._checksums = folder, checksums
+        self._seen = np.zeros(len(checksums), dtype=bool)
+
+    def __call__(self, rows: NDArray[np.int64], examples: NDArray[np.float16]) -> None:
+        """Raise AscNasError unless `examples` are what was written into `rows`."""
+        for i in np.flatnonzero(~self._seen[rows]):
+            if crc32(np.ascontiguousarray(examples[i]).data) != self._checksums[rows[i]]:
+                raise _damaged(self._folder)
+        self._seen[rows] = True
+
+
 class FeatureStore:
     """A complete store, open for reading.
 
@@ -129,6 +150,8 @@ class FeatureStore:
     ----------
     features : (examples, mels, frames) float16
         Log-mel in decibels, a read-only memory map.
+    check : Check or None
+        To be called with what is read of `features`; None of a store without checksums.
     keys : tuple of str
         Clips that have features, in manifest order.
     failed : dict
@@ -137,9 +160,12 @@ class FeatureStore:
         How the features were made.
     """
 
-    def __init__(self, folder: Path, index: Index, features: NDArray[np.float16]) -> None:
+    def __init__(
+        self, folder: Path, index: Index, features: NDArray[np.float16], check: Check | None = None
+    ) -> None:
         self.folder = folder
         self.features = features
+        self.check = check
         self.fingerprint = index.fingerprint
         self.frontend = FrontEnd.parse(index.frontend, f"{folder}: frontend")
         self.failed: Mapping[str, str] = index.failed
@@ -166,7 +192,10 @@ class FeatureStore:
                 f"{folder}: the extraction of these features was interrupted; "
                 "run 'asc-nas features' again to go on."
             )
-        return cls(folder, index, open_array(folder, FEATURES, store_shape(index, frontend)))
+        shape, check = store_shape(index, frontend), None
+        if (folder / CHECKSUMS).exists():
+            check = Check(folder, np.array(open_array(folder, CHECKSUMS, shape[:1])))
+        return cls(folder, index, open_array(folder, FEATURES, shape), check)
 
     def rows(self, clip_key: str) -> slice:
         """Return where the clip's examples stand in `features`, one per channel.

@@ -247,12 +247,14 @@ class ModelCard(Config):
 
 
 def _why_not_a_card(path: Path) -> str | None:
-    """Explain a JSON object with a format other than ours; None if it is not even that."""
+    """Explain JSON with a format other than ours; None if it is none, or is something else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     found = visible(str(value.get("format", ""))[:40]) if isinstance(value, dict) else ""
+    if found == FORMAT:
+        return None
     family, _, version = found.rpartition("/")
     if family == _FAMILY and version.isdecimal() and int(version) > int(_VERSION):
         return f"{path}: this card ('{found}') was written by a newer asc-nas; update asc-nas."

@@ -1,5 +1,6 @@
 """Training state as safetensors: weights, optimiser moments, epoch and log in one file."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def save(
     # Plain layout, one copy each: a tensor in channels_last or shared storage cannot be stored.
     tensors = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
     # One entry: the order of several would differ from process to process, and so the file's hash.
-    header = json.dumps({"format": FORMAT, "meta": meta})
+    header = json.dumps({"format": FORMAT, "meta": meta, "sha256": _digest(tensors, meta)})
     with atomic_path(path) as temporary:
         temporary.write_bytes(to_bytes(tensors, {"asc_nas": header}))
 
@@ -54,7 +55,8 @@ def load(
     Raises
     ------
     AscNasError
-        If the file is missing, is not ours, or belongs to another network.
+        If the file is missing, is not ours, is damaged, or belongs to another network. Files that
+        were written without a checksum are taken as they are.
     """
     if not path.is_file():
         raise AscNasError(f"{path}: no such weights.")
@@ -66,6 +68,11 @@ def load(
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise AscNasError(f"{path}: not readable as weights ({error}).") from error
+    if header.get("sha256") not in (None, _digest(tensors, header.get("meta"))):
+        raise AscNasError(
+            f"{path}: damaged (its content has another checksum); restore it, or delete it and "
+            "train again."
+        )
     try:
         module.load_state_dict(_under("model.", tensors))
         if average is not None:
@@ -75,6 +82,16 @@ def load(
     if optimizer is not None:
         _load_optimizer(optimizer, tensors)
     return header["meta"]
+
+
+def _digest(tensors: dict[str, torch.Tensor], meta: Any) -> str:
+    """Return the hexadecimal SHA-256 of names, types, shapes and values, and of `meta`."""
+    digest = hashlib.sha256(json.dumps(meta).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -2,10 +2,13 @@ import json
 
 import numpy as np
 import pytest
+from edited import document
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
-from asc_nas.data.feature_store import DONE, FEATURES, INDEX, FeatureStore, Index
+from asc_nas.data.examples import Examples
+from asc_nas.data.feature_store import CHECKSUMS, DONE, FEATURES, INDEX, FeatureStore, Index
+from asc_nas.data.manifest import Clip, Manifest
 from data_prep.feature_writer import FeatureWriter, create_arrays
 
 FRONT_END = FrontEnd(
@@ -32,7 +35,7 @@ def folder(tmp_path):
 
 
 def change_index(folder, **values):
-    index = json.loads((folder / INDEX).read_text()) | values
+    index = document(folder / INDEX) | values
     (folder / INDEX).write_text(json.dumps(index))
 
 
@@ -99,7 +102,7 @@ def test_a_cut_off_array_is_noticed(folder):
 
 
 def test_an_index_without_its_keys_is_noticed(folder):
-    index = json.loads((folder / INDEX).read_text())
+    index = document(folder / INDEX)
     del index["keys"]
     (folder / INDEX).write_text(json.dumps(index))
     with pytest.raises(AscNasError, match="damaged"):
@@ -112,3 +115,23 @@ def test_too_small_a_disk_is_noticed_before_the_work(tmp_path, monkeypatch):
     index = Index(FRONT_END.model_dump(), FRONT_END.fingerprint, "source", ("a",), (1,))
     with pytest.raises(AscNasError, match="choose a folder on another disk"):
         create_arrays(tmp_path / "store", index, FRONT_END)
+
+
+@pytest.mark.parametrize("name", [FEATURES, CHECKSUMS])
+def test_a_flipped_bit_is_noticed_when_its_example_is_read(folder, name):
+    array = np.load(folder / name)
+    array.view(np.uint8).reshape(len(array), -1)[2, 0] ^= 4
+    np.save(folder / name, array)
+    pairs = zip("abc", CHANNELS, strict=True)
+    clips = tuple(Clip(key, "x", channels=n, role="train") for key, n in pairs)
+    manifest = Manifest("toy", folder, ("x",), clips)
+    examples = Examples.load(manifest, FeatureStore.open(folder, FRONT_END), ["train"])
+    with pytest.raises(AscNasError, match="the feature store is damaged"):
+        examples.batch(np.arange(len(examples)))
+
+
+def test_a_store_from_before_there_were_checksums_is_read_and_gone_on_with(folder):
+    (folder / CHECKSUMS).unlink()
+    with FeatureWriter(folder, Index.read(folder)) as writer:
+        writer.add(0, features_of(0))
+    assert FeatureStore.open(folder, FRONT_END).check is None

@@ -9,7 +9,7 @@ import data_prep.extraction
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
 from asc_nas.core.errors import AscNasError, UsageError
-from asc_nas.data.feature_store import DONE, FeatureStore
+from asc_nas.data.feature_store import DONE, FEATURES, FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.extraction import extract
 
@@ -190,7 +190,7 @@ def test_a_full_disk_keeps_what_is_done(manifest, tmp_path, monkeypatch):
 
     def add(writer, number, features):
         if number == 3:
-            writer._features = Full(writer._features)
+            writer._handles[FEATURES] = Full(writer._handles[FEATURES])
         original(writer, number, features)
 
     with monkeypatch.context() as patch:

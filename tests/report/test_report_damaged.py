@@ -6,6 +6,7 @@ import math
 import shutil
 
 import pytest
+from edited import document as document_of
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.report.figures import all_figures
@@ -98,7 +99,7 @@ def mutations(document):
 @pytest.mark.parametrize("part", FILES)
 def test_an_edited_file_makes_no_traceback(whole_run, a_copy, part):
     file = a_copy / FILES[part]
-    document, said = json.loads(file.read_text()), []
+    document, said = document_of(file), []
     everything = list(mutations(document))
     for how, broken in everything[:: -(-len(everything) // TRIED)]:
         file.write_text(json.dumps(broken))
@@ -138,7 +139,7 @@ def test_a_missing_key_is_named_with_its_place_and_what_to_do(
     whole_run, a_copy, part, place, remedy
 ):
     file = a_copy / FILES[part]
-    broken = changed(json.loads(file.read_text()), place, lambda holder, key: holder.pop(key))
+    broken = changed(document_of(file), place, lambda holder, key: holder.pop(key))
     file.write_text(json.dumps(broken))
     told = shown(whole_run, a_copy).missing[part]
     assert told.startswith(f"Left out: {file}: not as asc-nas writes it")
@@ -149,7 +150,7 @@ def test_a_missing_key_is_named_with_its_place_and_what_to_do(
 def test_other_commands_say_the_same_of_a_damaged_pareto_set_and_shrinking(a_copy):
     for part, read in (("pareto", ParetoSet.read), ("shrinking", read_events)):
         name = FILES[part]
-        document = json.loads((a_copy / name).read_text())
+        document = document_of(a_copy / name)
         list(document.values())[-1][0].pop({"pareto": "macs", "shrinking": "candidates"}[part])
         (a_copy / name).write_text(json.dumps(document))
         with pytest.raises(AscNasError, match="not as asc-nas writes it"):
@@ -158,7 +159,7 @@ def test_other_commands_say_the_same_of_a_damaged_pareto_set_and_shrinking(a_cop
 
 def test_a_training_that_diverged_is_no_damage(whole_run, a_copy):
     file = a_copy / FILES["training"]
-    log = json.loads(file.read_text())
+    log = document_of(file)
     log["epochs"][-1]["loss"] = math.nan
     file.write_text(json.dumps(log))
     report = shown(whole_run, a_copy, figures=True)

@@ -11,6 +11,7 @@ from html import unescape
 import numpy as np
 import pytest
 import soundfile
+from edited import document
 
 from asc_nas.cli.main import main
 from asc_nas.data.manifest import Clip
@@ -221,7 +222,7 @@ def test_a_report_is_written_where_everything_is_damaged(whole_run, a_copy):
 
 
 def test_a_result_of_another_network_is_left_out(whole_run, a_copy):
-    result = json.loads((a_copy / "retrain/0/result.json").read_text())
+    result = document(a_copy / "retrain/0/result.json")
     result["genotype"] = "t3e3w1 t3e3w1"
     (a_copy / "retrain/0/result.json").write_text(json.dumps(result))
     found = gather(whole_run, a_copy)

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from edited import document
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError, UsageError
@@ -27,7 +28,7 @@ VALUES = {
 def written(tmp_path: Path, **changes: object) -> Path:
     path = tmp_path / "tiny.json"
     ModelCard.parse(VALUES, "test").write(path)
-    values = json.loads(path.read_text(encoding="utf-8")) | changes
+    values = document(path) | changes
     path.write_text(json.dumps({k: v for k, v in values.items() if v is not None}))
     return path
 

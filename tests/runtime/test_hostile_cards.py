@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 
 import pytest
+from edited import document
 from toy_classifier import write_toy_model
 from typer.testing import CliRunner
 
@@ -64,7 +65,7 @@ CARDS = [
 def hostile(folder, changes):
     """Write a whole model whose card was changed; return the card's path."""
     path = write_toy_model(folder).with_suffix(".json")
-    values = json.loads(path.read_text())
+    values = document(path)
     values["frontend"] |= changes.pop("frontend", {})
     with suppress(UsageError):
         front_end = FrontEnd.parse(values["frontend"], "made")

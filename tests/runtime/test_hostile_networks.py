@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import onnx
 import pytest
+from edited import document
 from onnx import TensorProto, helper, numpy_helper
 from toy_classifier import FRONTEND, LABELS, tones, toy_model, write_toy_model
 
@@ -40,7 +41,7 @@ def installed(folder, content):
     """Write a model of this network, whose card fits it."""
     path = write_toy_model(folder)
     path.write_bytes(content)
-    card = json.loads(path.with_suffix(".json").read_text())
+    card = document(path.with_suffix(".json"))
     card |= {"sha256": sha256(path), "bytes": len(content)}
     path.with_suffix(".json").write_text(json.dumps(card))
     return path

@@ -141,5 +141,6 @@ def test_a_ranking_is_read_as_it_was_written_and_two_seeds_are_compared(tmp_path
     two.write(path)
     assert Ranking.read(path).networks == two.networks
     keys = ["format", "data", "repeats", "agreement", "between_seeds", "networks"]
+    keys.append("checksum")
     assert list(json.loads(path.read_text())) == keys
     assert [row.predictor for row in two.agreement] == list(PREDICTORS)

@@ -190,7 +190,7 @@ def test_the_log_says_what_went_when_and_why(tmp_path):
     write_events(tmp_path / "shrinking.json", CONFIG, events)
     assert read_events(tmp_path / "shrinking.json") == events
     written = json.loads((tmp_path / "shrinking.json").read_text())
-    assert list(written) == ["format", *ShrinkingConfig.model_fields, "events"]
+    assert list(written) == ["format", *ShrinkingConfig.model_fields, "events", "checksum"]
     assert remaining(SPACE, events).count == events[-1].genotypes_after == 3**6
     assert events[0].genotypes_before == SPACE.count
     assert [e.sizes_after for e in events[:2]] == [e.sizes_before for e in events[1:]]

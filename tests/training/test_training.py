@@ -194,6 +194,27 @@ def test_weights_of_another_network_are_refused(tmp_path):
         checkpoint.load(tmp_path / "w", new_network(NET, 0))
 
 
+def test_every_flipped_bit_of_a_weight_or_of_what_stands_with_it_is_noticed(tmp_path):
+    path = tmp_path / "model.safetensors"
+    network = new_network(NET, 0)
+    checkpoint.save(path, network, {"log": [{"epoch": 1, "loss": 0.5}]}, None, network)
+    content = path.read_bytes()
+    places = np.random.default_rng(0).integers(8 * len(content), size=200)
+    for place in (8 * (len(content) - 1), *places):
+        changed = bytearray(content)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        with pytest.raises(AscNasError, match=r"model\.safetensors"):
+            checkpoint.load(path, new_network(NET, 0))
+
+
+def test_weights_from_before_there_were_checksums_are_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_digest", lambda *_: None)
+    checkpoint.save(tmp_path / "w", new_network(NET, 0), {"log": []})
+    monkeypatch.undo()
+    assert checkpoint.load(tmp_path / "w", new_network(NET, 1)) == {"log": []}
+
+
 @pytest.mark.slow
 def test_the_same_weights_give_the_same_bytes(tmp_path):
     """The file's hash names the supernet, so it must not depend on the process."""

@@ -83,7 +83,7 @@ def show(
         typer.echo(json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False))
         return
     for title, text in _described(card, path):
-        typer.echo(f"{title + ':':<13}{text}")
+        typer.echo(f"{title + ':':<13}{shown(text)}")
 
 
 @app.command("verify")
@@ -116,9 +116,10 @@ def verify(
             card = Classifier.load(model).card
         except AscNasError as error:
             failed += 1
-            typer.echo(f"failed: {error}")
+            typer.echo(f"failed: {shown(str(error))}")
         else:
-            typer.echo(f"ok: {model} (SHA-256 {card.sha256[:16]}, {len(card.labels)} scenes)")
+            told = f"SHA-256 {card.sha256[:16]}, {len(card.labels)} scenes"
+            typer.echo(f"ok: {shown(model)} ({told})")
     if failed:
         raise typer.Exit(1)
 
