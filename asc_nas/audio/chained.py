@@ -8,6 +8,8 @@ _HEADER = 27
 _LARGEST_PAGE = _HEADER + 255 + 255 * 255
 _TAGS = 1 << 17
 """Bytes behind the audio that may be tags."""
+_MOST_BLOCKS = 1000
+"""Blocks of metadata that are looked at."""
 
 
 def ends_inside_a_page(path: Path) -> bool:
@@ -53,7 +55,9 @@ def _first_streams(path: Path) -> set[bytes]:
     serials = set()
     with path.open("rb") as file:
         at = 0
-        while (page := file.read(_HEADER + 255)).startswith(b"OggS") and page[5] & 2:
+        while (
+            len(page := file.read(_HEADER + 255)) >= _HEADER and page[:4] == b"OggS" and page[5] & 2
+        ):
             serials.add(page[14:18])
             at += _page_bytes(page)
             file.seek(at)
@@ -76,12 +80,10 @@ def _more_than_announced(path: Path, frames: int) -> bool:
 
 
 def _behind_metadata(file: BinaryIO, at: int) -> int:
-    last = False
-    while not last:
+    for _ in range(_MOST_BLOCKS):
         file.seek(at)
         header = file.read(4)
-        if len(header) < 4:
-            return at
-        last = header[0] >= 0x80
         at += 4 + int.from_bytes(header[1:], "big")
+        if len(header) < 4 or header[0] >= 0x80:
+            break
     return at

@@ -1,5 +1,6 @@
 """The frames of an MP3 file: how long it is, whatever its header says or leaves out."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
@@ -14,6 +15,8 @@ _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 
 _INFO_BITRATE = 9
 """Index of a bit rate whose frames are large enough for the tag."""
 _TAGS = (b"ID3", b"TAG", b"APE")
+_SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
+"""How a header of layer III begins."""
 _SEARCHED = 1 << 16  # bytes read at a time where a frame is looked for
 
 
@@ -86,20 +89,19 @@ def _next(file: BinaryIO, at: int, like: bytes | None) -> int | None:
     end = file.seek(0, 2)
     while at + 4 <= end:
         file.seek(at)
-        block = file.read(_SEARCHED)
-        if block[:3] == b"ID3" and len(block) > 10:
-            at += 10 + sum((byte & 0x7F) << 7 * (3 - i) for i, byte in enumerate(block[6:10]))
+        if (tag := file.read(10))[:3] == b"ID3" and len(tag) == 10:
+            at += 10 + sum((byte & 0x7F) << 7 * (3 - i) for i, byte in enumerate(tag[6:]))
             continue
-        place = block.find(b"\xff")
-        while 0 <= place <= len(block) - 4:
+        block = tag + file.read(_SEARCHED)
+        for found in _SYNC.finditer(block):
+            place = found.start()
             header = block[place : place + 4]
             if size := _size(header) if like is None or _alike(header, like) else 0:
                 file.seek(at + place + size)
                 follows = file.read(4)
                 if len(follows) < 4 or _alike(follows, header) or follows[:3] in _TAGS:
                     return at + place
-            place = block.find(b"\xff", place + 1)
-        at += len(block) - 3 if place < 0 or len(block) < _SEARCHED else place
+        at += len(block) - 3
     return None
 
 

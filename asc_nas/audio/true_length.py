@@ -18,6 +18,8 @@ SHORTFALL_SECONDS = 0.1
 """How much less audio than announced is still taken as complete (encoders pad and trim)."""
 _UNKNOWN = (0x7F000008, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 """Sizes, less up to 255 bytes, that writers announce where they cannot know."""
+_MOST_CHUNKS = 1000
+"""Chunks before the data that are looked at."""
 _FLAC_LENGTH = slice(18, 26)
 """In a FLAC file: 28 bits of something else, then 36 of the number of samples; 0 is unknown."""
 
@@ -149,7 +151,8 @@ def _of_riff(file: BinaryIO, size: int) -> Correction | None:
     form = file.read(12)[:4]
     order: Any = "big" if form == b"RIFX" else "little"
     ds64 = -1
-    while len(chunk := file.read(8)) == 8:
+    for _ in range(_MOST_CHUNKS):
+        chunk = file.read(8)
         said, start = int.from_bytes(chunk[4:], order), file.tell()
         if chunk[:4] == b"ds64":
             ds64 = start
