@@ -13,12 +13,12 @@ import soxr
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError
-from asc_nas.audio.logmel import LEFT_OUT, Short, fit_length
 from asc_nas.audio.window_mel import WindowMel
 from asc_nas.core.errors import UsageError
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.segments import Segment, Segmenter
 from asc_nas.runtime.timeline import MovingAverage, Step, TimelineConfig, WindowAverage
+from asc_nas.runtime.windower import Window, Windower
 
 MelObserver = Callable[[float, NDArray[np.float32]], None]
 """Told the start (seconds) and the log-mel (channels, mels, frames) of every network window."""
@@ -173,7 +173,7 @@ class SceneStream:
             rest.windows + last.windows,
         )
 
-    def _classify(self, windows: "Iterator[Window]") -> Update:
+    def _classify(self, windows: Iterator[Window]) -> Update:
         steps: list[Step] = []
         heard: list[Step] = []
         for window in windows:
@@ -188,7 +188,7 @@ class SceneStream:
             heard.append(Step(window.start / self._rate, window.end / self._rate, posterior))
         return replace(self._to_segments(steps), windows=heard)
 
-    def _voting(self, window: "Window") -> NDArray[np.bool_]:
+    def _voting(self, window: Window) -> NDArray[np.bool_]:
         """Return which channels are heard: those with a signal, or all where none has any."""
         live = has_signal(window.wave)
         self._live = live | self._live if len(self._live) else live
@@ -235,61 +235,6 @@ class Resampler:
         samples = np.ascontiguousarray(wave.T, dtype=np.float32)
         resampled: NDArray[np.float32] = self._stream.resample_chunk(samples, last=last).T
         return resampled
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """One network window: (channels, samples) float32, filled up behind sample `end`.
-
-    The timeline takes its answer from sample `since` on: that is its `start`, but for a last window
-    that ends with the recording.
-    """
-
-    wave: NDArray[np.float32]
-    start: int
-    since: int
-    end: int
-
-
-class Windower:
-    """Cuts a stream into the windows that `asc_nas.audio.logmel.windows` cuts a recording into.
-
-    It holds no more than two windows and the last chunk.
-    """
-
-    def __init__(self, samples: int, hop: int, short: Short = "silence") -> None:
-        self._samples, self._hop, self._short = samples, hop, short
-        self._chunks: list[NDArray[np.float32]] = []  # joined only when there is a window in them
-        self._origin = 0  # place of the first sample in them
-        self._next = 0  # start of the next window
-        self.samples_fed = 0
-
-    def push(self, wave: NDArray[np.float32]) -> Iterator[Window]:
-        """Add samples (channels, n); yield the windows that are full. To be exhausted."""
-        self.samples_fed += wave.shape[1]
-        self._chunks.append(wave)
-        if self.samples_fed < self._next + self._samples:
-            return
-        held = np.concatenate(self._chunks, axis=1)
-        while (end := self._next + self._samples) <= self.samples_fed:
-            first = self._next - self._origin
-            yield Window(held[:, first : first + self._samples], self._next, self._next, end)
-            self._next += self._hop
-        # A window that ends with the recording begins behind the start of the one before.
-        first = self._next - self._hop - self._origin
-        self._chunks, self._origin = [held[:, first:].copy()], self._origin + first
-
-    def finish(self) -> Iterator[Window]:
-        """Yield the only window, filled, or a last one that ends with the recording."""
-        end, since = self.samples_fed, self._next
-        start = end - self._samples
-        if not end or (since and start - (since - self._hop) <= LEFT_OUT * self._samples):
-            return
-        held = np.concatenate(self._chunks, axis=1)
-        if not since:
-            yield Window(fit_length(held, self._samples, self._short), 0, 0, end)
-        else:
-            yield Window(held[:, start - self._origin :], start, since, end)
 
 
 def _in_samples(config: TimelineConfig, samples: int, rate: int) -> tuple[int, int, int]:

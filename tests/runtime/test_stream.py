@@ -8,8 +8,9 @@ from toy_classifier import FRONTEND, RATE, tones, toy_classifier
 from asc_nas.audio.io import AudioError, load_audio
 from asc_nas.audio.logmel import windows
 from asc_nas.core.errors import UsageError
-from asc_nas.runtime.stream import Resampler, SceneStream, Signal, Windower
+from asc_nas.runtime.stream import Resampler, SceneStream, Signal
 from asc_nas.runtime.timeline import TimelineConfig
+from asc_nas.runtime.windower import Windower
 
 TOY = toy_classifier()
 WAVE = tones("low", "high", "high", "middle", "middle", "low", seconds=0.7, channels=2)
