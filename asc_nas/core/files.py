@@ -76,6 +76,11 @@ def with_checksum(value: dict[str, Any]) -> dict[str, Any]:
     return value | {"checksum": fingerprint(json.loads(json.dumps(value)))}
 
 
+def check_sum(value: dict[str, Any]) -> bool:
+    """Take out the checksum of `value`, if it has one; return whether it is right, or missing."""
+    return value.pop("checksum", None) in (None, fingerprint(value))
+
+
 def read_json(path: Path, format_name: str) -> dict[str, Any]:
     """Read a JSON object whose ``format`` key is `format_name`.
 
@@ -95,7 +100,7 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
     if found != format_name:
         shown = reprlib.repr(found)
         raise AscNasError(f"{path}: expected the format '{format_name}', found {shown}.")
-    if value.pop("checksum", None) not in (None, fingerprint(value)):
+    if not check_sum(value):
         raise AscNasError(
             f"{path}: not as it was written (its checksum differs): restore it, or delete it and "
             "repeat the step that makes it; if the change was meant, remove its 'checksum'."

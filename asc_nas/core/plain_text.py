@@ -2,6 +2,9 @@
 
 import re
 
+LONGEST_LABEL = 200
+"""Characters of a scene's name."""
+
 _STEERING = re.compile(
     "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )

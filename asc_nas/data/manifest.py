@@ -4,13 +4,14 @@ Stored as Parquet with one row per clip; dataset name, licence, label order and 
 the file's metadata.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import atomic_path
+from asc_nas.core.files import as_written
+from asc_nas.core.plain_text import LONGEST_LABEL, is_plain, visible
+from asc_nas.data.parquet import read_parquet, write_parquet
 
 FORMAT = "asc-nas/manifest/1"
 ROLES = ("train", "search_val", "test")
@@ -73,6 +74,12 @@ class Manifest:
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):
             raise AscNasError(f"{self.name}: a label stands twice in {list(self.labels)}.")
+        for label in self.labels:
+            if not is_plain(label) or len(label) > LONGEST_LABEL:
+                raise AscNasError(
+                    f"{self.name}: the label '{visible(label[:40])}' is longer than "
+                    f"{LONGEST_LABEL} characters, or has some that steer a terminal; rename it."
+                )
         known = set(self.labels)
         seen: set[str] = set()
         for clip in self.clips:
@@ -104,7 +111,6 @@ class Manifest:
     def write(self, path: Path) -> None:
         """Write the manifest as Parquet, atomically."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         columns = {f.name: [getattr(c, f.name) for c in self.clips] for f in fields(Clip)}
         header = {
@@ -115,9 +121,7 @@ class Manifest:
             "licence": self.licence,
             "published_folds": self.published_folds,
         }
-        table = pa.table(columns).replace_schema_metadata({"asc_nas": json.dumps(header)})
-        with atomic_path(path) as temporary:
-            pq.write_table(table, temporary)
+        write_parquet(path, pa.table(columns), header)
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
@@ -128,24 +132,17 @@ class Manifest:
         AscNasError
             If the file is missing or is not a manifest.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         if not path.is_file():
             raise AscNasError(f"{path}: no such manifest; make it with 'asc-nas data prepare'.")
-        try:
-            table = pq.read_table(path)
-            header = json.loads((table.schema.metadata or {})[b"asc_nas"])
-        except (pa.ArrowException, KeyError, ValueError, OSError) as error:
-            raise AscNasError(f"{path}: not an asc-nas manifest.") from error
+        rows, header = read_parquet(path, "not an asc-nas manifest.")
         if header.get("format") != FORMAT:
             raise AscNasError(f"{path}: expected '{FORMAT}', found {header.get('format')!r}.")
-        clips = tuple(Clip(**row) for row in table.to_pylist())
-        return cls(
-            header["name"],
-            Path(header["root"]),
-            tuple(header["labels"]),
-            clips,
-            header["licence"],
-            header.get("published_folds", False),
-        )
+        with as_written(path, "prepare the data again"):
+            return cls(
+                header["name"],
+                Path(header["root"]),
+                tuple(header["labels"]),
+                tuple(Clip(**row) for row in rows),
+                header["licence"],
+                header.get("published_folds", False),
+            )

@@ -14,11 +14,11 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Config
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import read_json, write_json
-from asc_nas.core.plain_text import is_plain, visible
+from asc_nas.core.plain_text import LONGEST_LABEL, is_plain, visible
 
 FORMAT: Final = "asc-nas/card/1"
 _FAMILY, _, _VERSION = FORMAT.rpartition("/")
-MOST_LABELS, LONGEST_LABEL = 10_000, 200
+MOST_LABELS = 10_000
 _LARGEST_CARD, LARGEST_FILE = 2**24, 2**30  # bytes
 _LONGEST_TEXT, _LARGEST_NUMBER = 10_000, 10**18
 _DEEPEST, _MOST_VALUES = 8, 100_000

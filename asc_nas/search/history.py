@@ -1,14 +1,12 @@
 """What the search evaluated, generation by generation, in one Parquet file."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import atomic_path
+from asc_nas.core.files import as_written
+from asc_nas.data.parquet import read_parquet, write_parquet
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import Genotype
 
@@ -30,9 +28,7 @@ def write_history(
         for evaluation in evaluations
     ]
     table = pa.Table.from_pylist(rows)
-    meta = json.dumps({"format": FORMAT, **belongs_to})
-    with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"asc_nas": meta}), temporary)
+    write_parquet(path, table, {"format": FORMAT, **belongs_to})
 
 
 def read_history(path: Path, belongs_to: dict[str, str]) -> list[Evaluation]:
@@ -67,13 +63,10 @@ def read_generations(path: Path) -> list[list[Evaluation]]:
 
 def _read(path: Path) -> tuple[list[tuple[int, Evaluation]], dict[str, str]]:
     """Return (generation, evaluation) of every row, and what the scores depend on."""
-    try:
-        table = pq.read_table(path)
-        meta = json.loads((table.schema.metadata or {})[b"asc_nas"])
-    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
-        raise AscNasError(f"{path}: not a search history; delete it to search anew.") from error
+    stored, meta = read_parquet(path, "not a search history; delete it to search anew.")
     rows = []
-    for row in table.to_pylist():
-        number, genotype = row.pop("generation"), Genotype.parse(row["genotype"])
-        rows.append((number, Evaluation(**row | {"genotype": genotype})))
+    with as_written(path, "delete it to search anew"):
+        for row in stored:
+            number, genotype = row.pop("generation"), Genotype.parse(row["genotype"])
+            rows.append((number, Evaluation(**row | {"genotype": genotype})))
     return rows, meta
