@@ -7,10 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import Field
 
-from asc_nas.core.config import read_yaml
 from asc_nas.core.documents import Document
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.events import EventLog
@@ -26,7 +24,15 @@ from asc_nas.data.manifest import Manifest
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.beginning import read_clips, require_searchable
 from asc_nas.run.config import RunConfig
-from asc_nas.run.opening import Settings, Source, directory_of, read_settings, same_run
+from asc_nas.run.opening import (
+    Settings,
+    Source,
+    config_text,
+    directory_of,
+    read_config,
+    read_settings,
+    same_run,
+)
 from asc_nas.run.paths import RunPaths
 from asc_nas.search.shrinking_log import read_events, remaining
 from asc_nas.space.genotype import Genotype
@@ -199,8 +205,7 @@ class RunFolder:
             before = _made_with(self.paths)
             if before is not None:
                 same_run(config, before, self.paths)
-            text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-            write_text(self.paths.config, text)
+            write_text(self.paths.config, config_text(config))
             if self.first is not None and not self.paths.manifest.exists():
                 self.first.write(self.paths.manifest)
             if self.tensorboard:
@@ -294,4 +299,4 @@ def _made_with(paths: RunPaths) -> RunConfig | None:
     """Return the settings of the run in a directory; None if there is none, or it has no clips."""
     if not (paths.config.exists() and paths.manifest.exists()):
         return None
-    return RunConfig.parse(read_yaml(paths.config), str(paths.config))
+    return RunConfig.parse(read_config(paths.config), str(paths.config))

@@ -9,8 +9,11 @@ import yaml
 
 from asc_nas.core.config import apply_overrides, read_yaml
 from asc_nas.core.errors import UsageError
+from asc_nas.core.files import fingerprint
 from asc_nas.run.config import RunConfig
 from asc_nas.run.paths import RunPaths
+
+_CHECKSUM = "# checksum: "
 
 Source = Path | str | Mapping[str, Any]
 """A config file, the directory of a run, or the settings themselves."""
@@ -48,12 +51,37 @@ def read_settings(
         file = path / "config.yaml" if path.is_dir() else path
         if path.is_dir() and not file.is_file():
             raise UsageError(f"{path}: not a run directory (it has no config.yaml).")
-        values, where = read_yaml(file), str(file)
+        values = read_config(file) if path.is_dir() else read_yaml(file)
+        where = str(file)
     values = apply_overrides(values, _assignments(settings or ()))
     if data is not None:
         folder = yaml.safe_dump(str(Path(data).resolve()))
         values = apply_overrides(values, [f"data.folder={folder}"])
     return RunConfig.parse(values, where)
+
+
+def config_text(config: RunConfig) -> str:
+    """Return what ``config.yaml`` of a run holds; its last line tells a change from what it was."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    return f"{text}{_CHECKSUM}{fingerprint(text)}\n"
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """Read the settings that a run was made with.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, or is not as it was written.
+    """
+    values = read_yaml(file)
+    text, found, checksum = file.read_text(encoding="utf-8").rpartition(_CHECKSUM)
+    if found and checksum.strip() != fingerprint(text):
+        raise UsageError(
+            f"{file}: not as it was written (its checksum differs): restore it; if the change was "
+            "meant, remove its last line."
+        )
+    return values
 
 
 def _assignments(settings: Settings) -> list[str]:
