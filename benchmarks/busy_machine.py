@@ -7,65 +7,62 @@ default and once as asc-nas lets them wait; on a machine that does nothing else,
 endless loop. The two take turns.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Annotated
+from unittest.mock import patch
 
 import timing
-from training_step import VARIANTS
+import typer
+from training_step import VARIANTS, measure
 
 from asc_nas.core.machine import wait_asleep
+from asc_nas.run.config import RunConfig
+from asc_nas.run.opening import read_settings
 
-SCRIPT = Path(__file__).with_name("training_step.py")
 LOOP = [sys.executable, "-c", "while True: pass"]
 
 
-def step_ms(config: Path, threads: int, environment: dict[str, str]) -> float:
-    variant = ["--variant", list(VARIANTS)[-1], "--threads", str(threads)]
-    command = [sys.executable, str(SCRIPT), str(config), *variant]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[0]) * 1e3
+def step_ms(config: RunConfig, threads: int, environment: dict[str, str]) -> float:
+    with patch.dict(os.environ, environment, clear=True):
+        ours = (config, "baseline", list(VARIANTS)[-1], threads)
+        return timing.in_a_process(measure, *ours)[0] * 1e3
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/nasc.yaml"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+def main(
+    config: Annotated[Path, typer.Argument()] = Path("configs/nasc.yaml"),
+    threads: int = 2,
+    rounds: int = 3,
+) -> None:
+    config = read_settings(config)
     environments = {"PyTorch's default": dict(os.environ)}
     wait_asleep()
     environments["asc-nas"] = dict(os.environ)
+
+    peers = {name: partial(step_ms, config, threads, e) for name, e in environments.items()}
 
     medians = {}
     for beside, busy in (("alone", 0), ("beside a busy process", 1)):
         loops = [subprocess.Popen(LOOP) for _ in range(busy)]
         try:
-            times = {name: [] for name in environments}
-            for _ in range(arguments.rounds):
-                for name, environment in environments.items():
-                    times[name].append(step_ms(arguments.config, arguments.threads, environment))
+            times = timing.in_turns(peers, rounds)
         finally:
             for loop in loops:
                 loop.kill()
         medians[beside] = {name: statistics.median(taken) for name, taken in times.items()}
         for name, taken in medians[beside].items():
             print(f"{beside:<24}{name:<20}{taken:>8.1f} ms")
-    print(f"{arguments.threads} threads, {arguments.rounds} rounds")
-    timing.print_aims(
-        [
-            (
-                f"default / asc-nas, {beside}",
-                found["PyTorch's default"] / found["asc-nas"],
-                "stated",
-            )
-            for beside, found in medians.items()
-        ]
-    )
+    print(f"{threads} threads, {rounds} rounds")
+    aims = []
+    for beside, found in medians.items():
+        ratio = found["PyTorch's default"] / found["asc-nas"]
+        aims.append((f"default / asc-nas, {beside}", ratio, "stated"))
+    timing.print_aims(aims)
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

@@ -3,7 +3,6 @@
 python benchmarks/cold_start.py MODEL FILE [--repeats 11]
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -11,14 +10,14 @@ import sys
 import timing
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model")
-    parser.add_argument("file")
-    timing.add_options(parser, repeats=11)
-    arguments = parser.parse_args()
+def main(
+    model: str,
+    file: str,
+    repeats: timing.RepeatsOption = 11,
+    clock: timing.ClockOption = timing.Clock.WALL,
+) -> None:
     timing.restart_with_threads(1)
-    classify = ["-m", "asc_nas.cli.main", "classify", arguments.file, "--model", arguments.model]
+    classify = [*timing.ASC_NAS[1:], "classify", file, "--model", model]
     commands = {
         "asc-nas classify": classify,
         "import numpy, onnxruntime": ["-c", "import numpy, onnxruntime"],
@@ -31,7 +30,7 @@ def main() -> None:
         )
 
     peers = {name: start(command) for name, command in commands.items()}
-    times = timing.by_turns(peers, arguments.repeats, arguments.clock)
+    times = timing.by_turns(peers, repeats, clock)
     ours, imports, _ = commands
     timing.print_times(times, imports, threads=1)
     more = statistics.median(a - b for a, b in zip(times[ours], times[imports], strict=True))
@@ -39,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

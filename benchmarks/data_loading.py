@@ -8,7 +8,6 @@ channels-last order is timed apart from forward, backward and update. The first 
 counted.
 """
 
-import argparse
 import statistics
 import time
 from pathlib import Path
@@ -20,30 +19,24 @@ from torch.nn import functional as F
 
 from asc_nas.data.augment import Augmentation
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import find_network
 from asc_nas.training.network_trainer import new_network
 from asc_nas.training.trainer import make_optimizer, to_channels_last
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=3)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-
-    run = RunFolder.open(arguments.run)
+def main(run: Path, threads: int = 1, epochs: int = 3) -> None:
+    torch.set_num_threads(threads)
+    run = RunFolder.open(run)
     config = run.config.retrain
     examples = run.examples("train", "search_val")
-    baseline = next(iter(run.config.baselines.values()))
-    genotype = baseline.genotype(len(run.config.skeleton.block_plans))
+    genotype = find_network(run, next(iter(run.config.baselines))).genotype
     network = to_channels_last(new_network(run.spec(genotype), 0)).train()
     network.input_norm.set_statistics(*examples.mel_statistics(network.input_norm.level))
     optimizer = make_optimizer(network, config)
     augmentation = Augmentation(config.augment, examples)
     rng = np.random.default_rng(0)
     shares, batches = [], []
-    for epoch in range(arguments.epochs + 1):
+    for epoch in range(epochs + 1):
         for positions in examples.batches(config.batch_size, rng):
             start = time.perf_counter()
             x, targets = examples.batch(positions)
@@ -61,9 +54,9 @@ def main() -> None:
     names = ("reading", "augmentation", "forward, backward, update")
     for name, seconds in zip(names, zip(*batches, strict=True), strict=True):
         print(f"{name:<28}{statistics.median(seconds) * 1e3:>8.2f} ms")
-    print(f"{arguments.threads} thread(s), {len(shares)} steps")
+    print(f"{threads} thread(s), {len(shares)} steps")
     timing.print_aims([("waiting / compute", statistics.median(shares), "below 0.05")])
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

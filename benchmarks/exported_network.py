@@ -9,7 +9,6 @@ input, for that of `peers.py`, where its accuracy is measured (64 mels x 251 fra
 its own, 256 x 65 (1 s). All weights but the model's are random: they do not change the time.
 """
 
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
@@ -80,28 +79,28 @@ def eager(network: torch.nn.Module, x: np.ndarray):
     return run
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--skeleton", default="cp_mobile")
-    timing.add_options(parser, repeats=300)
-    arguments = parser.parse_args()
+def main(
+    model: Path,
+    skeleton: str = "cp_mobile",
+    repeats: timing.RepeatsOption = 300,
+    clock: timing.ClockOption = timing.Clock.WALL,
+) -> None:
     timing.restart_with_threads(1)
     torch.set_num_threads(1)
 
-    card = ModelCard.read(arguments.model.with_suffix(".json"))
+    card = ModelCard.read(model.with_suffix(".json"))
     x = clip(card.frontend)
     times = timing.by_turns(
         {
-            "exported": exported(arguments.model.read_bytes(), x),
-            "PyTorch": eager(eager_network(card, arguments.skeleton), x),
+            "exported": exported(model.read_bytes(), x),
+            "PyTorch": eager(eager_network(card, skeleton), x),
             "CP-Mobile, same input": exported_cp_mobile(card.frontend),
             "CP-Mobile, 64 x 251": exported_cp_mobile(PRESETS["esc10"]),
             "CP-Mobile, 256 x 65": exported_cp_mobile(CP_MOBILE_FRONTEND),
             "CP-Mobile, same input, PyTorch": eager(cp_mobile(), x),
         },
-        arguments.repeats,
-        arguments.clock,
+        repeats,
+        clock,
     )
     size = f"{card.frontend.n_mels} x {card.frontend.frames}"
     print(f"{card.name}: {card.macs / 1e6:.2f} M MACs, {card.params} parameters, {size}", end="; ")
@@ -121,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

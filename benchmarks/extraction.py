@@ -17,11 +17,9 @@ no front end can help, is most of the work.
 """
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -32,19 +30,18 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import timing
+from librosa_front_end import librosa_log_mel
+from log_mel import bare_stft
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import PRESETS
-from asc_nas.audio.mel_bands import hann_window
 from asc_nas.core.tasks import each
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.datasets import read_dataset
 from data_prep.extraction import extract
 
 FRONTEND = PRESETS["esc10"]
-FRAMES_AT_ONCE = 32
 SECONDS_BETWEEN_STARTS = 0.05
-SAMPLE_SECONDS = 0.1
 
 
 @dataclass
@@ -100,29 +97,20 @@ def timed(run: Callable[[], object]) -> Measured:
 
 def measure(manifest: Manifest, workers: int) -> Measured:
     marks: list[tuple[int, float]] = []
-    memory: list[tuple[int, float]] = []
-    over = threading.Event()
 
-    def watch() -> None:
-        while not over.wait(SAMPLE_SECONDS):
-            memory.append((marks[-1][0] if marks else 0, resident_megabytes()))
+    def held() -> tuple[int, float]:
+        return marks[-1][0] if marks else 0, resident_megabytes()
 
-    watcher = threading.Thread(target=watch)
-    with tempfile.TemporaryDirectory() as folder:
-        watcher.start()
-        try:
-            measured = timed(
-                lambda: extract(
-                    manifest,
-                    FRONTEND,
-                    Path(folder) / "features",
-                    workers=workers,
-                    progress=lambda done, total, text: marks.append((done, time.perf_counter())),
-                )
+    with tempfile.TemporaryDirectory() as folder, timing.sampled(held) as memory:
+        measured = timed(
+            lambda: extract(
+                manifest,
+                FRONTEND,
+                Path(folder) / "features",
+                workers=workers,
+                progress=lambda done, total, text: marks.append((done, time.perf_counter())),
             )
-        finally:
-            over.set()
-            watcher.join()
+        )
     first, last = marks[len(marks) // 10], marks[-1]
     steady = (last[0] - first[0]) / (last[1] - first[1])
     return replace(measured, steady=steady, memory=memory)
@@ -135,15 +123,8 @@ def librosa_loop(manifest: Manifest) -> None:
         wave, _ = librosa.load(
             manifest.audio_path(clip), sr=FRONTEND.sample_rate, mono=False, offset=clip.start
         )
-        mel = librosa.feature.melspectrogram(
-            y=np.atleast_2d(wave)[:, : FRONTEND.samples],
-            sr=FRONTEND.sample_rate,
-            n_fft=FRONTEND.n_fft,
-            hop_length=FRONTEND.hop_length,
-            n_mels=FRONTEND.n_mels,
-            pad_mode="constant",
-        )
-        librosa.power_to_db(mel, ref=1, top_db=None).astype(np.float16)
+        mel = librosa_log_mel(np.atleast_2d(wave)[:, : FRONTEND.samples], FRONTEND)
+        mel.astype(np.float16)
 
 
 def timed_librosa_loop(manifest: Manifest) -> Measured:
@@ -151,21 +132,9 @@ def timed_librosa_loop(manifest: Manifest) -> Measured:
     return timed(lambda: librosa_loop(manifest))
 
 
-def in_a_process(function: Callable[[Manifest], Measured], manifest: Manifest) -> Measured:
-    """Call `function` in a new process: what it loads must not count as our memory."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, (manifest,))
-
-
 def decode_and_transform(task: tuple[Path, Clip]) -> None:
     path, clip = task
-    window = hann_window(FRONTEND.win_length, FRONTEND.n_fft)
-    for signal in load_audio(path, FRONTEND.sample_rate, clip.start):
-        padded = np.pad(signal[: FRONTEND.samples], FRONTEND.n_fft // 2)
-        frames = np.lib.stride_tricks.sliding_window_view(padded, FRONTEND.n_fft)
-        frames = frames[:: FRONTEND.hop_length]
-        for first in range(0, len(frames), FRAMES_AT_ONCE):
-            np.fft.rfft(frames[first : first + FRAMES_AT_ONCE] * window)
+    bare_stft(load_audio(path, FRONTEND.sample_rate, clip.start)[:, : FRONTEND.samples], FRONTEND)()
 
 
 def limit(manifest: Manifest, workers: int) -> None:
@@ -221,13 +190,10 @@ def main() -> None:
         ours = {f"{n} worker(s)": partial(measure, manifest, n) for n in arguments.workers}
         commands = {
             **ours,
-            "librosa": lambda: in_a_process(timed_librosa_loop, manifest),
+            "librosa": lambda: timing.in_a_process(timed_librosa_loop, manifest),
             f"limit, {most} worker(s)": lambda: timed(lambda: limit(manifest, most)),
         }
-        runs: dict[str, list[Measured]] = {name: [] for name in commands}
-        for _ in range(arguments.repeats):
-            for name, run in commands.items():
-                runs[name].append(run())
+        runs = timing.in_turns(commands, arguments.repeats)
 
     print(f"{len(manifest.clips)} clips of {manifest.name}, median of {arguments.repeats} runs")
     print_speeds(runs, len(manifest.clips))

@@ -9,17 +9,14 @@ of the second run of the work, peak memory of the process; medians. The exponent
 line through the points in double logarithm: 1 is linear.
 """
 
-import argparse
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import timing
 import torch
 
 from asc_nas.audio.logmel import PRESETS
@@ -74,7 +71,7 @@ def new_supernet(blocks, candidates):
 
 
 def measure(clips, blocks, candidates, population):
-    """Print seconds and peak memory in MB: what a worker process does."""
+    """Return seconds and peak memory in MB."""
     torch.set_num_threads(1)
     keep_freed_memory()
     supernet = new_supernet(blocks, candidates)
@@ -101,34 +98,21 @@ def measure(clips, blocks, candidates, population):
                 train_supernet(supernet, examples, Trainer(config, 0, state))
 
     work()
-    start = time.perf_counter()
-    work()
-    seconds = time.perf_counter() - start
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+    return timing.seconds(work), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 def point(name, value):
     numbers = {**BASE, name: value}
-    command = [sys.executable, __file__, "--point", *map(str, numbers.values())]
-    words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return tuple(map(float, words))
+    return timing.in_a_process(measure, *numbers.values())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--plot", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--point", type=int, nargs=4, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.point:
-        measure(*arguments.point)
-        return
+def main(plot: Path | None = None, rounds: int = 3) -> None:
     figure, axes = plt.subplots(1, len(SERIES), figsize=(12, 3.2), layout="constrained")
     print(f"{'':<12}{'value':>8}{'seconds':>10}{'MB':>8}")
     for axis, (name, values) in zip(axes, SERIES.items(), strict=True):
-        rounds = [[point(name, value) for value in values] for _ in range(arguments.rounds)]
+        points = [[point(name, value) for value in values] for _ in range(rounds)]
         medians = [
-            [statistics.median(r[place][column] for r in rounds) for place in range(len(values))]
+            [statistics.median(r[place][column] for r in points) for place in range(len(values))]
             for column in (0, 1)
         ]
         for value, seconds, megabytes in zip(values, *medians, strict=True):
@@ -144,9 +128,9 @@ def main() -> None:
         axis.set_xticks(values, map(str, values))
         axis.minorticks_off()
     axes[0].legend()
-    if arguments.plot:
-        figure.savefig(arguments.plot, dpi=72)
+    if plot:
+        figure.savefig(plot, dpi=72)
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import timing
 
 CHUNK = 0.02
 """Seconds that are written at a time."""
@@ -51,7 +52,7 @@ def resident(pid: int) -> float:
 
 def listen(model: str, wave: np.ndarray, rate: int, hop: float, speed: float | None) -> Heard:
     """Pipe `wave` at `speed` times real time (None: all at once) into ``asc-nas listen``."""
-    command = [sys.executable, "-m", "asc_nas.cli.main", "listen", "-", "--model", model]
+    command = [*timing.ASC_NAS, "listen", "-", "--model", model]
     command += ["--rate", str(rate), "--hop", str(hop), "--json"]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

@@ -12,13 +12,13 @@ The largest difference of each from the plain transform in float64 is printed to
 others).
 """
 
-import argparse
 import importlib.util
 
 import numpy as np
 import timing
+from librosa_front_end import librosa_log_mel
 
-from asc_nas.audio.logmel import FLOOR, PRESETS, log_mel
+from asc_nas.audio.logmel import FLOOR, frontend_from, log_mel
 from asc_nas.audio.mel_bands import filter_bank, hann_window
 
 SECONDS, CHANNELS = 10, 4
@@ -55,23 +55,7 @@ def plain(wave, settings):
 
 
 def with_librosa(wave, settings):
-    import librosa
-
-    def run():
-        mel = librosa.feature.melspectrogram(
-            y=wave,
-            sr=settings.sample_rate,
-            n_fft=settings.n_fft,
-            hop_length=settings.hop_length,
-            win_length=settings.win_length,
-            n_mels=settings.n_mels,
-            fmin=settings.fmin,
-            fmax=settings.highest,
-            pad_mode="constant",
-        )
-        return librosa.power_to_db(mel, ref=1, amin=FLOOR, top_db=None)
-
-    return run
+    return lambda: librosa_log_mel(wave, settings)
 
 
 def with_torchaudio(wave, settings):
@@ -137,14 +121,14 @@ PEERS = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=PRESETS, default="dcase2018_task5")
-    timing.add_options(parser, repeats=50)
-    arguments = parser.parse_args()
+def main(
+    preset: str = "dcase2018_task5",
+    repeats: timing.RepeatsOption = 50,
+    clock: timing.ClockOption = timing.Clock.WALL,
+) -> None:
     timing.restart_with_threads(1)
 
-    settings = PRESETS[arguments.preset]
+    settings = frontend_from(preset)
     rng = np.random.default_rng(0)
     wave = rng.normal(0, 0.1, (CHANNELS, SECONDS * settings.sample_rate)).astype(np.float32)
     peers = {"asc-nas": lambda: log_mel(wave, settings)}
@@ -160,11 +144,9 @@ def main() -> None:
         for name, run in peers.items()
         if name != "kaldi-native-fbank"
     }
-    times = timing.by_turns(
-        {**peers, "bare STFT": bare_stft(wave, settings)}, arguments.repeats, arguments.clock
-    )
+    times = timing.by_turns({**peers, "bare STFT": bare_stft(wave, settings)}, repeats, clock)
 
-    print(f"{SECONDS} s, {CHANNELS} channels, {arguments.preset}", end=": ")
+    print(f"{SECONDS} s, {CHANNELS} channels, {preset}", end=": ")
     timing.print_times(times, "asc-nas", threads=1)
     print(", ".join(f"{name} {value:.1e}" for name, value in difference.items()), "dB difference")
     if missing:
@@ -179,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import timing
+from librosa_front_end import librosa_log_mel
 
 from asc_nas.runtime.classifier import Classifier, softmax
 
@@ -56,8 +57,8 @@ def print_lengths(arguments, folder: Path) -> float:
     for minutes in arguments.minutes:
         path = folder / "noise.wav"
         write_noise(path, minutes, arguments.rate, arguments.channels)
-        command = [sys.executable, "-m", "asc_nas.cli.main", "classify", str(path)]
-        command += ["--model", arguments.model, *arguments.options]
+        command = [*timing.ASC_NAS, "classify", str(path), "--model", arguments.model]
+        command += arguments.options
         seconds, processor, peak = measure(command)
         audio = minutes * 60 * arguments.rate * arguments.channels * 4 / 2**20
         speed = minutes * 60 / (processor if arguments.clock == "cpu" else seconds)
@@ -90,16 +91,8 @@ def peers(model: str, skeleton: str, path: Path):
         wave = np.atleast_2d(librosa.load(path, sr=frontend.sample_rate, mono=False)[0])
         posteriors = []
         for start in range(0, wave.shape[1] - frontend.samples + 1, frontend.samples):
-            mel = librosa.feature.melspectrogram(
-                y=wave[:, start : start + frontend.samples],
-                sr=frontend.sample_rate,
-                n_fft=frontend.n_fft,
-                hop_length=frontend.hop_length,
-                win_length=frontend.win_length,
-                n_mels=frontend.n_mels,
-                pad_mode="constant",
-            )
-            posteriors.append(posterior(librosa.power_to_db(mel, top_db=None)))
+            part = wave[:, start : start + frontend.samples]
+            posteriors.append(posterior(librosa_log_mel(part, frontend)))
         return np.mean(posteriors, axis=0)
 
     return {
@@ -117,7 +110,8 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=48_000)
     parser.add_argument("--channels", type=int, default=2)
     parser.add_argument("--skeleton", default="cp_mobile")
-    timing.add_options(parser, repeats=5)
+    parser.add_argument("--repeats", type=int, default=5, help="turns of each peer")
+    parser.add_argument("--clock", type=timing.Clock, default="wall", help="wall or cpu")
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[])
     arguments = parser.parse_args()
     timing.restart_with_threads(1)

@@ -7,14 +7,15 @@ manifest, checks it for leaks and cuts it, and prints seconds per step and its p
     python benchmarks/manifest_scale.py [--sessions 2000] [--no-groups]
 """
 
-import argparse
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+import timing
+import typer
 
 CLIPS = {
     "absence": 18860,
@@ -89,20 +90,14 @@ def measure(folder: Path, groups: bool) -> None:
     print(f"{'all':<34} {time.perf_counter() - begin:6.2f} s, peak memory {mib:.0f} MiB")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sessions", type=int, default=2000, help="about so many groups")
-    parser.add_argument("--no-groups", action="store_true", help="split clip by clip")
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.folder:
-        measure(args.folder, not args.no_groups)
-        return
+def main(
+    sessions: Annotated[int, typer.Option(help="about so many groups")] = 2000,
+    groups: Annotated[bool, typer.Option(help="--no-groups: split clip by clip")] = True,
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        write_layout(Path(folder), args.sessions)
-        command = [sys.executable, __file__, "--folder", folder]
-        subprocess.run([*command, *["--no-groups"] * args.no_groups], check=True)
+        write_layout(Path(folder), sessions)
+        timing.in_a_process(measure, Path(folder), groups)
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

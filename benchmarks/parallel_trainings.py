@@ -6,10 +6,8 @@ RUN is a run directory with features. The first baseline is trained with several
 `--workers 1` on that many threads as there are workers, then side by side, in turns.
 """
 
-import argparse
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import timing
@@ -21,18 +19,13 @@ from asc_nas.run.paths import RunPaths
 from asc_nas.run.training import train_networks
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--trainings", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.workers)
+def main(
+    run: Path, workers: int = 2, trainings: int = 4, epochs: int = 20, rounds: int = 3
+) -> None:
+    torch.set_num_threads(workers)
 
-    run = RunFolder.open(arguments.run)
-    retrain = run.config.retrain.model_copy(update={"epochs": arguments.epochs})
+    run = RunFolder.open(run)
+    retrain = run.config.retrain.model_copy(update={"epochs": epochs})
     config = run.config.model_copy(update={"retrain": retrain})
     network = find_network(run, next(iter(config.baselines)))
 
@@ -44,21 +37,18 @@ def main() -> None:
                 (run.paths.features, paths.features),
             ):
                 link.symlink_to(source.absolute(), target_is_directory=source.is_dir())
-            start = time.perf_counter()
-            seeds = range(arguments.trainings)
-            train_networks([RunFolder(config, paths)], [network], seeds, workers)
-            return time.perf_counter() - start
+            runs, seeds = [RunFolder(config, paths)], range(trainings)
+            return timing.seconds(lambda: train_networks(runs, [network], seeds, workers))
 
-    rounds = [(seconds(1), seconds(arguments.workers)) for _ in range(arguments.rounds)]
-    alone, together = (statistics.median(column) for column in zip(*rounds, strict=True))
-    ratio = statistics.median(a / b for a, b in rounds)
-    print(f"one after the other, {arguments.workers} threads {alone:>8.1f} s")
+    peers = {"alone": lambda: seconds(1), "together": lambda: seconds(workers)}
+    times = timing.in_turns(peers, rounds)
+    alone, together = map(statistics.median, times.values())
+    ratio = timing.ratio(times, "alone", "together")
+    print(f"one after the other, {workers} threads {alone:>8.1f} s")
     print(f"side by side, one thread each     {together:>8.1f} s  ratio {ratio:.2f}")
-    print(
-        f"{arguments.trainings} trainings of {arguments.epochs} epochs, {arguments.rounds} rounds"
-    )
+    print(f"{trainings} trainings of {epochs} epochs, {rounds} rounds")
     timing.print_aims([("one after the other / side by side", ratio, "at least 1.35")])
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

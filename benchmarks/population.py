@@ -9,7 +9,6 @@ in several processes. Scores must be equal, or the benchmark stops. Layers: bloc
 second as a share of the first.
 """
 
-import argparse
 import statistics
 import time
 from pathlib import Path
@@ -37,16 +36,10 @@ def timed(evaluate, genotypes):
     return time.perf_counter() - start, scores
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--size", type=int, default=50)
-    parser.add_argument("--generations", type=int, default=10)
-    parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
+def main(run: Path, size: int = 50, generations: int = 10, workers: int = 2) -> None:
     torch.set_num_threads(1)
 
-    run = RunFolder.open(arguments.run)
+    run = RunFolder.open(run)
     together = supernet_evaluator(run)
     plain = SupernetEvaluator(
         together.supernet,
@@ -55,24 +48,23 @@ def main() -> None:
         run.cost,
         recalibration=together.recalibration,
     )
-    generations = []
+    judged = []
 
     def recorded(genotypes):
-        generations.append(list(genotypes))
+        judged.append(list(genotypes))
         return together(genotypes)
 
-    search = run.config.search.model_copy(
-        update={"population": arguments.size, "generations": arguments.generations}
-    )
+    changes = {"population": size, "generations": generations}
+    search = run.config.search.model_copy(update=changes)
     strategy = new_strategy(search, run.remaining_space(), cached_cost(run), 0)
     search_with(strategy, CachedEvaluator(recorded))
 
-    with population_evaluator(run, arguments.workers) as side_by_side:
-        side_by_side(generations[0])  # the processes are up
+    with population_evaluator(run, workers) as side_by_side:
+        side_by_side(judged[0])  # the processes are up
         names = ("plain s", "shared s", "processes s")
         print(f"{'generation':>10}{'new':>6}{'layers':>8}" + "".join(f"{n:>13}" for n in names))
         rows = []
-        for number, genotypes in enumerate(generations, start=1):
+        for number, genotypes in enumerate(judged, start=1):
             seconds, expected = timed(plain, genotypes)
             row = [seconds]
             for evaluate in (together, side_by_side):
@@ -87,11 +79,8 @@ def main() -> None:
                 + "".join(f"{seconds:>13.2f}" for seconds in row)
             )
     aims = []
-    judged = (
-        ("shared beginnings", 1, "stated"),
-        (f"{arguments.workers} processes", 2, "at least 2.5"),
-    )
-    for name, place, aim in judged:
+    peers = (("shared beginnings", 1, "stated"), (f"{workers} processes", 2, "at least 2.5"))
+    for name, place, aim in peers:
         ratios = [row[0] / row[place] for row in rows]
         total = sum(row[0] for row in rows) / sum(row[place] for row in rows)
         print(f"{name}: ratio {total:.2f}, median of generations {statistics.median(ratios):.2f}")
@@ -100,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

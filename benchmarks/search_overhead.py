@@ -6,7 +6,6 @@ RUN is a run directory with a trained supernet. Its search is made again, in a f
 away; the time in the evaluator is the peer of all the rest.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -23,16 +22,11 @@ from asc_nas.search.pareto import pareto_set
 from asc_nas.search.strategies import new_strategy, search_with
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--generations", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+def main(run: Path, generations: int = 10, threads: int = 1) -> None:
+    torch.set_num_threads(threads)
 
-    run = RunFolder.open(arguments.run)
-    search = run.config.search.model_copy(update={"generations": arguments.generations})
+    run = RunFolder.open(run)
+    search = run.config.search.model_copy(update={"generations": generations})
     evaluate = supernet_evaluator(run)
     inside = 0.0
     judged = 0
@@ -45,24 +39,24 @@ def main() -> None:
         judged += len(genotypes)
         return scores
 
-    generations = []
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         history = Path(folder) / "history.parquet"
         scope = run.evaluation_scope()
 
         def on_generation(number, evaluations):
-            generations.append(evaluations)
-            write_history(history, generations, scope)
+            found.append(evaluations)
+            write_history(history, found, scope)
 
         start = time.perf_counter()
         strategy = new_strategy(search, run.remaining_space(), cached_cost(run), 0)
         search_with(strategy, CachedEvaluator(timed), on_generation)
-        pareto_set([e for generation in generations for e in generation], search.objectives)
+        pareto_set([e for generation in found for e in generation], search.objectives)
         total = time.perf_counter() - start
-    print(f"{'evaluation':<12}{inside:>8.2f} s  {judged} genotypes, {arguments.threads} thread(s)")
+    print(f"{'evaluation':<12}{inside:>8.2f} s  {judged} genotypes, {threads} thread(s)")
     print(f"{'the rest':<12}{total - inside:>8.2f} s  {(total - inside) / inside:.2%} of it")
     timing.print_aims([("the rest / evaluation", (total - inside) / inside, "below 0.03")])
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

@@ -11,19 +11,22 @@ sparse: one row in 64 holds noise, the others take no room on the disk, but are 
 "anonymous" (RssAnon) is what would have to be swapped, "file" (RssFile) what the kernel may drop.
 """
 
-import argparse
 import resource
 import tempfile
-import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+from zlib import crc32
 
 import numpy as np
+import timing
+import typer
 
 from asc_nas.audio.logmel import PRESETS
 from asc_nas.data.augment import AugmentConfig
 from asc_nas.data.examples import Examples
-from asc_nas.data.feature_store import FEATURES, FeatureStore, Index
+from asc_nas.data.feature_store import CHECKSUMS, FEATURES, FeatureStore, Index
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
@@ -59,9 +62,12 @@ def make_store(folder: Path, gigabytes: float) -> Manifest:
     )
     create_arrays(folder, index, FRONT_END)
     features = np.load(folder / FEATURES, mmap_mode="r+")
+    checksums = np.load(folder / CHECKSUMS, mmap_mode="r+")
+    checksums[:] = crc32(features[0].data)
     rng = np.random.default_rng(0)
     for row in range(0, len(clips), FILLED):
         features[row] = rng.normal(-50, 10, features.shape[1:])
+        checksums[row] = crc32(features[row].data)
     features.flush()
     return Manifest("made up", folder, LABELS, clips)
 
@@ -85,9 +91,8 @@ def train(examples: Examples, folder: Path) -> float:
 
 def few(examples: Examples, count: int) -> Examples:
     """Return the first examples alone."""
-    rows = (examples.rows[:count], examples.targets[:count], examples.clips[:count])
-    keys = examples.clip_keys[:count]
-    return Examples(examples.features, *rows, keys, examples.labels, examples.frontend)
+    names = ("rows", "targets", "clips", "clip_keys")
+    return replace(examples, **{name: getattr(examples, name)[:count] for name in names})
 
 
 def run(folder: Path, gigabytes: float, limit: int) -> None:
@@ -106,22 +111,14 @@ def run(folder: Path, gigabytes: float, limit: int) -> None:
     except MemoryError:
         print("peer, read into memory: MemoryError")
 
-    samples: list[tuple[float, float, float]] = []
-    over = threading.Event()
     start = time.perf_counter()
 
-    def watch() -> None:
-        while not over.wait(0.1):
-            samples.append((time.perf_counter() - start, *status("RssAnon", "RssFile")))
+    def held() -> tuple[float, float, float]:
+        return (time.perf_counter() - start, *status("RssAnon", "RssFile"))
 
     before = status("RssAnon")[0]
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with timing.sampled(held) as samples:
         loss = train(examples, folder)
-    finally:
-        over.set()
-        watcher.join()
     seconds = time.perf_counter() - start
     print(f"memory map: one epoch in {seconds:.1f} s, loss {loss:.3f}, {before:.0f} MB before")
     print("tenth  anonymous MB (largest)  file MB (largest)")
@@ -132,15 +129,16 @@ def run(folder: Path, gigabytes: float, limit: int) -> None:
             print(f"{tenth + 1:5d}  {anonymous:22.0f}  {file:17.0f}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gigabytes", type=float, default=8)
-    parser.add_argument("--limit", type=int, default=512, metavar="MB")
-    parser.add_argument("--folder", type=Path, help="where the sparse store may lie for the while")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        run(Path(folder), arguments.gigabytes, arguments.limit)
+def main(
+    gigabytes: float = 8,
+    limit: Annotated[int, typer.Option(metavar="MB")] = 512,
+    folder: Annotated[
+        Path | None, typer.Option(help="where the sparse store may lie for the while")
+    ] = None,
+) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        run(Path(place), gigabytes, limit)
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

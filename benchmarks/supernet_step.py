@@ -8,35 +8,34 @@ genotypes, a step of each extracted stand-alone network with an optimiser of its
 turns; medians over the steps.
 """
 
-import argparse
 import statistics
-import time
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import timing
 import torch
+import typer
 from torch.nn import functional as F
 
-from asc_nas.core.config import read_yaml
 from asc_nas.core.machine import keep_freed_memory
 from asc_nas.nn.supernet import Supernet, init_supernet
-from asc_nas.run.config import RunConfig
+from asc_nas.run.opening import read_settings
 from asc_nas.training.path_samplers import SAMPLERS
 from asc_nas.training.trainer import make_optimizer, to_channels_last
 
 CLASSES = 10
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/nasc.yaml"))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=9)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+def main(
+    config: Annotated[Path, typer.Argument()] = Path("configs/nasc.yaml"),
+    threads: int = 1,
+    steps: int = 9,
+) -> None:
+    torch.set_num_threads(threads)
     keep_freed_memory()
 
-    config = RunConfig.parse(read_yaml(arguments.config), str(arguments.config))
+    config = read_settings(config)
     size = (config.frontend.n_mels, config.frontend.frames)
     supernet = Supernet(config.search_space(), config.skeleton, size, CLASSES)
     init_supernet(supernet, torch.Generator().manual_seed(0))
@@ -60,26 +59,22 @@ def main() -> None:
             F.cross_entropy(network(x), targets).backward()
             own.step()
 
-    seconds = []
-    for step in range(arguments.steps + 1):
+    rounds = []
+    for step in range(steps + 1):
         genotypes = sampler.step(step)
         networks = [to_channels_last(supernet.extract(g)).train() for g in genotypes]
         pairs = [(network, make_optimizer(network, config.supernet)) for network in networks]
         alone(pairs)  # their memory is there, as the supernet's is
-        moments = [time.perf_counter()]
-        for work in (lambda: alone(pairs), lambda: shared(genotypes)):  # noqa: B023
-            work()
-            moments.append(time.perf_counter())
-        if step:
-            seconds.append((moments[1] - moments[0], moments[2] - moments[1]))
+        works = (partial(alone, pairs), partial(shared, genotypes))
+        rounds.append([timing.seconds(work) for work in works])
 
-    sums, steps = zip(*seconds, strict=True)
-    ratio = statistics.median(b / a for a, b in seconds)
+    sums, wholes = zip(*rounds[1:], strict=True)
+    ratio = statistics.median(b / a for a, b in rounds[1:])
     print(f"{'networks cut out, sum':<28}{statistics.median(sums) * 1e3:>9.0f} ms")
-    print(f"{'supernet':<28}{statistics.median(steps) * 1e3:>9.0f} ms  ratio {ratio:.2f}")
-    print(f"{len(genotypes)} passes, batch {batch}, {arguments.threads} thread(s)")
+    print(f"{'supernet':<28}{statistics.median(wholes) * 1e3:>9.0f} ms  ratio {ratio:.2f}")
+    print(f"{len(genotypes)} passes, batch {batch}, {threads} thread(s)")
     timing.print_aims([("supernet / networks cut out", ratio, "at most 1.15")])
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

@@ -4,14 +4,22 @@ Peers take turns, so that whatever else the machine does falls on all of them al
 median over the turns, as a time on a busy machine says little.
 """
 
-import argparse
 import os
 import re
 import resource
 import statistics
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
+from multiprocessing import get_context
+from typing import Annotated, TypeVar
+
+import typer
 
 THREAD_SETTINGS = (
     "OMP_NUM_THREADS",
@@ -19,6 +27,8 @@ THREAD_SETTINGS = (
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
+ASC_NAS = (sys.executable, "-m", "asc_nas.cli.main")
+T = TypeVar("T")
 Times = dict[str, list[float]]
 """Seconds of every turn, by peer."""
 
@@ -29,18 +39,25 @@ def processor_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-CLOCKS = {"wall": time.perf_counter, "cpu": processor_seconds}
+class Clock(StrEnum):
+    WALL = "wall"
+    CPU = "cpu"
 
 
-def add_options(parser: argparse.ArgumentParser, repeats: int) -> None:
-    parser.add_argument("--repeats", type=int, default=repeats, help="turns of each peer")
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
+ClockOption = Annotated[
+    Clock,
+    typer.Option(
         help="cpu: seconds of the processor, for a machine that does other work; those of all "
-        "threads together, so only for one thread",
-    )
+        "threads together, so only for one thread"
+    ),
+]
+RepeatsOption = Annotated[int, typer.Option(help="turns of each peer")]
+
+
+def run(main: Callable[..., None]) -> None:
+    """Run a script's `main` with the options that it takes; the script's first line is the help."""
+    main.__doc__ = sys.modules[main.__module__].__doc__.partition("\n")[0]
+    typer.run(main)
 
 
 def restart_with_threads(count: int) -> None:
@@ -51,18 +68,55 @@ def restart_with_threads(count: int) -> None:
         os.execve(sys.executable, sys.orig_argv, {**os.environ, **wanted})
 
 
-def by_turns(peers: Mapping[str, Callable[[], object]], repeats: int, clock: str = "wall") -> Times:
-    """Run every peer once to warm up, then all by turns."""
-    now = CLOCKS[clock]
+def seconds(run: Callable[[], object], clock: Clock = Clock.WALL) -> float:
+    """Return how long a call takes."""
+    now = time.perf_counter if clock is Clock.WALL else processor_seconds
+    start = now()
+    run()
+    return now() - start
+
+
+def by_turns(
+    peers: Mapping[str, Callable[[], object]], repeats: int, clock: Clock = Clock.WALL
+) -> Times:
+    """Time every peer by turns, after all have run once to warm up."""
     for run in peers.values():
         run()
-    times: Times = {name: [] for name in peers}
+    return in_turns({name: partial(seconds, run, clock) for name, run in peers.items()}, repeats)
+
+
+def in_turns(peers: Mapping[str, Callable[[], T]], repeats: int) -> dict[str, list[T]]:
+    """Call all peers by turns and return what each gave."""
+    found: dict[str, list[T]] = {name: [] for name in peers}
     for _ in range(repeats):
         for name, run in peers.items():
-            start = now()
-            run()
-            times[name].append(now() - start)
-    return times
+            found[name].append(run())
+    return found
+
+
+def in_a_process(function: Callable[..., T], *arguments: object) -> T:
+    """Call a function in a new process: what this one has loaded does not count as its memory."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+@contextmanager
+def sampled(take: Callable[[], T], every: float = 0.1) -> Iterator[list[T]]:
+    """Give a list that `take` adds to, every so many seconds, as long as the context is open."""
+    samples: list[T] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(every):
+            samples.append(take())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        watcher.join()
 
 
 def ratio(times: Times, name: str, base: str) -> float:
@@ -78,13 +132,9 @@ def print_times(times: Times, base: str, threads: int, unit: str = "ms") -> None
     print(f"{threads} thread(s), {turns} turns\n")
     print(f"{'':{width}s} {'median ' + unit:>10s} {'least':>8s} {'most':>8s}  times {base}")
     for name, seconds in times.items():
-        values = [
-            scale * value for value in (statistics.median(seconds), min(seconds), max(seconds))
-        ]
-        print(
-            f"{name:{width}s} {values[0]:10.2f} {values[1]:8.2f} {values[2]:8.2f}  "
-            f"{ratio(times, name, base):.2f}"
-        )
+        median, least, most = (scale * f(seconds) for f in (statistics.median, min, max))
+        times_base = ratio(times, name, base)
+        print(f"{name:{width}s} {median:10.2f} {least:8.2f} {most:8.2f}  {times_base:.2f}")
 
 
 def print_aims(aims: Sequence[tuple[str, float, str]]) -> None:

@@ -10,23 +10,21 @@ GMAC/s counts three passes of the convolutions (forward, both gradients); the pe
 2048 x 2048 float32 matrix product in the same process.
 """
 
-import argparse
 import statistics
-import subprocess
-import sys
-import time
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import timing
 import torch
+import typer
 from torch import nn
 from torch.nn import functional as F
 
-from asc_nas.core.config import read_yaml
 from asc_nas.core.machine import keep_freed_memory
 from asc_nas.cost.counts import count
 from asc_nas.nn import subnet
-from asc_nas.run.config import RunConfig
+from asc_nas.run.opening import read_settings
 from asc_nas.space.netspec import resolve
 from asc_nas.training.network_trainer import new_network
 from asc_nas.training.trainer import TrainConfig, make_optimizer, to_channels_last
@@ -91,16 +89,11 @@ class Plain(nn.Module):
 def median_of(function, count=15):
     for _ in range(4):
         function()
-    seconds = []
-    for _ in range(count):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+    return statistics.median(timing.seconds(function) for _ in range(count))
 
 
 def measure(config, network, variant, threads):
-    """Print the seconds of a step and the peak in MAC/s: what a worker process does."""
+    """Return the seconds of a step and the peak in MAC/s."""
     torch.set_num_threads(threads)
     levers = VARIANTS[variant]
     if "keep" in levers:
@@ -125,7 +118,7 @@ def measure(config, network, variant, threads):
 
     seconds = median_of(step)
     a = torch.randn(2048, 2048)
-    print(seconds, 2048**3 / median_of(lambda: a @ a, 5))
+    return seconds, 2048**3 / median_of(lambda: a @ a, 5)
 
 
 def spec_of(config, network):
@@ -135,40 +128,29 @@ def spec_of(config, network):
     return resolve(genotype, config.skeleton, size, CLASSES)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/nasc.yaml"))
-    parser.add_argument("--network", default="baseline")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    config = RunConfig.parse(read_yaml(arguments.config), str(arguments.config))
-    if arguments.variant:
-        measure(config, arguments.network, arguments.variant, arguments.threads)
-        return
-
-    seconds = {variant: [] for variant in VARIANTS}
-    peaks = []
-    for _ in range(arguments.rounds):
-        for variant, measured in seconds.items():
-            command = [sys.executable, __file__, *sys.argv[1:], "--variant", variant]
-            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            step, peak = map(float, words.split())
-            measured.append(step)
-            peaks.append(peak)
-    macs = count(spec_of(config, arguments.network), 1.0).macs * config.retrain.batch_size * 3
-    peak = statistics.median(peaks)
-    peer = statistics.median(seconds["torch.nn, default"])
+def main(
+    config: Annotated[Path, typer.Argument()] = Path("configs/nasc.yaml"),
+    network: str = "baseline",
+    threads: int = 1,
+    rounds: int = 5,
+) -> None:
+    config = read_settings(config)
+    workers = {
+        name: partial(timing.in_a_process, measure, config, network, name, threads)
+        for name in VARIANTS
+    }
+    found = timing.in_turns(workers, rounds)
+    steps = {name: statistics.median(step for step, _ in each) for name, each in found.items()}
+    peak = statistics.median(peak for each in found.values() for _, peak in each)
+    macs = count(spec_of(config, network), 1.0).macs * config.retrain.batch_size * 3
+    peer, best = steps["torch.nn, default"], steps[list(VARIANTS)[-1]]
     print(f"{'':<32}{'ms':>8}{'ratio':>8}{'GMAC/s':>8}{'of peak':>9}")
-    for variant, measured in seconds.items():
-        step = statistics.median(measured)
+    for name, step in steps.items():
         print(
-            f"{variant:<32}{step * 1e3:>8.1f}{peer / step:>8.2f}{macs / step / 1e9:>8.1f}"
+            f"{name:<32}{step * 1e3:>8.1f}{peer / step:>8.2f}{macs / step / 1e9:>8.1f}"
             f"{macs / step / peak:>9.0%}"
         )
-    print(f"{arguments.threads} thread(s); peak {peak / 1e9:.1f} GMAC/s")
-    best = statistics.median(seconds[list(VARIANTS)[-1]])
+    print(f"{threads} thread(s); peak {peak / 1e9:.1f} GMAC/s")
     timing.print_aims(
         [
             ("torch.nn, default / asc-nas", peer / best, "at least 2"),
@@ -178,4 +160,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    timing.run(main)

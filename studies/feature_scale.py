@@ -9,7 +9,6 @@ the square root of m if they are unrelated), the same for the channels' mean, an
 similarity of two kernels' outputs.
 """
 
-import argparse
 import itertools
 from collections import defaultdict
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import typer
 from torch.nn import functional as F
 
 from asc_nas.core.randomness import stream
@@ -26,24 +26,18 @@ from asc_nas.run.population import supernet_evaluator
 
 
 @torch.inference_mode()
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--networks", type=int, default=20)
-    parser.add_argument("--clips", type=int, default=64)
-    arguments = parser.parse_args()
-
-    run = RunFolder.open(arguments.run)
+def main(run: Path, networks: int = 20, clips: int = 64) -> None:
+    run = RunFolder.open(run)
     net = supernet_evaluator(run).supernet
     examples = run.examples("search_val")
-    positions = np.linspace(0, len(examples) - 1, min(arguments.clips, len(examples))).astype(int)
-    clips, _ = examples.batch(positions)
+    positions = np.linspace(0, len(examples) - 1, min(clips, len(examples))).astype(int)
+    mel, _ = examples.batch(positions)
 
     rms, mean, cosine = defaultdict(list), defaultdict(list), defaultdict(list)
     rng = stream(0, "feature scale")
-    for _ in range(arguments.networks):
+    for _ in range(networks):
         spec = net.spec(net.space.sample(rng))
-        x = net.input_norm(clips)
+        x = net.input_norm(mel)
         for conv in net.stem:
             x = F.relu(conv(x))
         for i, block in enumerate(spec.blocks):
@@ -87,4 +81,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__.partition("\n")[0]
+    typer.run(main)

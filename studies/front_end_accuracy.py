@@ -6,54 +6,41 @@ Evenly spaced clips of the folder are written again as WAV, FLAC and MP3; both s
 decoder and resampler give.
 """
 
-import argparse
+import sys
 import tempfile
 from pathlib import Path
 
-import librosa
 import numpy as np
 import soundfile
+import typer
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import PRESETS, log_mel
 
-
-def librosa_log_mel(wave, settings):
-    mel = librosa.feature.melspectrogram(
-        y=wave,
-        sr=settings.sample_rate,
-        n_fft=settings.n_fft,
-        hop_length=settings.hop_length,
-        win_length=settings.win_length,
-        n_mels=settings.n_mels,
-        pad_mode="constant",
-    )
-    return librosa.power_to_db(mel, ref=1, amin=1e-10, top_db=None)
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from librosa_front_end import librosa_log_mel
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--clips", type=int, default=20)
-    arguments = parser.parse_args()
-    recordings = sorted(arguments.folder.rglob("*.ogg"))
-    places = np.linspace(0, len(recordings) - 1, arguments.clips).astype(int)
+def main(folder: Path, clips: int = 20) -> None:
+    recordings = sorted(folder.rglob("*.ogg"))
+    places = np.linspace(0, len(recordings) - 1, clips).astype(int)
     print("format  " + "  ".join(PRESETS))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as written:
         for suffix in ("ogg", "wav", "flac", "mp3"):
             largest = dict.fromkeys(PRESETS, 0.0)
             for place in places:
                 clip = recordings[place]
                 if suffix != "ogg":
                     samples, rate = soundfile.read(clip, dtype="float32")
-                    clip = Path(folder) / f"clip.{suffix}"
+                    clip = Path(written) / f"clip.{suffix}"
                     soundfile.write(clip, samples, rate)
                 for name, settings in PRESETS.items():
                     wave = load_audio(clip, settings.sample_rate)[0]
                     difference = log_mel(wave, settings) - librosa_log_mel(wave, settings)
                     largest[name] = max(largest[name], float(np.abs(difference).max()))
-            print(f"{suffix:7s} " + "  ".join(f"{largest[name]:.1e}" for name in PRESETS))
+            print(f"{suffix:7s} " + "  ".join(f"{value:.1e}" for value in largest.values()))
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__.partition("\n")[0]
+    typer.run(main)

@@ -12,12 +12,12 @@ set of all that a search evaluated, and its hypervolume; all as mean and standar
 seeds.
 """
 
-import argparse
+import functools
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
+import typer
 from progress import say
 
 from asc_nas.cost.latency import LatencyTable
@@ -49,20 +49,14 @@ def objectives_with(weights):
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("table", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--generations", type=int, default=10)
-    parser.add_argument("--cache", type=Path)
-    arguments = parser.parse_args()
-
-    folder = RunFolder.open(arguments.run)
-    table, space = LatencyTable.read(arguments.table), folder.config.search_space()
+def main(
+    run: Path, table: Path, seeds: int = 3, generations: int = 10, cache: Path | None = None
+) -> None:
+    folder = RunFolder.open(run)
+    table, space = LatencyTable.read(table), folder.config.search_space()
     rng = np.random.default_rng(0)
 
-    @cache
+    @functools.cache
     def cost_of(genotype):
         return replace(folder.cost(genotype), latency_ms=table.predict(folder.spec(genotype)))
 
@@ -70,8 +64,8 @@ def main() -> None:
     evaluator.cost_of = cost_of
     scope = folder.evaluation_scope()
     known = read_history(folder.paths.history, scope)
-    if arguments.cache is not None:
-        known += read_history(arguments.cache, scope)
+    if cache is not None:
+        known += read_history(cache, scope)
     evaluate = CachedEvaluator(
         evaluator, [replace(e, latency_ms=cost_of(e.genotype).latency_ms) for e in known]
     )
@@ -80,16 +74,16 @@ def main() -> None:
     ideal = {"macro_f1": 1.0, "latency_ms": 0.0, "params": 1.2 * largest}
     nadir = {"macro_f1": 0.0, "latency_ms": 1.2 * slowest, "params": 0.0}
 
-    def run(weights, seed):
+    def search(weights, seed):
         objectives = objectives_with(weights)
-        update = {"objectives": objectives, "generations": arguments.generations}
+        update = {"objectives": objectives, "generations": generations}
         config = folder.config.search.model_copy(update=update)
         strategy = new_strategy(config, space, cost_of, seed)
-        generations = search_with(strategy, evaluate)
-        if arguments.cache is not None:
-            write_history(arguments.cache, [list(evaluate.known.values())], scope)
+        evaluated = search_with(strategy, evaluate)
+        if cache is not None:
+            write_history(cache, [list(evaluate.known.values())], scope)
         survivors = [[getattr(e, name) for name in NAMES] for e in evaluate(strategy.population)]
-        members = pareto_set([e for found in generations for e in found], objectives)
+        members = pareto_set([e for found in evaluated for e in found], objectives)
         volume = hypervolume(members, objectives, ideal, nadir)
         return np.array(survivors), len(members), volume
 
@@ -101,19 +95,20 @@ def main() -> None:
         return (*survivors.mean(0), *occupied, members, volume)
 
     rows = {name: [] for name in WEIGHTS}
-    for seed in range(arguments.seeds):
+    for seed in range(seeds):
         for i, (name, weights) in enumerate(WEIGHTS.items(), start=1):
-            rows[name].append(run(weights, seed))
-            done, of = seed * len(WEIGHTS) + i, arguments.seeds * len(WEIGHTS)
+            rows[name].append(search(weights, seed))
+            done, of = seed * len(WEIGHTS) + i, seeds * len(WEIGHTS)
             say(done, of, f"{len(evaluate.known)} evaluated")
 
     print(f"{'weights F1:ms:params':20s}" + "".join(f"{column:>21s}" for column in COLUMNS))
     for name, searches in rows.items():
-        values = [summary(*search) for search in searches]
+        values = [summary(*found) for found in searches]
         mean, spread = np.mean(values, 0), np.std(values, 0, ddof=int(len(values) > 1))
         cells = (f"{m:.4g} +- {s:.2g}" for m, s in zip(mean, spread, strict=True))
         print(f"{name:20s}" + "".join(f"{cell:>21s}" for cell in cells))
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__.partition("\n")[0]
+    typer.run(main)

@@ -214,12 +214,8 @@ def thinned(examples: Examples, nth: int) -> Examples:
     for target in range(0, len(examples.labels), 2):
         members = np.flatnonzero(examples.targets == target)
         keep[members] = np.arange(len(members)) % nth == 0
-    return replace(
-        examples,
-        rows=examples.rows[keep],
-        targets=examples.targets[keep],
-        clips=examples.clips[keep],
-    )
+    names = ("rows", "targets", "clips")
+    return replace(examples, **{name: getattr(examples, name)[keep] for name in names})
 
 
 @torch.inference_mode()

@@ -8,11 +8,11 @@ hypervolume of the Pareto set between the ideal (macro-F1 1, no cost) and the na
 dearest genotype's cost), as a share of that box, which is that of the space before any shrinking.
 """
 
-import argparse
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import typer
 from progress import say
 
 from asc_nas.run.folder import RunFolder
@@ -32,16 +32,10 @@ def size(gene: BlockGene) -> tuple[float, float, int]:
     return (0.0, 0.0, 0) if gene.is_skip else (gene.width, gene.expansion, taps)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--generations", type=int, default=10)
-    arguments = parser.parse_args()
-
-    run = RunFolder.open(arguments.run)
+def main(run: Path, seeds: int = 5, generations: int = 10) -> None:
+    run = RunFolder.open(run)
     space, cost_of = run.remaining_space(), cached_cost(run)
-    search = run.config.search.model_copy(update={"generations": arguments.generations})
+    search = run.config.search.model_copy(update={"generations": generations})
     evaluate = CachedEvaluator(supernet_evaluator(run))
     whole = run.config.search_space()
     dearest = cost_of(Genotype(tuple(max(genes, key=size) for genes in whole.candidates))).macs
@@ -53,14 +47,14 @@ def main() -> None:
         return hypervolume(members, DEFAULT_OBJECTIVES, ideal, nadir), best
 
     rows = []
-    for seed in range(arguments.seeds):
+    for seed in range(seeds):
         found = set(chain(*search_with(new_strategy(search, space, cost_of, seed), evaluate)))
         control = SearchConfig(
             strategy="random", population=len(found), generations=1, limits=search.limits
         )
         (drawn,) = search_with(new_strategy(control, space, cost_of, seed), evaluate)
         rows.append((len(found), *volume(found), *volume(drawn)))
-        say(seed + 1, arguments.seeds, f"{len(evaluate.known)} evaluated")
+        say(seed + 1, seeds, f"{len(evaluate.known)} evaluated")
 
     print("seed  evaluations  NSGA-II HV  best F1  random HV  best F1")
     for seed, (count, *values) in enumerate(rows):
@@ -75,4 +69,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__.partition("\n")[0]
+    typer.run(main)

@@ -7,10 +7,10 @@ hand-made baseline with the config's training settings; both decide a clip by th
 its four channels.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
+import typer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,15 +30,11 @@ def linear_macro_f1(train, test, *, deviation):
     return score(posteriors, test.clip_targets, test.labels).macro_f1
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=Path, default=Path("configs/demo.yaml"))
-    parser.add_argument("--out", type=Path, default=Path("runs/difficulty"))
-    arguments = parser.parse_args()
+def main(config: Path = Path("configs/demo.yaml"), out: Path = Path("runs/difficulty")) -> None:
     rows = []
     for fold in (1, 2, 3, 4):
-        settings, out = {"data.test_folds": [fold]}, arguments.out / f"fold{fold}"
-        run = asc_nas.Run.open(arguments.config, settings=settings, out=out)
+        settings = {"data.test_folds": [fold]}
+        run = asc_nas.Run.open(config, settings=settings, out=out / f"fold{fold}")
         (result,) = run.train("baseline", seeds=[0])
         train, test = run.examples("train", "search_val"), run.examples("test")
         linear = [linear_macro_f1(train, test, deviation=d) for d in (False, True)]
@@ -51,4 +47,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main.__doc__ = __doc__.partition("\n")[0]
+    typer.run(main)

@@ -30,9 +30,9 @@ from asc_nas.export.onnx import quiet
 from asc_nas.runtime.classifier import INPUT, OUTPUT, open_session
 
 CLIPS = 100
-"""Examples for calibration; fewer or more hardly matter (`studies/int8_calibration.py`)."""
+"""Examples for calibration; fewer or more hardly matter (`docs/NOTEBOOK.md`)."""
 PERCENTILE = 99.999
-"""Chosen on search-val by the divergence from the float network (same script)."""
+"""Chosen on search-val by the divergence from the float network (same page)."""
 _AT_ONCE = 8  # calibration examples whose activations are held in memory
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 _PASSES, _RUNS = 15, 20

@@ -118,21 +118,11 @@ def _class_f1(network: Network, label: str) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-PREDICTORS = {
-    "macro_f1": "supernet macro-F1",
-    "log_loss": "supernet log loss",
-    "macro_f1_as_trained": "supernet macro-F1, no recalibration",
-    "log_loss_as_trained": "supernet log loss, no recalibration",
-    "macs": "MACs alone",
-    "params": "parameters alone",
-}
-
-
 def ranking_table(ranking: Ranking) -> Table:
     """Return Kendall's tau of every predictor in ``rank.json`` with its 95 % interval."""
     rows = []
     for row in ranking.agreement:
-        cells: list[Cell] = [PREDICTORS.get(row.predictor, row.predictor)]
+        cells: list[Cell] = [row.title]
         for found in (row.macro_f1, row.log_loss):
             cells += [found.tau, found.low, found.high]
         rows.append((*cells, row.regret))

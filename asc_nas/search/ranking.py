@@ -13,17 +13,19 @@ from asc_nas.cost.counts import Cost
 from asc_nas.space.genotype import Genotype, GenotypeText
 from asc_nas.space.search_space import SearchSpace
 
-PREDICTORS = {
-    "macro_f1": 1,
-    "log_loss": -1,
-    "macro_f1_as_trained": 1,
-    "log_loss_as_trained": -1,
-    "macs": 1,
-    "params": 1,
+TITLES = {
+    "macro_f1": "supernet macro-F1",
+    "log_loss": "supernet log loss",
+    "macro_f1_as_trained": "supernet macro-F1, no recalibration",
+    "log_loss_as_trained": "supernet log loss, no recalibration",
+    "macs": "MACs alone",
+    "params": "parameters alone",
 }
-"""What is compared with stand-alone training, with 1 where more is better and -1 where less is:
-supernet scores on search-val with the candidate's own batch-norm statistics, the same with those
-left from training, and, as what any supernet has to beat, cost alone."""
+"""What is compared with stand-alone training, as people read it: supernet scores on search-val with
+the candidate's own batch-norm statistics, the same with those left from training, and, as what any
+supernet has to beat, cost alone."""
+PREDICTORS = {name: -1 if name.startswith("log_loss") else 1 for name in TITLES}
+"""1 where more is better and -1 where less is."""
 
 
 class Agreement(Part):
@@ -179,6 +181,11 @@ class PredictorAgreement(Part):
     macro_f1: Agreement
     log_loss: Agreement
     regret: float
+
+    @property
+    def title(self) -> str:
+        """The predictor as people read it."""
+        return TITLES.get(self.predictor, self.predictor)
 
 
 class Ranking(Document):

@@ -72,16 +72,6 @@ def _summary(ranking: "Ranking") -> str:
     return text
 
 
-_TITLES = {
-    "macro_f1": "supernet macro-F1",
-    "log_loss": "supernet log loss",
-    "macro_f1_as_trained": "supernet macro-F1, no recalibration",
-    "log_loss_as_trained": "supernet log loss, no recalibration",
-    "macs": "MACs alone",
-    "params": "parameters alone",
-}
-
-
 def _table(ranking: "Ranking") -> Table:
     columns = ("Predictor", "tau, macro-F1", "95 % interval", "tau, log loss", "95 % interval")
     table = Table(*columns, "Regret", box=None, header_style="bold")
@@ -89,5 +79,5 @@ def _table(ranking: "Ranking") -> Table:
         cells = []
         for found in (row.macro_f1, row.log_loss):
             cells += [f"{found.tau:.3f}", f"{found.low:.3f} to {found.high:.3f}"]
-        table.add_row(_TITLES[row.predictor], *cells, f"{row.regret:.3f}")
+        table.add_row(row.title, *cells, f"{row.regret:.3f}")
     return table
