@@ -27,7 +27,7 @@ from asc_nas.cli.commands.listen import listen
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
 from asc_nas.cli.output.text import shown
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.machine import wait_asleep
 
 app = typer.Typer(
@@ -60,6 +60,14 @@ app.command("classify")(classify)
 app.command("listen")(listen)
 app.command("doctor")(doctor)
 
+STOPPED = 130
+"""Exit code after Ctrl-C."""
+GO_ON = (
+    *(("run",), ("supernet",), ("search",), ("rank",), ("train",), ("crossval",), ("ship",)),
+    *(("export",), ("features",), ("data", "download"), ("latency", "measure")),
+)
+"""Commands that keep what is done."""
+
 
 def _show_version(value: bool) -> None:
     if value:
@@ -83,12 +91,25 @@ def main(arguments: list[str] | None = None) -> None:
     wait_asleep()
     try:
         app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
+    except SystemExit as ended:
+        if ended.code == STOPPED and (goes_on := _goes_on(arguments)):
+            print(f"\nstopped; go on with: {shown(goes_on)}", file=sys.stderr)
+        raise
     except (AscNasError, ModuleNotFoundError, OSError) as error:
         if "--debug" in arguments:
             raise
         message, code = _sentence(error)
         print(f"error: {shown(message)}", file=sys.stderr)
         sys.exit(code)
+
+
+def _goes_on(arguments: list[str]) -> str:
+    """Return the call that goes on where a stopped one was; empty if it would begin anew."""
+    words = [word for word in arguments if not word.startswith("-")]
+    if not any(tuple(words[: len(name)]) == name for name in GO_ON):
+        return ""
+    resume = ["--resume"] if words[0] == "run" and "--resume" not in arguments else []
+    return command(*arguments, *resume)
 
 
 def _sentence(error: Exception) -> tuple[str, int]:

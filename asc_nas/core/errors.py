@@ -1,6 +1,8 @@
 """What a user can cause: one sentence that says what is wrong, where, and what to do."""
 
 import difflib
+import re
+import shlex
 from collections.abc import Iterable
 
 
@@ -20,3 +22,16 @@ def closest(name: str, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the choice nearest to `name`, or an empty string."""
     near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def command(*parts: object) -> str:
+    """Return a call of ``asc-nas`` to be copied into a shell; what needs it is quoted."""
+    return " ".join(map(quoted, ("asc-nas", *parts)))
+
+
+def quoted(part: object) -> str:
+    """Return one argument as a shell takes it: in double quotes, as it may stand within others."""
+    text = str(part)
+    if re.search(r'["$`!\\\n]', text):
+        return shlex.quote(text)
+    return text if shlex.quote(text) == text else f'"{text}"'

@@ -4,12 +4,12 @@ import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
-from shlex import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
+from asc_nas.core.errors import quoted
 from asc_nas.report import page_tables, tables
 from asc_nas.report.clips import SECONDS, data_uri
 from asc_nas.report.drawing import draw
@@ -52,7 +52,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.policies["json.dumps_kwargs"] = {"cls": PlotlyJSONEncoder, "separators": (",", ":")}
-    made.filters.update(csp_hash=_csp_hash, data_uri=data_uri, quote=quote, show=tables.show)
+    made.filters.update(csp_hash=_csp_hash, data_uri=data_uri, quote=quoted, show=tables.show)
     made.globals.update(
         CLIP_SECONDS=SECONDS, SCORES=SCORES, draw=draw, tables=tables, page_tables=page_tables
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import nn
 
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.locks import locked
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.data.examples import Examples
@@ -142,11 +142,9 @@ class NetworkFolder:
         """
         result = self.result()
         if result is None:
-            seed = "" if self.seed == self.run.config.seed else f" --seed {self.seed}"
-            raise AscNasError(
-                f"{self.path}: not trained yet; run "
-                f"'asc-nas train {self.run.paths.root} {self.argument}{seed}'."
-            )
+            seed = () if self.seed == self.run.config.seed else ("--seed", self.seed)
+            trains = command("train", self.run.paths.root, self.argument, *seed)
+            raise AscNasError(f"{self.path}: not trained yet; run '{trains}'.")
         return result
 
     def train(

@@ -27,7 +27,7 @@ class NamedNetwork:
     @property
     def argument(self) -> str:
         """What ``asc-nas train`` takes for it: its name, or the genotype where that has none."""
-        return f'"{self.genotype}"' if self.name == _name_of(self.genotype) else self.name
+        return str(self.genotype) if self.name == _name_of(self.genotype) else self.name
 
     def folder(self, run: RunFolder, seed: int) -> NetworkFolder:
         """Return ``retrain/NAME``, or ``retrain/NAME-seedN`` for a seed other than the config's."""

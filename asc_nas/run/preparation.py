@@ -1,5 +1,6 @@
 """From recordings to the run's features."""
 
+from asc_nas.core.errors import command
 from asc_nas.core.locks import taking_turns
 from asc_nas.data.manifest import Manifest
 from asc_nas.run.folder import RunFolder
@@ -51,7 +52,7 @@ def _check(run: RunFolder, manifest: Manifest) -> None:
             manifest, workers=run.config.data.workers, decode=decode, progress=progress
         )
     found.write(target)
-    by_hand = f"asc-nas data check {run.paths.manifest} --json {target}"
+    by_hand = command("data", "check", run.paths.manifest, "--json", target)
     if found.findings:
         run.listener.note(f"Check: {_summary(found)}; '{by_hand}' shows them.")
     if not decode:

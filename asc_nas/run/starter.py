@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from asc_nas.core.errors import UsageError
+from asc_nas.core.errors import AscNasError, UsageError, command
 from asc_nas.core.files import write_text
 from asc_nas.core.progress import SILENT, Listener
 from asc_nas.data.manifest import Manifest
@@ -65,6 +65,8 @@ class Inspected:
         Whether a list of clips must be written.
     left_out : frozenset of str
         Keys of clips that cannot be used.
+    in_blocks : tuple of str
+        Classes whose few long recordings are cut into groups by time.
     """
 
     found: own_data.Look
@@ -72,6 +74,7 @@ class Inspected:
     seconds: float
     listed: bool
     left_out: frozenset[str]
+    in_blocks: tuple[str, ...] = ()
 
     @property
     def usable(self) -> Manifest:
@@ -97,14 +100,15 @@ def inspect(
     with listener.stage("Look") as progress:
         found = own_data.look(folder, progress)
     length = seconds or own_data.example_seconds(found.lengths)
-    manifest = clips = own_data.cut_long(found, length)
+    manifest, in_blocks = own_data.in_blocks(own_data.cut_long(found, length))
+    clips = manifest
     was_cut = len(manifest.clips) > len(found.manifest.clips)
     listed = was_cut or found.grouping is not None or found.layout == "names"
     if listed:
         manifest = own_data.as_listed(manifest, starter.clips)
     pairs = zip(clips.clips, manifest.clips, strict=True)
     unreadable = {new.key for old, new in pairs if old.path in found.unreadable}
-    return Inspected(found, manifest, length, listed, frozenset(unreadable))
+    return Inspected(found, manifest, length, listed, frozenset(unreadable), in_blocks)
 
 
 def check(inspected: Inspected, listener: Listener = SILENT) -> tuple[Inspected, Report]:
@@ -121,11 +125,23 @@ def divide(starter: Starter, inspected: Inspected) -> Manifest:
     Raises
     ------
     AscNasError
-        If they cannot be divided.
+        If they cannot be divided; the list of clips is written, to be corrected.
     """
     data = _data_settings(starter, inspected)
     split = {key: data[key] for key in data.keys() & SplitConfig.model_fields.keys()}
-    return assign_roles(inspected.usable, SplitConfig.parse(split, starter.name), seed=0)
+    try:
+        return assign_roles(inspected.usable, SplitConfig.parse(split, starter.name), seed=0)
+    except AscNasError as error:
+        if inspected.found.layout == "csv" and not inspected.listed:
+            raise
+        listed = own_data.as_listed(inspected.manifest, starter.clips)
+        clips = inspected.manifest if inspected.listed else listed
+        write_text(starter.clips, own_data.clip_table(clips))
+        again = command("init", starter.clips)
+        raise type(error)(
+            f"{error} {starter.clips} lists the clips with their groups: correct it, then run "
+            f"'{again}'."
+        ) from error
 
 
 def write(
@@ -153,7 +169,7 @@ def write(
     settings = own_data.choose_settings(examples, found.rates, inspected.seconds, sample_rate)
     heading = (
         f"{found.source.name}: {len(clips.clips)} clips of {len(clips.labels)} classes, "
-        f"{examples} training examples.\nasc-nas run {starter.config}"
+        f"{examples} training examples.\n{command('run', starter.config)}"
     )
 
     def text(skeleton: str) -> str:

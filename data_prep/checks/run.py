@@ -124,8 +124,8 @@ def _of_clip(clip: Clip, scan: Scan, usual_rate: int) -> Iterator[Finding]:
         yield found(
             "short",
             "warning",
-            f"has {scan.seconds:.2f} s where the manifest says {clip.duration:.2f} s; prepare the "
-            "data again.",
+            f"has {scan.seconds:.2f} s where its list says {clip.duration:.2f} s; correct the "
+            "list, or prepare the data again.",
         )
     if scan.channels != clip.channels:
         yield found(

@@ -1,6 +1,6 @@
 """Own recordings: what a folder holds, which clips belong together, and a config to start with."""
 
-from data_prep.own_data.grouping import Grouping, guess_groups
+from data_prep.own_data.grouping import Grouping, guess_groups, in_blocks
 from data_prep.own_data.look import Look, look
 from data_prep.own_data.settings import Settings, choose_settings, example_seconds
 from data_prep.own_data.starter import as_listed, clip_table, cut_long, starter_config
@@ -15,6 +15,7 @@ __all__ = [
     "cut_long",
     "example_seconds",
     "guess_groups",
+    "in_blocks",
     "look",
     "starter_config",
 ]

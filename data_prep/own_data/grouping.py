@@ -7,13 +7,20 @@ others in the test, the score says how well the place was learnt, not the scene.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import PurePosixPath
+
+from asc_nas.data.manifest import Clip, Manifest
 
 MIN_GROUPS = 3
 """Groups that every class needs: one each for training, search-val and test."""
 MIN_TOGETHER = 0.2
 """Share of the recordings that must share group and class for a guess to mean anything."""
+BLOCKS = 8
+"""Blocks of time that the recordings of a class are cut into where they are too few."""
+GAP_SECONDS = 10.0
+"""What is left out between two blocks, at most."""
 MOST_PARTS = 4
 """Parts that are taken off the end of a name at most."""
 _SEPARATORS = re.compile(r"[-_. ]+")
@@ -82,3 +89,50 @@ def _means_something(groups: Sequence[str], labels: Sequence[str]) -> bool:
         groups_of[label].add(group)
     enough = min(map(len, groups_of.values())) >= MIN_GROUPS
     return enough and together >= MIN_TOGETHER * len(groups)
+
+
+def in_blocks(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
+    """Cut long recordings into groups by time where a class has too few groups to be divided.
+
+    Between two blocks of a recording clips are left out. Still, blocks of one recording are alike:
+    a test on them is easier than one in another place.
+
+    Parameters
+    ----------
+    manifest : with long recordings cut into clips
+
+    Returns
+    -------
+    The manifest, and the classes whose recordings were cut into blocks.
+    """
+    kept: dict[str, str] = {clip.key: clip.group for clip in manifest.clips}
+    labels = []
+    for label in manifest.labels:
+        recordings: dict[str, list[Clip]] = defaultdict(list)
+        for clip in manifest.clips:
+            if clip.label == label:
+                recordings[clip.path].append(clip)
+        groups = len({clip.group for clips in recordings.values() for clip in clips})
+        if groups >= MIN_GROUPS or groups < len(recordings):  # enough, or joined by somebody
+            continue
+        blocks = [_blocks(clips, ceil(BLOCKS / groups)) for clips in recordings.values()]
+        if sum(map(len, blocks)) < MIN_GROUPS:
+            continue
+        labels.append(label)
+        for clips, of_recording in zip(recordings.values(), blocks, strict=True):
+            for clip in clips:
+                del kept[clip.key]
+            for number, block in enumerate(of_recording, start=1):
+                kept |= {clip.key: f"{clip.group}#{number}" for clip in block}
+    clips = [replace(c, group=kept[c.key]) for c in manifest.clips if c.key in kept]
+    return manifest.with_clips(clips), tuple(labels)
+
+
+def _blocks(clips: Sequence[Clip], wanted: int) -> list[Sequence[Clip]]:
+    """Return blocks of about equal length of a recording's clips, with clips left out between."""
+    total, seconds = len(clips), max(clip.duration for clip in clips) or GAP_SECONDS
+    gap = max(1, min(ceil(GAP_SECONDS / seconds), total // (4 * wanted)))
+    count = min(wanted, (total + gap) // (1 + gap))
+    used = total - gap * (count - 1)
+    ends = [used * number // count for number in range(count + 1)]
+    return [clips[ends[i] + i * gap : ends[i + 1] + i * gap] for i in range(count)]

@@ -14,14 +14,16 @@ from asc_nas.data.manifest import Clip, Manifest
 from data_prep.own_data.look import Look
 from data_prep.own_data.settings import Settings
 
+LACKING = 0.02
+"""Share of an example that may lack at the end of a recording, as encoders cut it."""
 COLUMNS = ("path", "label", "group", "fold", "device", "start", "duration")
 
 
 def cut_long(found: Look, seconds: float) -> Manifest:
-    """Return the clips, with recordings of 1.5 examples and more cut into parts of one example.
+    """Return the clips, with recordings of two examples and more cut into parts of one example.
 
-    Training hears only the first `seconds` of a clip. All parts of a recording are in its group. A
-    last part is kept if it is at least half full.
+    Training hears only the first `seconds` of a clip. All parts of a recording are in its group.
+    What is left over at the end of a recording is no clip.
     """
     clips: list[Clip] = []
     for clip in found.manifest.clips:
@@ -29,12 +31,13 @@ def cut_long(found: Look, seconds: float) -> Manifest:
         end = info.seconds if info else 0.0
         if clip.duration:
             end = min(end, clip.start + clip.duration)
-        parts = floor((end - clip.start) / seconds + 0.5)
+        parts = floor((end - clip.start) / seconds + LACKING)
         if parts < 2:
             clips.append(clip)
             continue
-        starts = (round(clip.start + i * seconds, 6) for i in range(parts))
-        clips += [replace(clip, start=start, duration=seconds) for start in starts]
+        for start in (round(clip.start + i * seconds, 6) for i in range(parts)):
+            duration = round(min(seconds, end - start), 6)
+            clips.append(replace(clip, start=start, duration=duration))
     return found.manifest.with_clips(clips)
 
 

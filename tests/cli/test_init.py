@@ -140,7 +140,21 @@ def test_what_a_user_may_have_edited_is_not_overwritten(recordings, tmp_path):
     assert (tmp_path / "c.yaml").read_text() == "mine"
 
 
-def test_too_few_recordings_are_one_clear_error(tmp_path):
+def test_two_long_recordings_of_a_class_are_cut_into_blocks_of_time(tmp_path):
+    for label, frequency in (("hum", 200), ("whistle", 2000)):
+        (tmp_path / "r" / label).mkdir(parents=True)
+        for number in range(2):
+            wave = tone(frequency, seconds=40.0, seed=number)
+            soundfile.write(tmp_path / "r" / label / f"{number}.wav", wave, RATE)
+    done = asc_nas("init", "r", "--seconds", 2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning: hum, whistle: too few recordings" in done.stdout
+    with (tmp_path / "r.clips.csv").open() as handle:
+        groups = {row["group"] for row in csv.DictReader(handle)}
+    assert {f"hum/{n}#{block}" for n in "01" for block in "1234"} < groups
+
+
+def test_too_few_recordings_are_one_clear_error_and_the_list_can_be_corrected(tmp_path):
     for label in ("hum", "whistle"):
         (tmp_path / "r" / label).mkdir(parents=True)
         for number in range(2):
@@ -149,7 +163,11 @@ def test_too_few_recordings_are_one_clear_error(tmp_path):
     assert done.returncode == 1
     assert "hum" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "then run 'asc-nas init r.clips.csv'" in done.stderr
     assert not (tmp_path / "r.yaml").exists()
+    with (tmp_path / "r.clips.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["group"] for row in rows] == ["hum/0", "hum/1", "whistle/0", "whistle/1"]
 
 
 @pytest.mark.parametrize("text", ["abc", "-3", "0", "inf", "M"])

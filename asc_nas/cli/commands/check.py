@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from asc_nas.core.errors import quoted
+
 if TYPE_CHECKING:
     from data_prep.checks import Report
 
@@ -53,7 +55,7 @@ def check(
         write_keys(exclude, report.bad_clips)
         typer.echo(
             f"{len(report.bad_clips)} bad clips -> {exclude}; a run leaves them out with "
-            f"--set data.exclude={exclude}",
+            f"--set {quoted(f'data.exclude={exclude}')}",
             err=json_file == "-",
         )
     if report.errors:

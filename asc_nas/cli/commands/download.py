@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from asc_nas.cli.completion import complete_dataset
+from asc_nas.core.errors import command
 
 
 def download(
@@ -53,6 +54,7 @@ def download(
         )
     typer.echo(f"{name} ({len(chosen)} of {len(packages)} packages) -> {folder}")
     if "audio" in {package.content for package in chosen}:
-        typer.echo(f"Next: asc-nas data prepare {name} {folder}")
+        typer.echo(f"Next: {command('data', 'prepare', name, folder)}")
     else:
-        typer.echo(f"Next, for the audio too: asc-nas data download {name} --to {folder}")
+        again = command("data", "download", name, "--to", folder)
+        typer.echo(f"Next, for the audio too: {again}")

@@ -115,6 +115,7 @@ def init(
     used = {name: value for name, value in limits.items() if value is not None}
     inspected = own.inspect(folder, starter, seconds, terminal)
     tables.print_look(inspected.found, inspected.manifest, inspected.seconds)
+    tables.print_blocks(inspected)
     if check:
         inspected, report = own.check(inspected, terminal)
         tables.print_check(report)

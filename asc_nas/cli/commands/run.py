@@ -15,6 +15,7 @@ from asc_nas.cli.options import (
     open_run,
     with_limits,
 )
+from asc_nas.core.errors import command
 
 
 def run(
@@ -48,5 +49,5 @@ def run(
     outcome = opened.run(start)
     typer.echo(
         f"\nModels: {opened.paths.models}\nClassify a recording with: "
-        f"asc-nas classify FILE --model {outcome.models[-1].file}"
+        + command("classify", "FILE", "--model", outcome.models[-1].file)
     )

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asc_nas.cli.output.network_tables import print_table
+from asc_nas.core.errors import command
 
 if TYPE_CHECKING:
     from asc_nas.data.manifest import Clip, Manifest
@@ -73,6 +74,16 @@ def _groups(found: "Look") -> str:
     )
 
 
+def print_blocks(inspected: "Inspected") -> None:
+    """Warn of recordings that are cut into groups by time."""
+    if inspected.in_blocks:
+        typer.echo(
+            f"warning: {', '.join(inspected.in_blocks)}: too few recordings to keep some for the "
+            "test, so long ones are cut into blocks of time, with a gap between them. Training "
+            "hears the recordings that are tested: the scores are too good. Record more."
+        )
+
+
 def print_unreadable(found: "Look") -> None:
     """Print the first of the files that cannot be opened."""
     for reason in list(found.unreadable.values())[:SHOWN]:
@@ -116,7 +127,7 @@ def print_written(starter: "Starter", inspected: "Inspected", skeleton: str) -> 
     if inspected.left_out:
         typer.echo(f"{len(inspected.left_out)} clips that are left out -> {starter.excluded}")
     shape = "" if skeleton == SKELETONS[0] else f", with the skeleton {skeleton} for the limits,"
-    typer.echo(f"Config{shape} -> {starter.config}\nNext: asc-nas run {starter.config}")
+    typer.echo(f"Config{shape} -> {starter.config}\nNext: {command('run', starter.config)}")
 
 
 def _meaning(manifest: "Manifest", test: "Sequence[Clip]") -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import math
 import platform
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from statistics import median
 import yaml
 
 from asc_nas import __version__
+from asc_nas.core.errors import quoted
 from asc_nas.core.events import read_events
 from asc_nas.core.packages import versions
 from asc_nas.data.manifest import ROLES, Manifest
@@ -59,7 +59,7 @@ def gather_report(
         If `network` is none of the run's trained networks.
     """
     paths, config = run.paths, run.config
-    files = ReportFiles(shlex.quote(shown_as))
+    files = ReportFiles(quoted(shown_as))
     supernet = f"supernet {files.root}"
     check = f"data check {files.root}/data/manifest.parquet --json {files.root}/data/check.json"
     history = _history(run, files)
