@@ -110,12 +110,31 @@ class RankConfig(TrainConfig):
     digits (tau 0.36), so more make a better judge; time grows with them."""
 
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+"""What names a file or a folder: it is one everywhere, and in a model's card."""
+
+_TAKEN = re.compile(
+    r"\d+|best|searched|skip|g[0-9a-f]{8}|.*-(int8|together|seed-?\d+)|[tfs]\d+.*e\d.*"
+)
+
+
+def check_network_name(name: str) -> None:
+    """Raise ValueError unless a hand-made network can be called so, among all files of a run."""
+    if not re.fullmatch(NAME, name):
+        raise ValueError(f"'{name}' is no name: use letters, digits and . _ + - only")
+    if _TAKEN.fullmatch(name):
+        raise ValueError(
+            f"'{name}' is, or may be, the name of another network or file of a run (a member's id, "
+            "a genotype, best, searched, or one that ends in -int8, -together or -seedN); rename it"
+        )
+
+
 class RunConfig(Config):
     """Everything a run needs."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
-    """Name of the run: letters, digits, ``_``, ``.`` and ``-``. The run is written into
-    ``runs/NAME`` and its models are called after it."""
+    name: str = Field(pattern=f"^{NAME}$")
+    """Name of the run: letters (a to z), digits, ``_``, ``.``, ``+`` and ``-``. The run is written
+    into ``runs/NAME`` and its models are called after it."""
     seed: int = Field(0, ge=0)
     """Seed of all that is drawn: the split, the supernet, the search, the retraining. Another one
     repeats the whole run with other draws."""
@@ -148,6 +167,16 @@ class RunConfig(Config):
     budget: str | None = None
     """Time that `asc-nas run` may take, as in ``30m`` or ``1h30m``: the run measures its work,
     then chooses the epochs of supernet and retraining and the generations to fit."""
+
+    @field_validator("baselines")
+    @classmethod
+    def _check_names(cls, baselines: dict[str, FixedNetwork]) -> dict[str, FixedNetwork]:
+        folders: dict[str, str] = {}
+        for name in baselines:
+            check_network_name(name)
+            if (other := folders.setdefault(name.casefold(), name)) != name:
+                raise ValueError(f"'{other}' and '{name}' are one folder where case does not count")
+        return baselines
 
     @field_validator("budget")
     @classmethod

@@ -73,6 +73,9 @@ def crossval(
         for seed in ([config.seed] if networks else dict.fromkeys(seeds or [config.seed]))
         for fold in official_folds(clips, folds)
     }
+    places = {str(run.paths.root).casefold() for run in runs.values()}
+    if len(places) < len(runs):
+        raise UsageError("folds: two names differ in case or by -seed-N only; rename one.")
     if not networks:
         for run in runs.values():
             run.begin(search=True)
@@ -147,12 +150,8 @@ def _default_place(source: Source, name: str) -> Path:
 
 def _check_names(config: RunConfig, networks: Sequence[str]) -> None:
     """Raise unless each name means the same network in every fold."""
-    if not networks and SEARCHED in config.baselines:
-        raise UsageError(
-            f"baselines: '{SEARCHED}' is what crossval calls the search's own; rename it."
-        )
     for name in networks:
-        if name.isdigit() and name not in config.baselines:
+        if name.isdigit():
             raise UsageError(
                 f"--network {name}: a Pareto member's id is another network in every fold; give "
                 "the name of a baseline or a genotype."
@@ -170,7 +169,7 @@ def _clips(whole: RunFolder) -> Manifest:
 
 def _fold_run(whole: RunFolder, clips: Manifest, fold: str, seed: int) -> RunFolder:
     """Open one fold's run."""
-    name = "fold-" + re.sub(r"[^\w.-]", "_", fold)
+    name = "fold-" + re.sub(r"[^\w.-]", lambda found: f"%{ord(found[0]):02X}", fold)
     name += "" if seed == whole.config.seed else f"-seed-{seed}"
     settings = [f"data.test_folds={json.dumps([fold])}", f"seed={seed}"]
     source = whole.config.model_dump(mode="json")

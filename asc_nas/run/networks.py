@@ -37,8 +37,10 @@ class NamedNetwork:
 
     def results(self, run: RunFolder) -> list[Result]:
         """Return the results of all seeds with which it was trained and tested."""
-        files = sorted(run.paths.retrain(self.name).parent.glob(f"{self.name}*/result.json"))
-        return [result for result in map(Result.read, files) if result.is_of(self.genotype)]
+        own = re.compile(re.escape(self.name) + r"(-seed\d+)?")
+        files = sorted(run.paths.retrain("").glob("*/result.json"))
+        results = [Result.read(file) for file in files if own.fullmatch(file.parent.name)]
+        return [result for result in results if result.is_of(self.genotype)]
 
 
 def find_network(run: RunFolder, text: str) -> NamedNetwork:

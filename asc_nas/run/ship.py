@@ -5,6 +5,7 @@ the folds that each had not seen. With several seeds the model is a committee, a
 tested in every fold.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.progress import SILENT, Listener, Progress, unheard
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.result import Result
@@ -23,6 +24,7 @@ from asc_nas.export.quantize import CLIPS, quantize_onnx
 from asc_nas.export.targets import ExportedModel, Source, spread
 from asc_nas.export.targets.int8 import write_int8, write_int8_card
 from asc_nas.run.calibration import clip_logits
+from asc_nas.run.config import NAME
 from asc_nas.run.crossval import folds_of
 from asc_nas.run.crossval_summary import SCORES, Row, row_of, summary
 from asc_nas.run.executors import Job
@@ -194,9 +196,9 @@ class Shipping:
 def train_final(run: RunFolder, training: Training, progress: Progress = unheard) -> None:
     """Train a network on all clips of the run, and its twin without search-val."""
     folder = training.network.folder(run, training.seed)
-    if not folder.has():
+    if not folder.is_done():
         folder.ensure(taught_recipe(run, ("train", "search_val"), progress), progress)
-    if not folder.has(TWIN):
+    if not folder.is_done(TWIN):
         folder.ensure(taught_recipe(run, ("train",), progress, step=""), progress, TWIN)
 
 
@@ -264,6 +266,8 @@ def ship(
     AscNasError
         If the network was not trained in every fold.
     """
+    if name is not None and not re.fullmatch(NAME, name):
+        raise UsageError(f"--name {name}: use letters, digits and . _ + - only.")
     folds = folds_of(crossval)
     whole = RunFolder.open(crossval, listener=listener)
     run = RunFolder.open(crossval, out=crossval / "all", listener=listener)

@@ -16,7 +16,9 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class ConvSpec:
-    """A bias-free convolution followed by batch norm, "same" padded.
+    """A bias-free convolution followed by batch norm, padded by half its kernel.
+
+    An odd kernel keeps the size at stride 1, an even one makes it larger by one.
 
     Attributes
     ----------
@@ -139,7 +141,7 @@ def resolve(genotype: Genotype, skeleton: Skeleton, input_size: Shape, num_class
     stem = []
     for plan in skeleton.stem:
         kernel = (plan.kernel, plan.kernel)
-        size = _strided(size, plan.stride)
+        size = _convolved(size, kernel, plan.stride)
         stem.append(ConvSpec(channels, plan.channels, kernel, plan.stride, 1, size))
         channels = plan.channels
     blocks: list[BlockSpec | None] = []
@@ -173,7 +175,7 @@ def _resolve_block(
     )
     expands = gene.expansion != 1
     hidden = _rounded(in_channels * gene.expansion, multiple) if expands else in_channels
-    out_size = _strided(size, plan.stride)
+    out_size = _convolved(size, (1, 1), plan.stride)  # every odd kernel gives the same
     return BlockSpec(
         expand=ConvSpec(in_channels, hidden, (1, 1), (1, 1), 1, size) if expands else None,
         depthwise=tuple(
@@ -195,5 +197,9 @@ def _rounded(channels: float, multiple: int) -> int:
     return rounded + multiple if rounded < 0.9 * channels else rounded
 
 
-def _strided(size: Shape, stride: Shape) -> Shape:
-    return -(-size[0] // stride[0]), -(-size[1] // stride[1])
+def _convolved(size: Shape, kernel: Shape, stride: Shape) -> Shape:
+    frequency, time = (
+        (length + 2 * (extent // 2) - extent) // step + 1
+        for length, extent, step in zip(size, kernel, stride, strict=True)
+    )
+    return frequency, time

@@ -46,9 +46,25 @@ def read_dataset(name: str, folder: Path) -> Manifest:
     UsageError
         If no reader has that name.
     AscNasError
-        If the folder is missing or does not follow the dataset's layout.
+        If the folder is missing, does not follow the dataset's layout, or holds one class only.
     """
     reader = READERS[name]
     if not reader.generates and not folder.exists():
         raise AscNasError(f"{folder}: no such folder; give the folder that holds the recordings.")
-    return replace(reader.read(folder), published_folds=reader.info.folds > 0)
+    manifest = reader.read(folder)
+    if len(manifest.labels) < 2:
+        raise AscNasError(
+            f"{folder}: only the class '{manifest.labels[0]}' is there{_deeper(manifest)}; a "
+            "classifier needs two or more, so add recordings of something else (a class 'other', "
+            "say)."
+        )
+    return replace(manifest, published_folds=reader.info.folds > 0)
+
+
+def _deeper(manifest: Manifest) -> str:
+    """Return a hint where the folders below the only class look like classes."""
+    parts = [Path(clip.path).parts for clip in manifest.clips]
+    below = sorted({part[1] for part in parts if len(part) > 2})
+    if len(below) < 2 or any(len(part) < 3 or part[0] != manifest.labels[0] for part in parts):
+        return ""
+    return f" (or give {manifest.root / parts[0][0]}, if {', '.join(below[:3])} are the classes)"

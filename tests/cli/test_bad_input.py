@@ -140,6 +140,23 @@ def test_a_class_with_one_clip(tmp_path):
     assert_one_sentence(done, 1, "rain")
 
 
+def test_everything_one_level_too_deep_is_one_class_and_refused_everywhere(tmp_path):
+    deep = tmp_path / "n7"
+    folder_of_classes(deep / "archive", ["a", "b", "c"])
+    told = f"only the class 'archive' is there (or give {deep}/archive, if a, b, c are the classes)"
+    config = config_of_folders(tmp_path / "c.yaml")
+    for arguments in (
+        ["run", config, "--data", deep, "--out", tmp_path / "run"],
+        ["crossval", config, "--data", deep, "--out", tmp_path / "run"],
+        ["data", "prepare", "folders", deep, "--out", tmp_path / "m.parquet"],
+        ["init", deep, "--out", tmp_path / "own.yaml"],
+    ):
+        done = call(*arguments)
+        assert isinstance(done.exception, AscNasError)
+        assert told in str(done.exception)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "n7"]
+
+
 def test_limits_that_no_genotype_meets(tmp_path):
     recordings = folder_of_classes(tmp_path / "data", ["car", "rain"])
     config = config_of_folders(tmp_path / "c.yaml", search={"limits": {"max_macs": 10}})

@@ -1,18 +1,22 @@
 """MACs and parameters against a count by hooks on the built network."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.cost.counts import count
+from asc_nas.export.onnx import export_onnx
 from asc_nas.nn.subnet import SubNet
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
+from asc_nas.training.network_trainer import new_network
 
 
 def count_by_hooks(network, size):
@@ -54,6 +58,48 @@ def test_counts_equal_those_of_the_built_network(name, seed):
     cost = count(spec, seconds=2.0)
     assert (cost.macs, cost.params) == count_by_hooks(SubNet(spec), size)
     assert cost.macs_per_second == cost.macs / 2
+
+
+def stem_of(kernel, stride):
+    stem = [{"channels": 8, "kernel": kernel, "stride": stride}]
+    return skeleton_from({"stem": stem, "stages": [{"channels": 8, "strides": [[1, 1], [2, 2]]}]})
+
+
+@given(
+    st.integers(1, 9),
+    st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    st.tuples(st.integers(1, 40), st.integers(1, 60)),
+)
+@settings(max_examples=40)
+def test_counts_hold_for_stems_of_every_size(kernel, stride, size):
+    spec = resolve(Genotype.parse("f3+t5e2w1 s3e2w1"), stem_of(kernel, stride), size, 3)
+    cost = count(spec, seconds=1.0)
+    assert (cost.macs, cost.params) == count_by_hooks(SubNet(spec), size)
+
+
+@pytest.mark.parametrize("kernel", [2, 4, 6])
+def test_the_card_counts_what_the_onnx_graph_computes(tmp_path, kernel):
+    lengths = {"win_length": 512, "hop_length": 512, "n_fft": 512}
+    frontend = FrontEnd(sample_rate=16000, n_mels=24, seconds=1.0, **lengths)
+    size = frontend.n_mels, frontend.frames
+    assert size == (24, 32)
+    spec = resolve(Genotype.parse("t5e2w1 f3e2w1"), stem_of(kernel, [4, 4]), size, 3)
+    target = tmp_path / "network.onnx"
+    example = np.zeros((1, *size), dtype=np.float32)
+    export_onnx(new_network(spec, seed=0), frontend, example, target)
+    graph = onnx.shape_inference.infer_shapes(onnx.load(target)).graph
+    shapes = {t.name: tuple(t.dims) for t in graph.initializer} | {
+        value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
+        for value in (*graph.value_info, *graph.output)
+    }
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    macs = sum(
+        int(np.prod(shapes[node.input[1]])) * int(np.prod(shapes[node.output[0]][2:]))
+        for node in convolutions
+    )
+    assert len(convolutions) == 1 + 2 * 3 + 1
+    assert macs == count(spec, seconds=1.0).macs
+    assert spec.stem[0].out_size == (7, 9)  # 6 x 8 would be 48 of the 63 outputs that there are
 
 
 def test_hand_count_of_one_small_network():

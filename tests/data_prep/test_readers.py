@@ -33,8 +33,11 @@ def test_class_folders_are_read_at_any_depth(tmp_path):
 def test_a_class_folder_keeps_a_file_that_is_no_audio(tmp_path):
     record(tmp_path / "a" / "good.wav")
     (tmp_path / "a" / "bad.wav").write_text("no audio")
+    record(tmp_path / "b" / "good.wav")
     clips = read_dataset("folders", tmp_path).clips
-    assert [(clip.path, clip.channels) for clip in clips] == [("a/bad.wav", 1), ("a/good.wav", 1)]
+    assert [(clip.path, clip.channels) for clip in clips] == [
+        *(("a/bad.wav", 1), ("a/good.wav", 1), ("b/good.wav", 1))
+    ]
 
 
 def test_a_folder_without_class_folders_is_an_error(tmp_path):
@@ -67,7 +70,7 @@ def test_a_table_is_read_with_all_its_columns(tmp_path):
 
 @pytest.mark.parametrize(("name", "mark"), [("clips.tsv", "\t"), ("clips.csv", ";")])
 def test_other_separators_are_understood(tmp_path, name, mark):
-    path = table(tmp_path, f"path{mark}label\na.wav{mark}park, big\n", name)
+    path = table(tmp_path, f"path{mark}label\na.wav{mark}park, big\nb.wav{mark}z\n", name)
     assert read_dataset("csv", path).clips[0].label == "park, big"
 
 

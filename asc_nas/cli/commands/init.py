@@ -130,4 +130,4 @@ def init(
 def run_name(path: Path) -> str:
     """Return a name for a run from that of a folder or a file."""
     name = path.resolve().stem if path.suffix in _FILES else path.resolve().name
-    return re.sub(r"^[^A-Za-z0-9]+|[^\w.-]+", "_", name).lstrip("_") or "own"
+    return re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]+", "_", name).lstrip("_") or "own"
