@@ -21,12 +21,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-THREAD_SETTINGS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
+THREAD_SETTINGS = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
 ASC_NAS = (sys.executable, "-m", "asc_nas.cli.main")
 T = TypeVar("T")
 Times = dict[str, list[float]]
@@ -127,9 +122,8 @@ def ratio(times: Times, name: str, base: str) -> float:
 def print_times(times: Times, base: str, threads: int, unit: str = "ms") -> None:
     """Print medians, extremes, and how many times longer than `base` each peer took."""
     scale = {"s": 1.0, "ms": 1e3}[unit]
-    turns = len(times[base])
     width = max(map(len, times))
-    print(f"{threads} thread(s), {turns} turns\n")
+    print(f"{threads} thread(s), {len(times[base])} turns\n")
     print(f"{'':{width}s} {'median ' + unit:>10s} {'least':>8s} {'most':>8s}  times {base}")
     for name, seconds in times.items():
         median, least, most = (scale * f(seconds) for f in (statistics.median, min, max))

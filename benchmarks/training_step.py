@@ -40,15 +40,8 @@ VARIANTS = {
 
 
 def conv_norm(spec):
-    conv = nn.Conv2d(
-        spec.in_channels,
-        spec.out_channels,
-        spec.kernel,
-        spec.stride,
-        spec.padding,
-        groups=spec.groups,
-        bias=False,
-    )
+    shape = spec.in_channels, spec.out_channels, spec.kernel, spec.stride, spec.padding
+    conv = nn.Conv2d(*shape, groups=spec.groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(spec.out_channels))
 
 

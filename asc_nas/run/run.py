@@ -12,18 +12,12 @@ from asc_nas.data.manifest import Manifest
 from asc_nas.evaluation.result import Results
 from asc_nas.export.targets import ExportedModel
 from asc_nas.report.folder import write_report
+from asc_nas.run import latency as on_device
 from asc_nas.run.calibration import train_twin
 from asc_nas.run.dcase_report import write_dcase_report
 from asc_nas.run.export import as_targets, export_network
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.report import gather_report
-from asc_nas.run.latency import (
-    CheckedNetworks,
-    check_latency,
-    ensure_latency,
-    latency_kit,
-    measure_latency,
-)
 from asc_nas.run.networks import Pareto, find_network
 from asc_nas.run.preparation import prepare
 from asc_nas.run.ranking import rank
@@ -65,7 +59,7 @@ class Run(RunFolder):
         self.begin(search=True)
         with self.lock():
             prepare(self)
-            ensure_latency(self)
+            on_device.ensure_latency(self)
             train_supernet(self)
         return self.paths.supernet
 
@@ -186,18 +180,18 @@ class Run(RunFolder):
     def latency_kit(self, folder: Path) -> None:
         """Write a folder that measures the search space on another device."""
         with self.lock(shared=True):
-            latency_kit(self, folder)
+            on_device.latency_kit(self, folder)
 
     def measure_latency(self) -> LatencyTable:
         """Return the latency table of this machine, measured unless the run has one already."""
         with self.lock():
             if not self.paths.latency.exists():
-                measure_latency(self)
+                on_device.measure_latency(self)
             return LatencyTable.read(self.paths.latency)
 
     def check_latency(
         self, table: LatencyTable | None = None, networks: int = 30
-    ) -> CheckedNetworks:
+    ) -> on_device.CheckedNetworks:
         """Predict and measure the latency of random networks on this machine.
 
         Parameters
@@ -205,4 +199,5 @@ class Run(RunFolder):
         table : the run's by default
         """
         with self.lock(shared=True):
-            return check_latency(self, table or LatencyTable.read(self.paths.latency), networks)
+            measured = table or LatencyTable.read(self.paths.latency)
+            return on_device.check_latency(self, measured, networks)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_nas.cli.options import ConfigArgument, open_run
-from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asc_nas.runtime.card import ModelCard
@@ -58,8 +57,6 @@ def export(
 
     asc-nas export runs/tau_mobile 3 --int8 --dcase-report task1.meta.yaml
     """
-    if dcase_report is not None and len(networks) != 1:
-        raise UsageError(f"--dcase-report describes one network; {len(networks)} are named.")
     run = open_run(config)
     targets = [*(target or ()), *(["int8"] if int8 else [])]
     for model in run.export(
