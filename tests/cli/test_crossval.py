@@ -134,7 +134,10 @@ def test_the_whole_job_is_done_in_a_fold_and_search_val_picks_its_network(finish
         (("--network", "baselin"), "Did you mean 'baseline'"),
         (("--network", "baseline", "--fold", "7"), r"no fold '7'\. Folds: 1, 2, 3, 4"),
         (("--set", "data.test_folds=[1]"), "choose the folds with --fold"),
-        (("--set", "baselines.searched.kernels=[t3]"), "'searched' is, or may be, the name of another"),
+        (
+            ("--set", "baselines.searched.kernels=[t3]"),
+            "'searched' is, or may be, the name of another",
+        ),
     ],
 )
 def test_what_cannot_be_cross_validated_is_told_before_any_work(config, tmp_path, arguments, said):
