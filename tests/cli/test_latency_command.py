@@ -109,7 +109,7 @@ def test_an_impossible_latency_limit_names_the_smallest(searched, tmp_path):
     assert "max_latency_ms: no genotype of this space comes below 0.0001; the smallest" in (
         done.stderr
     )
-    assert re.search(r"the smallest\b.* has \d+\.\d+", done.stderr)
+    assert re.search(r"the smallest found .* has \d", done.stderr)
 
 
 @pytest.mark.slow
