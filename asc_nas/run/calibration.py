@@ -58,7 +58,7 @@ def train_twin(folder: NetworkFolder, name: str) -> None:
     on from its saved state.
     """
     run = folder.run
-    if "search_val" not in folder.require_result().trained_on or folder.has(TWIN):
+    if "search_val" not in folder.require_result().trained_on or folder.is_done(TWIN):
         return
     with folder.lock(), run.listener.stage(f"Training the twin of {name}") as progress:
         folder.ensure(taught_recipe(run, ("train",), progress, step=""), progress, TWIN)

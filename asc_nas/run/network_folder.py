@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -126,9 +127,10 @@ class NetworkFolder:
         if not self.result_file.exists():
             return None
         result = Result.read(self.result_file)
-        if not result.is_of(self.genotype):
+        if not result.is_of(self.genotype) or result.seed != self.seed:
             raise AscNasError(
-                f"{self.path}: holds another network ({result.genotype}); delete or rename it."
+                f"{self.path}: holds another network ({result.genotype}, seed {result.seed}); "
+                "delete or rename it."
             )
         return result
 
@@ -158,16 +160,26 @@ class NetworkFolder:
         network, log = train(
             self.run, self.genotype, self.seed, recipe, state, self.path.name, progress
         )
-        checkpoint.save(self.path / weights, network, {"genotype": str(self.genotype)})
+        checkpoint.save(self.path / weights, network, self._identity(weights))
         return network, log
+
+    def _identity(self, weights: str) -> dict[str, Any]:
+        return {"genotype": str(self.genotype), "seed": self.seed, "weights": weights}
 
     def finish(self, weights: str = WEIGHTS) -> None:
         """Forget how to go on with a training that is done."""
         (self.path / _STATES[weights]).unlink(missing_ok=True)
 
+    def is_done(self, weights: str = WEIGHTS) -> bool:
+        """Return whether these weights are there; if so, `finish`, before which a kill may come."""
+        done = self.has(weights)
+        if done:
+            self.finish(weights)
+        return done
+
     def ensure(self, recipe: Recipe, progress: Progress = unheard, weights: str = WEIGHTS) -> None:
         """Train the network unless its weights are there."""
-        if not self.has(weights):
+        if not self.is_done(weights):
             self.train(recipe, progress, weights)
             self.finish(weights)
 
@@ -182,7 +194,13 @@ class NetworkFolder:
         if not self.has(weights):
             raise AscNasError(f"{self.path / weights}: is missing; train it again.")
         network = new_network(self.run.spec(self.genotype), self.seed)
-        checkpoint.load(self.path / weights, network)
+        stored = checkpoint.load(self.path / weights, network)
+        wanted = self._identity(weights)
+        if any(stored.get(key, wanted[key]) != wanted[key] for key in wanted):
+            raise AscNasError(
+                f"{self.path / weights}: these weights are of another training ({stored}); "
+                "restore the file, or delete it and train again."
+            )
         return network.to(self.run.device).eval()
 
 

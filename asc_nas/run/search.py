@@ -50,6 +50,7 @@ def train_supernet(run: RunFolder) -> None:
     """Train the supernet unless that is done; goes on from a saved state."""
     paths, config = run.paths, run.config
     if paths.supernet.exists():
+        paths.supernet_state.unlink(missing_ok=True)  # a kill may have come before it was
         return
     examples = run.examples("train")
     supernet = run.new_supernet()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from asc_nas.core.documents import Document
-from asc_nas.core.files import atomic_path, fingerprint
+from asc_nas.core.files import fingerprint
 from asc_nas.core.randomness import derived_seed
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
@@ -35,6 +35,15 @@ class Standalone(Document):
     macro_f1: float
     accuracy: float
     log_loss: float
+
+
+class Said(Document):
+    """The posteriors, (clips, classes), of the clips that one of several trainings held out."""
+
+    format_name: ClassVar[str] = "asc-nas/said/1"
+    remedy: ClassVar[str] = "delete it: the network is trained again"
+
+    posteriors: list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -86,14 +95,15 @@ def train_standalone(run: RunFolder, training: StandaloneTraining) -> Standalone
     """Train, and score with the last epoch's weights; a finished one is read, others go on."""
     file = training.file
     if file.exists():
+        _forget(training)  # what a kill may have come before
         return Standalone.read(file)
     parts = split_of(run, training.folds)
     found, targets = [], []
     for number, (own, held_out) in enumerate(parts):
-        said = file.with_name(f"{file.stem}-{number}.npy")
+        said = _said(training, number)
         if not said.exists():
             _train_part(run, training, own, held_out, said)
-        found.append(np.load(said, allow_pickle=False))
+        found.append(np.array(Said.read(said).posteriors))
         targets.append(held_out.clip_targets)
     scores = score(np.concatenate(found), np.concatenate(targets), run.manifest.labels)
     alone = Standalone(
@@ -104,9 +114,20 @@ def train_standalone(run: RunFolder, training: StandaloneTraining) -> Standalone
         log_loss=scores.log_loss,
     )
     alone.write(file)
-    for number in range(len(parts)):
-        file.with_name(f"{file.stem}-{number}.npy").unlink(missing_ok=True)
+    _forget(training)
     return alone
+
+
+def _said(training: StandaloneTraining, part: int) -> Path:
+    return training.file.with_name(f"{training.file.stem}-{part}.json")
+
+
+def _forget(training: StandaloneTraining) -> None:
+    """Remove what the parts of a training that is done have left."""
+    for part in range(training.folds):
+        said = _said(training, part)
+        said.unlink(missing_ok=True)
+        said.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
 def _train_part(
@@ -118,8 +139,7 @@ def _train_part(
     recipe = Recipe(run.config.rank, (), "rank")
     network, _ = train(run, training.genotype, training.seed, recipe, state, name, examples=own)
     clips = held_out.clip_posteriors(posteriors(network, held_out).numpy())
-    with atomic_path(said) as temporary, temporary.open("wb") as handle:
-        np.save(handle, clips)
+    Said(posteriors=clips.tolist()).write(said)
     state.unlink(missing_ok=True)
 
 

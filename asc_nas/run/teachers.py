@@ -50,7 +50,7 @@ def teachers_of(run: RunFolder, roles: Roles) -> list[TeacherNumber]:
 def train_teacher(run: RunFolder, teacher: TeacherNumber, progress: Progress = unheard) -> None:
     """Train one teacher; a finished one is kept, an unfinished one goes on."""
     folder = teacher.folder(run)
-    if not folder.has():
+    if not folder.is_done():
         with taking_turns(folder.path, lambda text: None):
             folder.ensure(Recipe(run.config.retrain, teacher.roles, "teacher"), progress)
 

@@ -35,6 +35,7 @@ def retrain(run: RunFolder, training: Training, progress: Progress = unheard) ->
     folder = training.network.folder(run, training.seed)
     done = folder.result()
     if done is not None:
+        folder.finish()  # which a kill may have come before
         return done
     with folder.lock():
         done = folder.result()  # perhaps by another process, just now

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from edited import document
 from tiny import asc_nas, write_config
 
 from asc_nas.core.errors import AscNasError
@@ -93,7 +94,7 @@ def test_a_training_that_fails_is_named_and_the_others_are_done(context, tmp_pat
     trained = find_network(context, "baseline").folder(context, 1).path / "result.json"
     taken = find_network(run, "baseline").folder(run, 1).path / "result.json"
     shutil.copytree(trained.parent, taken.parent)
-    taken.write_text(json.dumps(json.loads(trained.read_text()) | {"genotype": "t3e3w1"}))
+    taken.write_text(json.dumps(document(trained) | {"genotype": "t3e3w1"}))
     with pytest.raises(AscNasError, match=r"1 of 3 jobs failed: baseline, seed 1: .*holds another"):
         train(run, ["baseline"], [0, 1, 2], workers)
     results = sorted(path.parent.name for path in run.paths.root.glob("retrain/*/result.json"))

@@ -70,9 +70,9 @@ def test_a_training_that_was_stopped_after_a_part_goes_on_to_the_same_scores(run
     expected = standalone.train_standalone(run, whole)
     parts = split_of(run, 2)
     killed.file.parent.mkdir()
-    said = killed.file.with_name(f"{killed.file.stem}-0.npy")
+    said = killed.file.with_name(f"{killed.file.stem}-0.json")
     standalone._train_part(run, killed, *parts[0], said)
-    before = said.stat().st_mtime_ns, np.load(said)
+    before = said.stat().st_mtime_ns, np.array(standalone.Said.read(said).posteriors)
     assert before[1].sum() == pytest.approx(parts[0][1].num_clips)
     assert standalone.train_standalone(run, killed) == expected
     assert [file.name for file in killed.file.parent.iterdir()] == [killed.file.name]
