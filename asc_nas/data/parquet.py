@@ -12,7 +12,8 @@ def write_parquet(path: Path, table: Any, header: dict[str, Any]) -> None:
     """Write a table of pyarrow with a header (plain data), atomically."""
     import pyarrow.parquet as pq
 
-    metadata = {"asc_nas": json.dumps(with_checksum(header))}
+    stamped = with_checksum(header | {"columns": _columns(table), "rows": table.num_rows})
+    metadata = {"asc_nas": json.dumps(stamped)}
     with atomic_path(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
 
@@ -36,9 +37,24 @@ def read_parquet(path: Path, problem: str) -> tuple[list[dict[str, Any]], dict[s
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         header = json.loads((table.schema.metadata or {})[b"asc_nas"])
+        columns = _columns(table)
+        whole = check_sum(header) and header.pop("rows", table.num_rows) == table.num_rows
+        whole = columns.items() <= header.pop("columns", columns).items() and whole
         rows: list[dict[str, Any]] = table.to_pylist()
-    except (pa.ArrowException, LookupError, TypeError, ValueError, OSError) as error:
+    except (
+        pa.ArrowException,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        OSError,
+    ) as error:
         raise AscNasError(f"{path}: {problem}") from error
-    if not isinstance(header, dict) or not check_sum(header):
+    if not whole:
         raise AscNasError(f"{path}: {problem}")
     return rows, header
+
+
+def _columns(table: Any) -> dict[str, str]:
+    """Return the type of each column: the pages' checksums cover neither that nor rows."""
+    return {field.name: str(field.type) for field in table.schema}

@@ -1,5 +1,7 @@
 """Tables with checksums: every flipped bit is noticed, or is none of the content."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +26,7 @@ def manifest(root):
 
 
 def written_manifest(folder):
-    manifest(folder).write(folder / "m.parquet")
+    manifest(Path("recordings")).write(folder / "m.parquet")  # the same bytes in every folder
     return folder / "m.parquet", Manifest.read
 
 
@@ -70,7 +72,17 @@ def test_a_manifest_from_before_there_were_checksums_is_read(tmp_path):
     header = table.schema.metadata[b"asc_nas"]
     header = header[: header.index(b', "checksum"')] + b"}"
     pq.write_table(table.replace_schema_metadata({b"asc_nas": header}), path)
-    assert read(path) == manifest(tmp_path)
+    assert read(path) == manifest(Path("recordings"))
+
+
+def test_a_column_of_another_type_is_noticed(tmp_path):
+    path, read = written_manifest(tmp_path)
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("label")
+    changed = table.set_column(place, "label", table["label"].cast(pa.binary()))
+    pq.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
+    with pytest.raises(AscNasError, match="not an asc-nas manifest"):
+        read(path)
 
 
 def test_a_table_of_something_else_is_refused(tmp_path):
