@@ -11,6 +11,7 @@ import typer
 from toy_classifier import RATE, tones, write_toy_model
 from typer.testing import CliRunner
 
+import asc_nas
 from asc_nas.cli.commands.classify import classify
 from asc_nas.cli.main import _sentence
 from asc_nas.core.errors import AscNasError
@@ -220,6 +221,7 @@ def test_a_plot_is_one_file_or_a_folder_of_them(work):
 def test_without_matplotlib_a_plot_is_one_clear_error_before_any_work(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("asc_nas.report")]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(vars(asc_nas), "report", raising=False)  # else later tests find another
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, out, message = run("rec/day.wav", "--plot", "day.png")
     assert (code, out) == (1, "")

@@ -43,7 +43,7 @@ UPDATES = {
 @pytest.fixture(autouse=True)
 def no_plotly(monkeypatch):
     """Pages without the megabytes of Plotly's script, as there are hundreds of them."""
-    monkeypatch.setattr("asc_nas.report.page.get_plotlyjs", lambda: "")
+    monkeypatch.setitem(page.__globals__, "get_plotlyjs", lambda: "")
 
 
 @pytest.fixture
