@@ -38,8 +38,11 @@ def read_parquet(path: Path, problem: str) -> tuple[list[dict[str, Any]], dict[s
         table = pq.read_table(path, page_checksum_verification=True)
         header = json.loads((table.schema.metadata or {})[b"asc_nas"])
         columns = _columns(table)
-        whole = check_sum(header) and header.pop("rows", table.num_rows) == table.num_rows
-        whole = columns.items() <= header.pop("columns", columns).items() and whole
+        whole = (
+            check_sum(header)
+            and header.pop("rows", table.num_rows) == table.num_rows
+            and columns.items() <= header.pop("columns", columns).items()
+        )
         rows: list[dict[str, Any]] = table.to_pylist()
     except (
         pa.ArrowException,
