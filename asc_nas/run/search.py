@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import torch
 
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.run.folder import RunFolder
@@ -39,10 +39,8 @@ def check_feasible(run: RunFolder) -> None:
         If the config asks for a latency table that is not in the run yet.
     """
     if run.config.latency is not None and run.latency_table is None:
-        raise AscNasError(
-            f"{run.paths.latency}: no latency table yet; run 'asc-nas search "
-            f"{run.paths.root}', which makes it."
-        )
+        makes = command("search", run.paths.root)
+        raise AscNasError(f"{run.paths.latency}: no latency table yet; run '{makes}'.")
     require_feasible(run.remaining_space(), run.cost, run.config.search.limits)
 
 

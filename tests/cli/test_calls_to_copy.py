@@ -10,10 +10,11 @@ from test_init import RATE, tone
 from tiny import ENVIRONMENT, asc_nas, command, wait_until, write_config
 
 from asc_nas.cli.main import _goes_on
+from asc_nas.core.errors import AscNasError, quoted
 from asc_nas.core.errors import command as call
-from asc_nas.core.errors import quoted
 from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
+from asc_nas.run.search import check_feasible
 
 NAMES = [
     "plain",
@@ -85,3 +86,11 @@ def test_the_call_that_trains_a_network_is_quoted(tmp_path):
     with pytest.raises(Exception, match="not trained yet") as error:
         folder.require_result()
     assert f"""'asc-nas train "{tmp_path}/my run" "t3e1w1 skip" --seed 3'""" in str(error.value)
+
+
+def test_the_call_that_makes_a_latency_table_is_quoted(tmp_path):
+    config = write_config(tmp_path / "tiny.yaml", latency="measure")
+    run = Run.open(config, tmp_path / "recordings", out=tmp_path / "my run")
+    with pytest.raises(AscNasError) as error:
+        check_feasible(run)
+    assert f"""run 'asc-nas search "{tmp_path}/my run"'.""" in str(error.value)

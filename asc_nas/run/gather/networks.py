@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 
+from asc_nas.core.errors import command
 from asc_nas.evaluation.result import Result
 from asc_nas.report.run_report import Network
 from asc_nas.run.folder import RunFolder
@@ -36,9 +37,8 @@ def report_networks(
     for name in sorted(results.keys() - known, key=lambda name: (name not in baselines, name)):
         networks.append(_network(run, files, name, results[name][0], results))
     if not results:
-        files.missing["trained"] = (
-            f"No network is trained from scratch yet: 'asc-nas train {files.root} ID' trains one."
-        )
+        trains = command("train", files.root, "ID")
+        files.missing["trained"] = f"No network is trained from scratch yet: '{trains}' trains one."
     return tuple(networks)
 
 
