@@ -1,4 +1,6 @@
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,11 @@ from hypothesis import HealthCheck, settings
 
 # Files of tests run side by side: threads of tiny networks would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before PyTorch is imported
+
+# A shell that starts the tests in the background ignores Ctrl-C, and whatever they start inherits
+# that: a test that interrupts a command would wait for ever.
+with suppress(ValueError):  # not in the main thread
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What is timed lives in benchmarks/; a busy machine draws examples slowly, too.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
