@@ -25,6 +25,7 @@ from asc_nas.cost.counts import count
 from asc_nas.data.examples import Examples
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
+from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
@@ -65,7 +66,7 @@ def new_supernet(blocks, candidates):
         SpaceConfig(kernels=(("t3", "t5", "f3", "f5"),), expansions=EXPANSIONS[: candidates // 4]),
         skeleton,
     )
-    supernet = Supernet(space, skeleton, SIZE, len(LABELS))
+    supernet = Supernet(space, lambda genotype: resolve(genotype, skeleton, SIZE, len(LABELS)))
     init_supernet(supernet, torch.Generator().manual_seed(0))
     return supernet
 

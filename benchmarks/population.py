@@ -17,7 +17,7 @@ import timing
 import torch
 
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.population import population_evaluator, supernet_evaluator
+from asc_nas.run.population import population_evaluator, supernet_evaluator, trained_supernet
 from asc_nas.run.search import cached_cost
 from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
 from asc_nas.search.strategies import new_strategy, search_with
@@ -42,11 +42,11 @@ def main(run: Path, size: int = 50, generations: int = 10, workers: int = 2) -> 
     run = RunFolder.open(run)
     together = supernet_evaluator(run)
     plain = SupernetEvaluator(
-        together.supernet,
+        trained_supernet(run),
         run.examples("train"),
         run.examples("search_val"),
         run.cost,
-        recalibration=together.recalibration,
+        recalibration=run.config.search.recalibration,
     )
     judged = []
 

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from asc_nas.core.machine import keep_freed_memory
 from asc_nas.nn.supernet import Supernet, init_supernet
+from asc_nas.run.beginning import specs_of
 from asc_nas.run.opening import read_settings
 from asc_nas.training.path_samplers import SAMPLERS
 from asc_nas.training.trainer import make_optimizer, to_channels_last
@@ -37,7 +38,7 @@ def main(
 
     config = read_settings(config)
     size = (config.frontend.n_mels, config.frontend.frames)
-    supernet = Supernet(config.search_space(), config.skeleton, size, CLASSES)
+    supernet = Supernet(config.search_space(), specs_of(config, CLASSES))
     init_supernet(supernet, torch.Generator().manual_seed(0))
     to_channels_last(supernet).train()
     optimizer = make_optimizer(supernet, config.supernet)

@@ -60,14 +60,17 @@ def main(
     def cost_of(genotype):
         return replace(folder.cost(genotype), latency_ms=table.predict(folder.spec(genotype)))
 
-    evaluator = supernet_evaluator(folder)
-    evaluator.cost_of = cost_of
+    judge = supernet_evaluator(folder)
+
+    def with_latency(evaluations):
+        return [replace(e, latency_ms=cost_of(e.genotype).latency_ms) for e in evaluations]
+
     scope = folder.evaluation_scope()
     known = read_history(folder.paths.history, scope)
     if cache is not None:
         known += read_history(cache, scope)
     evaluate = CachedEvaluator(
-        evaluator, [replace(e, latency_ms=cost_of(e.genotype).latency_ms) for e in known]
+        lambda genotypes: with_latency(judge(genotypes)), with_latency(known)
     )
     costs = [cost_of(space.sample(rng)) for _ in range(1000)]
     slowest, largest = max(c.latency_ms for c in costs), max(c.params for c in costs)

@@ -84,7 +84,7 @@ PEERS: dict[str, Builder] = {
 def build(peer: str, run: RunFolder, seed: int) -> nn.Module:
     """Return the network of a name in `PEERS`, or of ours, with freshly drawn weights."""
     if peer in PEERS:
-        return PEERS[peer](run.input_size, len(run.manifest.labels), seed)
+        return PEERS[peer](run.config.frontend.size, len(run.manifest.labels), seed)
     return new_network(run.spec(find_ours(peer, run).genotype), seed)
 
 

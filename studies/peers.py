@@ -86,7 +86,7 @@ def fit_peer(network: nn.Module, examples: Examples, trainer: Trainer) -> None:
 
 def latencies(peers: list[str], run: RunFolder) -> dict[str, float]:
     """Return the milliseconds of one clip."""
-    x = np.random.default_rng(0).normal(0, 1, (1, *run.input_size)).astype(np.float32)
+    x = np.random.default_rng(0).normal(0, 1, (1, *run.config.frontend.size)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{number}.onnx" for number in range(len(peers))]
         for peer, file in zip(peers, files, strict=True):
@@ -105,7 +105,7 @@ def print_table(
     print(f"{'mean':>8}{'+-':>7}{'F1':>8}{'+-':>7}{'ms':>8}")
     for peer, ms in milliseconds.items():
         network = build(peer, run, 0)
-        million = macs(network, run.input_size) / 1e6
+        million = macs(network, run.config.frontend.size) / 1e6
         params = sum(weight.numel() for weight in network.parameters())
         accuracy, macro_f1 = (
             [

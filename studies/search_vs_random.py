@@ -23,13 +23,6 @@ from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.strategies import new_strategy, search_with
-from asc_nas.space.genotype import BlockGene, Genotype
-
-
-def size(gene: BlockGene) -> tuple[float, float, int]:
-    """Order genes of one block by what they cost."""
-    taps = sum(kernel.frequency * kernel.time for kernel in gene.kernels)
-    return (0.0, 0.0, 0) if gene.is_skip else (gene.width, gene.expansion, taps)
 
 
 def main(run: Path, seeds: int = 5, generations: int = 10) -> None:
@@ -38,7 +31,7 @@ def main(run: Path, seeds: int = 5, generations: int = 10) -> None:
     search = run.config.search.model_copy(update={"generations": generations})
     evaluate = CachedEvaluator(supernet_evaluator(run))
     whole = run.config.search_space()
-    dearest = cost_of(Genotype(tuple(max(genes, key=size) for genes in whole.candidates))).macs
+    dearest = cost_of(whole.largest()).macs
     ideal, nadir = {"macro_f1": 1.0, "macs": 0.0}, {"macro_f1": 0.0, "macs": float(dearest)}
 
     def volume(evaluations):

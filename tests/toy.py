@@ -2,6 +2,7 @@ import numpy as np
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.examples import Examples
+from asc_nas.space.netspec import resolve
 
 
 def make_examples(clips=24, channels=1, labels=("a", "b", "c"), size=(16, 24), seed=0):
@@ -28,3 +29,8 @@ def make_examples(clips=24, channels=1, labels=("a", "b", "c"), size=(16, 24), s
             seconds=size[1] * 128 / 8000,
         ),
     )
+
+
+def specs_on(skeleton, size, classes):
+    """Return the function from a genotype to its layers, as a supernet takes it."""
+    return lambda genotype: resolve(genotype, skeleton, size, classes)

@@ -108,6 +108,11 @@ class FrontEnd(Config):
         return 1 + self.samples // self.hop_length
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Log-mel of one example: (mels, frames)."""
+        return self.n_mels, self.frames
+
+    @property
     def fingerprint(self) -> str:
         """Short hash of all settings and of the algorithm: equal where the features are."""
         settings = {**self.model_dump(), "fmax": self.highest, "algorithm": ALGORITHM}

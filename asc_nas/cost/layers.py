@@ -7,14 +7,19 @@ wherever it stands, so that it is measured once.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
+from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import BlockGene, Genotype
-from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape, resolve
+from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape
 from asc_nas.space.search_space import SearchSpace
-from asc_nas.space.skeleton import Skeleton
+from asc_nas.space.shape_gene import ShapeGene
+
+MOST_SHAPES = 500
+"""Shapes of which the layers are listed: more would take minutes to measure."""
 
 
 @dataclass(frozen=True)
@@ -114,24 +119,43 @@ def _layer(kind: str, convs: tuple[ConvSpec, ...], in_size: Shape, **others: Any
 
 
 def layers_of_space(
-    space: SearchSpace, skeleton: Skeleton, input_size: Shape, num_classes: int
+    space: SearchSpace, spec_of: Callable[[Genotype], NetSpec]
 ) -> tuple[Layer, ...]:
     """Return every distinct layer that a network of the space can contain.
 
     A block's layers depend on its gene and on its input width, which an earlier gene chose. So
     every gene is put behind one prefix per reachable input width, and the layers of these few
-    genotypes are collected; the space is not enumerated.
+    genotypes are collected, for every shape; the space is not enumerated.
+
+    Raises
+    ------
+    UsageError
+        If the space has more than `MOST_SHAPES` shapes.
     """
+    if (shapes := prod(map(len, space.shape))) > MOST_SHAPES:
+        raise UsageError(
+            f"the space has {shapes:,} shapes, more than the {MOST_SHAPES} whose layers can be "
+            "measured; list fewer channels, stems, heads or front ends, or search without latency."
+        )
+    found: dict[str, Layer] = {}
+    for shape in itertools.product(*space.shape):
+        found |= _layers_of_shape(space, shape, spec_of)
+    return tuple(found.values())
+
+
+def _layers_of_shape(
+    space: SearchSpace, shape: tuple[ShapeGene, ...], spec_of: Callable[[Genotype], NetSpec]
+) -> dict[str, Layer]:
     found: dict[str, Layer] = {}
     prefixes: list[tuple[BlockGene, ...]] = [()]
-    for i, genes in enumerate(space.candidates):
-        rest = tuple(candidates[0] for candidates in space.candidates[i + 1 :])
+    for i, genes in enumerate(space.blocks):
+        rest = tuple(candidates[0] for candidates in space.blocks[i + 1 :])
         by_width: dict[int | None, tuple[BlockGene, ...]] = {}
         for prefix, gene in itertools.product(prefixes, genes):
             reached = (*prefix, gene)
-            spec = resolve(Genotype(reached + rest), skeleton, input_size, num_classes)
+            spec = spec_of(Genotype(reached + rest, shape))
             found |= {layer.key: layer for layer in layers_of(spec)}
             widths = [block.out_channels for block in spec.blocks[: i + 1] if block is not None]
             by_width.setdefault(widths[-1] if widths else None, reached)
         prefixes = list(by_width.values())
-    return tuple(found.values())
+    return found

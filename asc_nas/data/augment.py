@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import centre_frequencies
 from asc_nas.core.config import Config
 from asc_nas.data import mixing, recording_channel, warping
@@ -84,6 +85,18 @@ class AugmentConfig(Config):
     time_mask: NonNegativeInt = 24
     """Largest width of one masked stripe of time, frames; `asc-nas init` takes an eighth of the
     example, at most 24. Without both masks the log loss of ESC-10 was higher by 0.07."""
+
+    def heard_through(self, frontend: FrontEnd, own: FrontEnd) -> "AugmentConfig":
+        """Return the settings for another front end than the run's `own`.
+
+        Masks are as wide in hertz and seconds.
+        """
+        return self.model_copy(
+            update={
+                "frequency_mask": round(self.frequency_mask * frontend.n_mels / own.n_mels),
+                "time_mask": round(self.time_mask * frontend.frames / own.frames),
+            }
+        )
 
 
 class Augmentation:

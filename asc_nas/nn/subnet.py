@@ -1,5 +1,7 @@
 """The stand-alone network: plain torch layers built from a `NetSpec`."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -152,7 +154,7 @@ class SubNet(nn.Module):
         return pool_and_classify(self.head(x), self.classifier)
 
 
-def pool_and_classify(x: Tensor, classifier: nn.Module | None) -> Tensor:
+def pool_and_classify(x: Tensor, classifier: Callable[[Tensor], Tensor] | None) -> Tensor:
     """Pool the head's output over frequency and time and, if there is one, apply the classifier."""
     if classifier is None:
         return x.mean((2, 3))

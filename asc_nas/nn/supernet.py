@@ -1,7 +1,10 @@
 """The weight-sharing supernet: every network of a search space in one set of weights."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
-from typing import cast
+from itertools import chain
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +22,9 @@ from asc_nas.nn.subnet import (
     sum_paths,
 )
 from asc_nas.space.genotype import Genotype, Kernel
-from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape, resolve
+from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape
 from asc_nas.space.search_space import SearchSpace
-from asc_nas.space.skeleton import Skeleton
+from asc_nas.space.shape_gene import ShapeGene
 
 DEPTHWISE_NOISE = 0.3
 """Share of He normal weights that a shared depthwise kernel starts with, besides its centre."""
@@ -113,16 +116,17 @@ def _kernel_key(extent: Shape) -> str:
 
 
 class Supernet(nn.Module):
-    """Shared weights of all genotypes of `space` on `skeleton`.
+    """Shared weights of all genotypes of `space`.
 
     ``supernet(x, genotype)`` keeps no state between calls but the batch norms' running statistics.
+    Channels of stem, stages and head are leading slices of the largest; strides and what is heard
+    (elastic input, as the image sizes of Once-for-All, Cai et al., arXiv 1908.09791) change no
+    weight but the statistics by which each input is standardised.
 
     Parameters
     ----------
-    space, skeleton
-        What can be chosen, and what is common.
-    input_size : (mels, frames)
-    num_classes : int
+    space : what can be chosen
+    spec_of : function from a genotype to its layers
     shadow_norms : bool
         A batch norm per number of active kernels (MixPath); else one for all numbers.
     """
@@ -130,20 +134,20 @@ class Supernet(nn.Module):
     def __init__(
         self,
         space: SearchSpace,
-        skeleton: Skeleton,
-        input_size: Shape,
-        num_classes: int,
+        spec_of: Callable[[Genotype], NetSpec],
         *,
         shadow_norms: bool = True,
     ) -> None:
         super().__init__()
         self.space = space
-        self._resolve = lru_cache(maxsize=4096)(
-            lambda genotype: resolve(genotype, skeleton, input_size, num_classes)
-        )
+        self._spec_of = lru_cache(maxsize=4096)(spec_of)
         largest = self.spec(space.largest())
-        self.input_norm = InputNorm(input_size[0], largest.input_range_db)
-        self.stem = nn.ModuleList(ConvNorm(conv) for conv in largest.stem)
+        self.input_norm: nn.Module = InputNorm(largest.input_size[0], largest.input_range_db)
+        if space.inputs != ((),):
+            self.input_norm = nn.ModuleDict(
+                {_input_key(shape): self._new_input_norm(shape) for shape in space.inputs}
+            )
+        self.stem = nn.ModuleList(ElasticConvNorm(conv) for conv in largest.stem)
         self.blocks = nn.ModuleDict(
             {
                 str(i): ElasticInvertedResidual(
@@ -156,37 +160,80 @@ class Supernet(nn.Module):
         self.head = ElasticConvNorm(largest.head)
         linear = largest.classifier
         self.classifier = nn.Linear(linear.in_features, linear.out_features) if linear else None
+        self.direct_head: ElasticConvNorm | None = None
+        if linear is not None and ShapeGene("head", "0") in chain(*space.shape):
+            self.direct_head = ElasticConvNorm(
+                replace(largest.head, out_channels=linear.out_features)
+            )
+        self.register_load_state_dict_pre_hook(_without_counts)
 
     def spec(self, genotype: Genotype) -> NetSpec:
         """Return the layers of `genotype`."""
-        return self._resolve(genotype)
+        return self._spec_of(genotype)
+
+    def input_norm_of(self, shape: tuple[ShapeGene, ...]) -> InputNorm:
+        """Return what standardises the input that genotypes of a shape hear."""
+        if isinstance(self.input_norm, nn.ModuleDict):
+            return cast(InputNorm, self.input_norm[_input_key(shape)])
+        return cast(InputNorm, self.input_norm)
+
+    def _new_input_norm(self, shape: tuple[ShapeGene, ...]) -> InputNorm:
+        spec = self.spec(self.space.largest().shaped(*shape))
+        return InputNorm(spec.input_size[0], spec.input_range_db)
+
+    def head_of(self, spec: NetSpec) -> ElasticConvNorm:
+        """Return the head of a network: to features for a linear layer, or straight to classes."""
+        direct = spec.classifier is None and self.direct_head is not None
+        return cast(ElasticConvNorm, self.direct_head if direct else self.head)
 
     def forward(self, x: Tensor, genotype: Genotype) -> Tensor:
         """Map x (n, 1, mels, frames) in dB to the logits (n, classes) of `genotype`."""
         spec = self.spec(genotype)
-        x = self.input_norm(x)
-        for conv in self.stem:
-            x = F.relu(conv(x), inplace=True)
+        x = self.input_norm_of(genotype.shape)(x)
+        for conv, conv_spec in zip(self.stem, spec.stem, strict=True):
+            x = F.relu(conv(x, conv_spec), inplace=True)
         for i, block in enumerate(spec.blocks):
             if block is not None:
                 x = self.blocks[str(i)](x, block)
-        return pool_and_classify(self.head(x, spec.head), self.classifier)
+        head = self.head_of(spec)(x, spec.head)
+        return pool_and_classify(head, self._classifier_of(spec))
+
+    def _classifier_of(self, spec: NetSpec) -> Callable[[Tensor], Tensor] | None:
+        linear = spec.classifier
+        if linear is None:
+            return None
+        assert self.classifier is not None
+        weight, bias = self.classifier.weight[:, : linear.in_features], self.classifier.bias
+        return lambda x: F.linear(x, weight, bias)
 
     @torch.no_grad()
     def extract(self, genotype: Genotype) -> SubNet:
         """Return the stand-alone network of `genotype`, with copies of its weights."""
         spec = self.spec(genotype)
         network = SubNet(spec)
-        network.input_norm.load_state_dict(self.input_norm.state_dict())
-        network.stem.load_state_dict(self.stem.state_dict())
+        network.input_norm.load_state_dict(self.input_norm_of(genotype.shape).state_dict())
+        for i, conv in enumerate(spec.stem):
+            cast(ElasticConvNorm, self.stem[i]).copy_to(cast(ConvNorm, network.stem[i]), conv)
         for i, block in enumerate(spec.blocks):
             if block is not None:
                 source = cast(ElasticInvertedResidual, self.blocks[str(i)])
                 source.copy_to(cast(InvertedResidual, network.blocks[str(i)]), block)
-        self.head.copy_to(network.head, spec.head)
+        self.head_of(spec).copy_to(network.head, spec.head)
         if self.classifier is not None and network.classifier is not None:
-            network.classifier.load_state_dict(self.classifier.state_dict())
+            features = network.classifier.in_features
+            network.classifier.weight.copy_(self.classifier.weight[:, :features])
+            network.classifier.bias.copy_(self.classifier.bias)
         return network.train(self.training)
+
+
+def _input_key(shape: tuple[ShapeGene, ...]) -> str:
+    return next(gene.value for gene in shape if gene.kind == "input")
+
+
+def _without_counts(module: nn.Module, state: dict[str, Any], *others: Any) -> None:
+    """Take weights of before the stem was elastic: its plain norms counted their batches."""
+    for name in [name for name in state if name.endswith("num_batches_tracked")]:
+        del state[name]
 
 
 @torch.no_grad()

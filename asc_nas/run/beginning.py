@@ -13,7 +13,8 @@ from asc_nas.run.config import DataConfig, RunConfig
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.limits import Limits
 from asc_nas.space.genotype import Genotype
-from asc_nas.space.netspec import resolve
+from asc_nas.space.hearing import spec_of
+from asc_nas.space.netspec import NetSpec
 from data_prep.checks import without
 from data_prep.checks.table import leaks
 from data_prep.datasets import read_dataset
@@ -60,21 +61,22 @@ def require_searchable(config: RunConfig, classes: int) -> None:
     AscNasError
         If the given latency table is none.
     """
-    space, frontend = config.search_space(), config.frontend
+    space = config.search_space()
     if config.latency is not None and config.latency != "measure":
-        size = frontend.n_mels, frontend.frames
-        layers = layers_of_space(space, config.skeleton, size, classes)
+        layers = layers_of_space(space, specs_of(config, classes))
         LatencyTable.read(Path(config.latency)).require(layers)
     require_feasible(space, cost_of(config, classes), size_limits(config))
 
 
 def cost_of(config: RunConfig, classes: int) -> Callable[[Genotype], Cost]:
     """Return the function from a genotype to what it costs, without latency."""
-    frontend = config.frontend
-    size = frontend.n_mels, frontend.frames
-    return lambda genotype: count(
-        resolve(genotype, config.skeleton, size, classes), frontend.seconds
-    )
+    specs, seconds = specs_of(config, classes), config.frontend.seconds
+    return lambda genotype: count(specs(genotype), seconds)
+
+
+def specs_of(config: RunConfig, classes: int) -> Callable[[Genotype], NetSpec]:
+    """Return the function from a genotype to its layers."""
+    return lambda genotype: spec_of(genotype, config.skeleton, config.frontend, classes)
 
 
 def size_limits(config: RunConfig) -> Limits:

@@ -233,14 +233,17 @@ def _as_it_goes(budget: Budget) -> Work:
 def _rehearsal(run: RunFolder) -> RunFolder:
     """Return the run with made-up features, so that it can be measured before there are any."""
     manifest = run.first or run.manifest
-    frontend, clips = run.config.frontend, manifest.clips
+    clips, stores = manifest.clips, {}
     keys, channels = tuple(c.key for c in clips), tuple(c.channels for c in clips)
-    index = Index(frontend.model_dump(), frontend.fingerprint, "", keys, channels, complete=True)
-    shape = store_shape(index, frontend)
-    one = np.random.default_rng(0).normal(-60, 10, shape[1:]).astype(np.float16)
-    rehearsal = replace(run, first=None, asked=None)
+    for frontend in run.config.frontends():
+        settings = frontend.model_dump()
+        index = Index(settings, frontend.fingerprint, "", keys, channels, complete=True)
+        shape = store_shape(index, frontend)
+        one = np.random.default_rng(0).normal(-60, 10, shape[1:]).astype(np.float16)
+        folder = run.paths.features_of(frontend, run.config.frontend)
+        stores[frontend] = FeatureStore(folder, index, np.broadcast_to(one, shape))
+    rehearsal = replace(run, first=None, asked=None, _stores=stores)
     rehearsal.manifest = manifest
-    rehearsal.store = FeatureStore(run.paths.features, index, np.broadcast_to(one, shape))
     return rehearsal
 
 
@@ -262,36 +265,35 @@ def _events(at: tuple[int, ...], share: float, broadening: int, epochs: int) -> 
 def measure(run: RunFolder) -> Work:
     """Return the work of a run, measured on some steps of each kind; takes some seconds."""
     config = run.config
-    train = run.examples("train")
-    retrained = run.examples(*config.retrain.roles)
     rng = stream(config.seed, "budget")
     space = config.search_space()
     drawn = [space.sample(rng) for _ in range(12)]
     # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
     cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
 
-    def alone(settings: TrainConfig, examples: Examples, networks: Sequence[Genotype]) -> float:
+    def alone(settings: TrainConfig, roles: Sequence[str], networks: Sequence[Genotype]) -> float:
         """Return the seconds of an epoch of one network."""
         once = settings.model_copy(update=ONCE)
+        examples = [run.examples(*roles, frontend=run.frontend(network)) for network in networks]
 
         def train(steps: int) -> None:
-            part = _some(examples, steps * settings.batch_size)
-            for genotype in networks:
+            for genotype, heard in zip(networks, examples, strict=True):
+                part = _some(heard, steps * settings.batch_size)
                 with tempfile.TemporaryDirectory() as folder:
                     trainer = Trainer(once, 0, Path(folder) / "state")
                     train_network(run.spec(genotype), part, trainer)
 
         step = _seconds_of_one(train, 2, 6) / len(networks)
-        return step * steps_per_epoch(examples, settings)
+        return step * steps_per_epoch(examples[0], settings)
 
     if config.search.judge == "supernet":
-        shared_epoch, evaluation = _shared_work(run, train)
+        shared_epoch, evaluation = _shared_work(run)
     else:
         with _threads_of(config.search.workers):
-            epoch = alone(config.rank, train, drawn[:4])
+            epoch = alone(config.rank, ("train",), drawn[:4])
         shared_epoch, evaluation = 0.0, epoch * config.rank.epochs * config.search.folds
     with _threads_of(config.retrain.workers):
-        alone_epoch = alone(config.retrain, retrained, cheaper)
+        alone_epoch = alone(config.retrain, config.retrain.roles, cheaper)
 
     trainings = config.retrain.members + len(config.baselines)
     rounds = math.ceil(trainings / config.retrain.workers)
@@ -312,17 +314,19 @@ def measure(run: RunFolder) -> Work:
     )
 
 
-def _shared_work(run: RunFolder, train: Examples) -> tuple[float, float]:
+def _shared_work(run: RunFolder) -> tuple[float, float]:
     """Return the seconds of an epoch of the supernet, and of judging a network with it."""
     config = run.config
-    supernet = run.new_supernet()
+    supernet, train = run.new_supernet(), run.examples("train")
+    hear = run.as_heard("train")
     init_supernet(supernet, torch.Generator().manual_seed(0))
 
     def train_shared(steps: int) -> None:
         part = _some(train, steps * config.supernet.batch_size)
         settings = config.supernet.model_copy(update={**ONCE, "broadening_epochs": 0})
         with tempfile.TemporaryDirectory() as folder:
-            train_supernet(supernet, part, Trainer(settings, 0, Path(folder) / "state"))
+            trainer = Trainer(settings, 0, Path(folder) / "state")
+            train_supernet(supernet, part, trainer, heard_by=lambda g: _some(hear(g), len(part)))
 
     epoch = _seconds_of_one(train_shared, 1, 3) * steps_per_epoch(train, config.supernet)
     space, rng = config.search_space(), stream(config.seed, "budget")

@@ -7,14 +7,13 @@ import torch
 
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.temperature import BINS, ClipLogits, fit_temperature
-from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import TWIN, NetworkFolder
 from asc_nas.run.teachers import taught_recipe
 from asc_nas.training.trainer import posteriors
 
 
 def calibrate(
-    run: RunFolder, module: torch.nn.Module, held_out: torch.nn.Module | None
+    module: torch.nn.Module, held_out: torch.nn.Module | None, search_val: Examples, test: Examples
 ) -> tuple[float, dict[str, Any]]:
     """Fit a temperature on search-val and measure it on test.
 
@@ -34,20 +33,19 @@ def calibrate(
         1, in ``bins`` bins), ``log_loss_before`` and ``log_loss_after`` (nats).
     """
     temperature, fitted_on, clips = 1.0, None, 0
-    held_out_clips = run.examples("search_val")
-    if held_out is not None and len(held_out_clips):
-        temperature = fit_temperature(clip_logits(held_out, held_out_clips))
+    if held_out is not None and len(search_val):
+        temperature = fit_temperature(clip_logits(held_out, search_val))
         fitted_on = "search_val" if held_out is module else "search_val, twin"
-        clips = held_out_clips.num_clips
-    test = clip_logits(module, run.examples("test"))
+        clips = search_val.num_clips
+    found = clip_logits(module, test)
     return temperature, {
         "fitted_on": fitted_on,
         "clips": clips,
         "bins": BINS,
-        "ece_before": test.calibration_error(1.0),
-        "ece_after": test.calibration_error(temperature),
-        "log_loss_before": test.log_loss(1.0),
-        "log_loss_after": test.log_loss(temperature),
+        "ece_before": found.calibration_error(1.0),
+        "ece_after": found.calibration_error(temperature),
+        "log_loss_before": found.log_loss(1.0),
+        "log_loss_after": found.log_loss(temperature),
     }
 
 

@@ -12,6 +12,7 @@ from asc_nas.core.errors import UsageError
 from asc_nas.search.config import SearchConfig
 from asc_nas.search.shrinking import ShrinkingConfig
 from asc_nas.space.genotype import BlockGene, Genotype, Kernel
+from asc_nas.space.hearing import frontend_of
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton, skeleton_from
 from asc_nas.training.supernet_trainer import SupernetConfig
@@ -203,6 +204,16 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _check_space(self) -> "RunConfig":
+        self.search_space()
+        if self.retrain.teacher is not None and len(self.frontends()) > 1:
+            raise ValueError(
+                "retrain.teacher: teachers hear what their students hear, so they cannot teach "
+                "networks with several front ends; leave out the teacher or space.frontends"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_latency(self) -> "RunConfig":
         asked = self.search.limits.max_latency_ms is not None or any(
             objective.name == "latency_ms" for objective in self.search.objectives
@@ -217,7 +228,13 @@ class RunConfig(Config):
 
     def search_space(self) -> SearchSpace:
         """Return the search space on this skeleton."""
-        return SearchSpace.build(self.space, self.skeleton)
+        return SearchSpace.build(self.space, self.skeleton, self.frontend)
+
+    def frontends(self) -> list[FrontEnd]:
+        """Return the run's front end, and those that networks of the space hear through."""
+        own = self.frontend
+        every = [frontend_of((change.gene(own),), own) for change in self.space.frontends]
+        return list(dict.fromkeys([own, *every]))
 
     def fixed_genotype(self, name: str) -> Genotype:
         """Return the genotype of a baseline."""

@@ -132,7 +132,7 @@ def _complexity(card: ModelCard, layers: Sequence[LayerCost]) -> dict[str, Any]:
 
 
 def _results(run: RunFolder, model: Path, card: ModelCard) -> dict[str, Any]:
-    examples = run.examples("test")
+    examples = run.examples("test", frontend=card.frontend)
     posteriors = exported_logits(model, examples).posteriors(card.temperature)
     decisions = Decisions.of_posteriors(posteriors, examples.clip_targets, card.labels)
     present = [place for place in range(len(card.labels)) if place in decisions.targets]

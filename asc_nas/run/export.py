@@ -32,15 +32,17 @@ def export_network(folder: NetworkFolder, name: str | None = None) -> ExportedMo
     held_out: SubNet | None = module
     if "search_val" in result.trained_on:
         held_out = folder.load(TWIN) if folder.has(TWIN) else None
-    temperature, calibration = calibrate(run, module, held_out)
+    frontend = run.frontend(folder.genotype)
+    search_val, test = (run.examples(role, frontend=frontend) for role in ("search_val", "test"))
+    temperature, calibration = calibrate(module, held_out, search_val, test)
     scores = {key: getattr(result, key) for key in ("accuracy", "macro_f1", "log_loss")}
     card = export_model(
         module,
-        spread(run.examples("test"), COMPARED),
+        spread(test, COMPARED),
         run.paths.models,
         name=name or f"{run.config.name}-{folder.path.name}",
         labels=run.manifest.labels,
-        frontend=run.config.frontend,
+        frontend=frontend,
         genotype=str(folder.genotype),
         macs=result.macs,
         params=result.params,
@@ -62,7 +64,9 @@ def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> 
     makers = [TARGETS[target] for target in dict.fromkeys(targets) if target != "onnx"]
     if not makers:
         return [model]
-    source = Source(model, run.examples("train"), run.examples("test"))
+    heard = model.card.frontend
+    train, test = (run.examples(role, frontend=heard) for role in ("train", "test"))
+    source = Source(model, train, test)
     return [model, *(make(source) for make in makers)]
 
 

@@ -1,6 +1,6 @@
 """A run directory with its settings: what all steps of a run share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import Field
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.documents import Document
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.events import EventLog
@@ -36,7 +37,8 @@ from asc_nas.run.opening import (
 from asc_nas.run.paths import RunPaths
 from asc_nas.search.shrinking_log import read_events, remaining
 from asc_nas.space.genotype import Genotype
-from asc_nas.space.netspec import NetSpec, Shape, resolve
+from asc_nas.space.hearing import frontend_of, spec_of
+from asc_nas.space.netspec import NetSpec
 from asc_nas.space.search_space import SearchSpace
 from data_prep.splits import assign_roles
 
@@ -94,6 +96,7 @@ class RunFolder:
     first: Manifest | None = field(default=None, repr=False)
     tensorboard: bool = False
     _holding: list[bool] = field(default_factory=list, repr=False)
+    _stores: dict[FrontEnd, FeatureStore] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
@@ -227,24 +230,44 @@ class RunFolder:
         """The clips, with roles."""
         return Manifest.read(self.paths.manifest)
 
-    @cached_property
-    def store(self) -> FeatureStore:
-        """The features of all clips."""
-        return FeatureStore.open(self.paths.features, self.config.frontend)
+    def frontend(self, genotype: Genotype) -> FrontEnd:
+        """The front end that a network hears through."""
+        return frontend_of(genotype.shape, self.config.frontend)
 
-    def examples(self, *roles: str) -> Examples:
-        """The examples of `roles`."""
-        return Examples.load(self.manifest, self.store, roles)
+    def store(self, frontend: FrontEnd | None = None) -> FeatureStore:
+        """The features of all clips, made by a front end; by default the run's own.
 
-    @property
-    def input_size(self) -> Shape:
-        """(mels, frames)."""
-        return self.config.frontend.n_mels, self.config.frontend.frames
+        Raises
+        ------
+        AscNasError
+            If they are not there.
+        """
+        frontend = frontend or self.config.frontend
+        if frontend not in self._stores:
+            folder = self.paths.features_of(frontend, self.config.frontend)
+            self._stores[frontend] = FeatureStore.open(folder, frontend)
+        return self._stores[frontend]
+
+    def examples(self, *roles: str, frontend: FrontEnd | None = None) -> Examples:
+        """The examples of `roles`, made by a front end; by default the run's own."""
+        return Examples.load(self.manifest, self.store(frontend), roles)
+
+    def as_heard(self, *roles: str) -> Callable[[Genotype], Examples]:
+        """The function from a network to the examples of `roles` as it hears them."""
+        loaded: dict[FrontEnd, Examples] = {}
+
+        def examples(genotype: Genotype) -> Examples:
+            frontend = self.frontend(genotype)
+            if frontend not in loaded:
+                loaded[frontend] = self.examples(*roles, frontend=frontend)
+            return loaded[frontend]
+
+        return examples
 
     def spec(self, genotype: Genotype) -> NetSpec:
-        """Layers of `genotype` for this input and these labels."""
-        classes = len(self.manifest.labels)
-        return resolve(genotype, self.config.skeleton, self.input_size, classes)
+        """Layers of `genotype` for what it hears and these labels."""
+        config = self.config
+        return spec_of(genotype, config.skeleton, config.frontend, len(self.manifest.labels))
 
     @property
     def latency_table(self) -> LatencyTable | None:
@@ -286,11 +309,7 @@ class RunFolder:
         """Return a supernet whose weights are yet to be initialised or loaded."""
         config = self.config
         supernet = Supernet(
-            config.search_space(),
-            config.skeleton,
-            self.input_size,
-            len(self.manifest.labels),
-            shadow_norms=config.supernet.shadow_norms,
+            config.search_space(), self.spec, shadow_norms=config.supernet.shadow_norms
         )
         return supernet.to(self.device)
 

@@ -67,8 +67,7 @@ def latency_kit(run: RunFolder, folder: Path) -> None:
 
 def space_layers(run: RunFolder) -> tuple[Layer, ...]:
     """Return every layer that a network of the run's search space can contain."""
-    config, classes = run.config, len(run.manifest.labels)
-    return layers_of_space(config.search_space(), config.skeleton, run.input_size, classes)
+    return layers_of_space(run.config.search_space(), run.spec)
 
 
 def _all_layers(run: RunFolder) -> list[Layer]:
@@ -147,7 +146,7 @@ def unseen_genotypes(run: RunFolder, count: int, seen: Sequence[str]) -> list[Ge
 
 def export_random(run: RunFolder, genotype: Genotype, target: Path) -> None:
     """Export a network with random weights and norms to the ONNX file `target`."""
-    frontend = run.config.frontend
+    frontend = run.frontend(genotype)
     network = new_network(run.spec(genotype), seed=0)
     _randomise_norms(network, torch.Generator().manual_seed(0))
     rng = np.random.default_rng(0)

@@ -69,16 +69,19 @@ def train(
     examples : what it is trained on, in place of all clips with the recipe's roles
     """
     on_epoch = run.events.counter(recipe.step, "epoch", log_as) if recipe.step else None
+    frontend, settings = run.frontend(genotype), recipe.settings
+    augment = settings.augment.heard_through(frontend, run.config.frontend)
     trainer = Trainer(
-        recipe.settings,
+        settings.model_copy(update={"augment": augment}),
         seed,
         state_file,
         hooks=Hooks(on_epoch=on_epoch, progress=progress),
         teacher=recipe.teacher,
         device=run.device,
     )
-    clips = run.examples(*recipe.roles) if examples is None else examples
-    return train_network(run.spec(genotype), clips, trainer)
+    if examples is None:
+        examples = run.examples(*recipe.roles, frontend=frontend)
+    return train_network(run.spec(genotype), examples, trainer)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from asc_nas.audio.logmel import FrontEnd
+
 
 class _Below:
     """A file or folder below the run directory."""
@@ -39,6 +41,12 @@ class RunPaths:
     rank = _Below("rank/rank.json")
     standalone = _Below("rank/standalone")
     models = _Below("models")
+
+    def features_of(self, frontend: FrontEnd, own: FrontEnd) -> Path:
+        """Return the folder of the features of a front end, where `own` is the run's."""
+        if frontend == own:
+            return self.features
+        return self.root / f"features-{frontend.fingerprint[:8]}"
 
     def retrain(self, network: str) -> Path:
         """Return the folder of one retrained network."""

@@ -1,6 +1,6 @@
 """Judging networks with the trained supernet: in this process, or in several others."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,20 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.workers import DIED
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.executors import EXECUTORS, Job, do
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.standalone import TrainingEvaluator
-from asc_nas.search.evaluator import Evaluate, SupernetEvaluator
+from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.space.genotype import Genotype
+from asc_nas.space.hearing import frontend_of
 from asc_nas.training import checkpoint
 
 
-def supernet_evaluator(run: RunFolder, recalibration: bool | None = None) -> SupernetEvaluator:
+def supernet_evaluator(run: RunFolder, recalibration: bool | None = None) -> Evaluate:
     """Return the evaluator of the trained supernet, recalibrating as the config says by default.
 
     Raises
@@ -30,22 +32,48 @@ def supernet_evaluator(run: RunFolder, recalibration: bool | None = None) -> Sup
     AscNasError
         If the supernet is not trained, or was trained for another space.
     """
+    return evaluator_of(run, trained_supernet(run), recalibration)
+
+
+def trained_supernet(run: RunFolder) -> Supernet:
+    """Return the trained supernet, in evaluation mode.
+
+    Raises
+    ------
+    AscNasError
+        If it is not trained, or was trained for another space.
+    """
     supernet = run.new_supernet()
     checkpoint.load(run.paths.supernet, supernet)
-    return evaluator_of(run, supernet.eval(), recalibration)
+    return supernet.eval()
 
 
-def evaluator_of(
-    run: RunFolder, supernet: Supernet, recalibration: bool | None = None
-) -> SupernetEvaluator:
+def evaluator_of(run: RunFolder, supernet: Supernet, recalibration: bool | None = None) -> Evaluate:
     """Return the evaluator of `supernet` as it is whenever the evaluator is called."""
-    return PrefixEvaluator(
-        supernet,
-        run.examples("train"),
-        run.examples("search_val"),
-        run.cost,
-        recalibration=(run.config.search.recalibration if recalibration is None else recalibration),
-    )
+    settings = run.config.search
+    own = settings.recalibration if recalibration is None else recalibration
+    by_input: dict[FrontEnd, Evaluate] = {}
+    for shape in supernet.space.inputs:
+        frontend = frontend_of(shape, run.config.frontend)
+        train, held_out = (run.examples(r, frontend=frontend) for r in ("train", "search_val"))
+        by_input[frontend] = PrefixEvaluator(supernet, train, held_out, run.cost, recalibration=own)
+    return ByInput(by_input, run.frontend)
+
+
+@dataclass(frozen=True)
+class ByInput:
+    """Judges every genotype with the evaluator for what it hears."""
+
+    evaluators: Mapping[FrontEnd, Evaluate]
+    frontend_of: Callable[[Genotype], FrontEnd]
+
+    def __call__(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
+        """Return one evaluation per genotype, in order."""
+        found: dict[Genotype, Evaluation] = {}
+        for frontend, evaluate in self.evaluators.items():
+            own = [genotype for genotype in genotypes if self.frontend_of(genotype) == frontend]
+            found |= dict(zip(own, evaluate(own), strict=True))
+        return [found[genotype] for genotype in genotypes]
 
 
 @dataclass(frozen=True)

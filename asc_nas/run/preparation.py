@@ -25,20 +25,21 @@ def prepare(run: RunFolder, *, check: bool = False) -> None:
 
 def _extract(run: RunFolder, manifest: Manifest) -> None:
     config, paths = run.config, run.paths
-    with run.listener.stage("Features") as progress:
-        store = extract(
-            manifest,
-            config.frontend,
-            paths.features,
-            workers=config.data.workers,
-            skip_unreadable=config.data.skip_unreadable,
-            progress=progress,
-        )
-    if store.failed:
-        run.listener.note(
-            f"{len(store.failed)} clips that cannot be read are left out; {paths.features} lists "
-            "them in index.json."
-        )
+    for frontend in config.frontends():
+        with run.listener.stage("Features") as progress:
+            store = extract(
+                manifest,
+                frontend,
+                paths.features_of(frontend, config.frontend),
+                workers=config.data.workers,
+                skip_unreadable=config.data.skip_unreadable,
+                progress=progress,
+            )
+        if store.failed and frontend == config.frontend:
+            run.listener.note(
+                f"{len(store.failed)} clips that cannot be read are left out; {paths.features} "
+                "lists them in index.json."
+            )
 
 
 def _check(run: RunFolder, manifest: Manifest) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.locks import taking_turns
 from asc_nas.data.examples import Examples
@@ -27,6 +29,7 @@ SCORED_ROLES = ("test", "search_val")
 
 Posteriors = Callable[[Examples], NDArray[Any]]
 """From examples to the posteriors of their clips, (clips, classes)."""
+Judged = tuple[dict[str, Any], FrontEnd, Posteriors]
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,10 @@ def score(
     AscNasError
         If the network is not trained, or there are no clips.
     """
-    about, posteriors_of = (_exported if Path(text).suffix == ".onnx" else _trained)(
+    about, frontend, posteriors_of = (_exported if Path(text).suffix == ".onnx" else _trained)(
         run, text, seed
     )
-    manifest, store = _clips_to_score(run, manifest_file, role)
+    manifest, store = _clips_to_score(run, manifest_file, role, frontend)
     examples = Examples.load(manifest, store, (role,))
     if not examples.num_clips:
         raise AscNasError(f"{run.paths.manifest}: there are no clips with the role '{role}'.")
@@ -117,11 +120,11 @@ def score(
 
 
 def _clips_to_score(
-    run: RunFolder, manifest_file: Path | None, role: str
+    run: RunFolder, manifest_file: Path | None, role: str, frontend: FrontEnd
 ) -> tuple[Manifest, FeatureStore]:
     """Return the run's clips, or all clips of another manifest under `role`, and their features."""
     if manifest_file is None:
-        return run.manifest, run.store
+        return run.manifest, run.store(frontend)
     manifest = Manifest.read(manifest_file)
     if manifest.labels != run.manifest.labels:
         raise UsageError(
@@ -130,11 +133,13 @@ def _clips_to_score(
         )
     manifest = manifest.with_clips([replace(clip, role=role) for clip in manifest.clips])
     folder = run.paths.root / "evaluate" / manifest_file.stem
+    if frontend != run.config.frontend:
+        folder = folder.with_name(f"{folder.name}-{frontend.fingerprint[:8]}")
     listener = run.listener
     with taking_turns(folder, listener.note), listener.stage("Features") as progress:
         store = extract(
             manifest,
-            run.config.frontend,
+            frontend,
             folder,
             workers=run.config.data.workers,
             skip_unreadable=run.config.data.skip_unreadable,
@@ -143,27 +148,29 @@ def _clips_to_score(
     return manifest, store
 
 
-def _trained(run: RunFolder, text: str, seed: int | None) -> tuple[dict[str, Any], Posteriors]:
-    """Return what a trained network is, and what gives its posteriors."""
+def _trained(run: RunFolder, text: str, seed: int | None) -> Judged:
+    """Return what a trained network is, what it hears, and what gives its posteriors."""
     network = find_network(run, text)
     folder = network.folder(run, run.config.seed if seed is None else seed)
     result, module = folder.require_result(), folder.load()
     about = {"network": network.name}
     about |= {key: getattr(result, key) for key in ("genotype", "seed", "data", "trained_on")}
-    return about, lambda examples: examples.clip_posteriors(
-        network_posteriors(module, examples).numpy()
-    )
+
+    def posteriors_of(examples: Examples) -> NDArray[np.float64]:
+        return examples.clip_posteriors(network_posteriors(module, examples).numpy())
+
+    return about, run.frontend(folder.genotype), posteriors_of
 
 
-def _exported(run: RunFolder, text: str, seed: int | None) -> tuple[dict[str, Any], Posteriors]:
-    """Return what an exported model is, and what gives its posteriors."""
+def _exported(run: RunFolder, text: str, seed: int | None) -> Judged:
+    """Return what an exported model is, what it hears, and what gives its posteriors."""
     if seed is not None:
         raise UsageError(
             f"--seed is of a trained network; {text} is an exported one: leave it out."
         )
     classifier = load_exported(run, Path(text))
     about = describe_exported(run, Path(text), classifier.card)
-    return about, lambda examples: exported_posteriors(classifier, examples)
+    return about, classifier.card.frontend, partial(exported_posteriors, classifier)
 
 
 def load_exported(run: RunFolder, model: Path) -> Classifier:
@@ -184,7 +191,7 @@ def load_exported(run: RunFolder, model: Path) -> Classifier:
             f"{model}: its labels ({', '.join(labels)}) are not those of the run "
             f"{run.paths.root} ({', '.join(wanted)}), in this order; give a model of this run."
         )
-    if front != run.config.frontend:
+    if front not in run.config.frontends():
         own, other = front.model_dump(), run.config.frontend.model_dump()
         differing = [
             f"{key} is {own[key]}, not {other[key]}" for key in own if own[key] != other[key]

@@ -23,6 +23,8 @@ from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_even
 from asc_nas.search.strategies import new_strategy, search_with
 from asc_nas.search.surrogate import verdict
 from asc_nas.space.genotype import Genotype
+from asc_nas.space.hearing import frontend_of
+from asc_nas.space.scaling import scaled_shapes
 from asc_nas.training import checkpoint
 from asc_nas.training.supernet_trainer import train_supernet as train_shared
 from asc_nas.training.trainer import Hooks, Trainer
@@ -54,13 +56,17 @@ def train_supernet(run: RunFolder) -> None:
     supernet = run.new_supernet()
     seed = config.seed if config.supernet.seed is None else config.supernet.seed
     init_supernet(supernet, torch.Generator().manual_seed(derived_seed(seed, "supernet")))
-    supernet.input_norm.set_statistics(*examples.mel_statistics(supernet.input_norm.level))
+    for shape in supernet.space.inputs:
+        norm = supernet.input_norm_of(shape)
+        heard = run.examples("train", frontend=frontend_of(shape, config.frontend))
+        norm.set_statistics(*heard.mel_statistics(norm.level))
     with run.listener.stage("Supernet") as progress:
         hooks = Hooks(on_epoch=run.events.counter("supernet", "epoch"), progress=progress)
         trainer = Trainer(
             config.supernet, seed, paths.supernet_state, hooks=hooks, device=run.device
         )
-        log = train_shared(supernet, examples, trainer, shrinking_schedule(run, supernet))
+        schedule = shrinking_schedule(run, supernet)
+        log = train_shared(supernet, examples, trainer, schedule, run.as_heard("train"))
     log.epochs.write(paths.supernet_log)
     log.updates.write(paths.updates)
     checkpoint.save(paths.supernet, supernet, {})
@@ -144,15 +150,21 @@ def search(run: RunFolder) -> Pareto:
 
 
 def hand_made(run: RunFolder) -> list[Genotype]:
-    """Return the baselines of the config, each also at every width that is searched."""
-    widths = run.config.space.widths
-    own = [run.config.fixed_genotype(name) for name in run.config.baselines]
+    """Return the baselines of the config, each also scaled in width.
+
+    Their shape is that of the space that is nearest to the skeleton. Scaled are the width of all
+    blocks, and the channels of stem and stages together: in every list the one at the same place.
+    """
+    space, config = run.remaining_space(), run.config
+    own = [config.fixed_genotype(name) for name in config.baselines]
+    shapes = scaled_shapes(space, config.skeleton, config.frontend)
     scaled = [
-        Genotype(tuple(replace(gene, width=width) for gene in genotype))
+        Genotype(tuple(replace(gene, width=width) for gene in genotype.blocks), shape)
         for genotype in own
-        for width in widths
+        for shape in shapes
+        for width in sorted(config.space.widths, reverse=True)
     ]
-    return list(dict.fromkeys([*own, *scaled]))
+    return list(dict.fromkeys(genotype for genotype in [*own, *scaled] if genotype in space))
 
 
 def search_values(

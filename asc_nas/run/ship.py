@@ -101,9 +101,13 @@ class Shipping:
 
     def _together(self, run: RunFolder, first: Result) -> Result:
         """Return the result of the committee in a fold."""
-        scores = asdict(score_network(self._load(run), run.examples("test")))
+        scores = asdict(score_network(self._load(run), self._heard(run, "test")))
         costs = {key: len(self.seeds) * getattr(first, key) for key in ("macs", "params")}
         return first.model_copy(update=scores | costs)
+
+    def _heard(self, run: RunFolder, role: str) -> Examples:
+        """Return the examples of a role as the network hears them."""
+        return run.examples(role, frontend=run.frontend(self.network.genotype))
 
     def _load(self, run: RunFolder, *weights: str) -> Any:
         return load_together([self.network.folder(run, seed) for seed in self.seeds], *weights)
@@ -116,7 +120,7 @@ class Shipping:
         results : as `scores` gives them
         source : who made the recordings and where they were published
         """
-        manifest, held_out = self.run.manifest, self.run.examples("search_val")
+        manifest, held_out = self.run.manifest, self._heard(self.run, "search_val")
         twin = self._load(self.run, TWIN)
         folds = tuple(sorted({clip.fold for clip in manifest.clips} - {""}))
         data = CardData(
@@ -137,12 +141,14 @@ class Shipping:
     def quantize(self, model: ExportedModel) -> ExportedModel:
         """Write ``NAME-int8.onnx`` beside `model`, with the scores of the folds' int8 networks."""
         cards = [
-            write_int8(Source(self._in_fold(run), run.examples("train"), run.examples("test"))).card
+            write_int8(
+                Source(self._in_fold(run), self._heard(run, "train"), self._heard(run, "test"))
+            ).card
             for run in self.folds.values()
         ]
         made = [card.quantization for card in cards if card.quantization is not None]
         target = model.file.with_name(f"{model.card.name}-int8.onnx")
-        clips = spread(self.run.examples("train"), CLIPS)
+        clips = spread(self._heard(self.run, "train"), CLIPS)
         quantize_onnx(model.file, clips, target)
         results: dict[str, Any] = {key: mean(c.results[key] for c in cards) for key in SCORES}
         results["per_class"] = _mean_by_key([card.results["per_class"] for card in cards])
@@ -159,7 +165,7 @@ class Shipping:
         """Export what was trained in a fold of the cross-validation."""
         if len(self.seeds) == 1:
             return export_network(self.network.folder(run, self.seeds[0]))
-        test = run.examples("test")
+        test = self._heard(run, "test")
         scores = asdict(score_network(self._load(run), test))
         kept = {key: scores[key] for key in (*SCORES, "per_class")}
         name = f"{run.config.name}-{self.network.name}-together"
@@ -181,7 +187,7 @@ class Shipping:
             run.paths.models,
             name=name,
             labels=run.manifest.labels,
-            frontend=run.config.frontend,
+            frontend=run.frontend(self.network.genotype),
             genotype=str(self.network.genotype),
             members=count,
             macs=count * cost.macs,

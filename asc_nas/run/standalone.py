@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.documents import Document
 from asc_nas.core.files import fingerprint
 from asc_nas.core.randomness import derived_seed
@@ -77,10 +78,11 @@ def standalone_trainings(
     config = run.config
     roles = [[clip.key, clip.role] for clip in run.manifest.clips]
     recipe = config.rank.model_dump(mode="json", exclude={"networks", "repeats"})
-    common: list[Any] = [fingerprint(roles), config.frontend.model_dump(mode="json"), recipe]
-    common += [] if folds == 1 else [folds, config.seed]
+    own: list[Any] = [] if folds == 1 else [folds, config.seed]
 
     def file(genotype: Genotype, seed: int) -> Path:
+        heard = run.frontend(genotype).model_dump(mode="json")
+        common = [fingerprint(roles), heard, recipe, *own]
         name = fingerprint([*common, repr(run.spec(genotype)), seed])[:16]
         return folder.absolute() / f"{name}.json"
 
@@ -97,7 +99,7 @@ def train_standalone(run: RunFolder, training: StandaloneTraining) -> Standalone
     if file.exists():
         _forget(training)  # what a kill may have come before
         return Standalone.read(file)
-    parts = split_of(run, training.folds)
+    parts = split_of(run, training.folds, run.frontend(training.genotype))
     found, targets = [], []
     for number, (own, held_out) in enumerate(parts):
         said = _said(training, number)
@@ -143,17 +145,20 @@ def _train_part(
     state.unlink(missing_ok=True)
 
 
-def split_of(run: RunFolder, folds: int) -> list[tuple[Examples, Examples]]:
+def split_of(
+    run: RunFolder, folds: int, frontend: FrontEnd | None = None
+) -> list[tuple[Examples, Examples]]:
     """Return what is trained on and what is held out, once or for every part.
 
     Parts are cut from train and search-val by group, each with about the same share of each class.
     The same clips, folds and seed of the run give the same parts.
     """
     if folds == 1:
-        return [(run.examples("train"), run.examples("search_val"))]
+        train, search_val = (run.examples(r, frontend=frontend) for r in ("train", "search_val"))
+        return [(train, search_val)]
     from sklearn.model_selection import StratifiedGroupKFold
 
-    everything = run.examples("train", "search_val")
+    everything = run.examples("train", "search_val", frontend=frontend)
     by_key = {clip.key: clip for clip in run.manifest.clips}
     groups = [by_key[key].group or key for key in everything.clip_keys]
     seed = derived_seed(run.config.seed, "search folds")

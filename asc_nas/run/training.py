@@ -45,7 +45,9 @@ def retrain(run: RunFolder, training: Training, progress: Progress = unheard) ->
 def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Result:
     run, roles = folder.run, folder.run.config.retrain.roles
     network, log = folder.train(taught_recipe(run, roles, progress), progress)
-    scores = asdict(score_network(network, run.examples("test")))
+    scores = asdict(
+        score_network(network, run.examples("test", frontend=run.frontend(folder.genotype)))
+    )
     cost, manifest = run.cost(folder.genotype), run.manifest
     result = Result(
         network=name,

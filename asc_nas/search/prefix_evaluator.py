@@ -12,6 +12,7 @@ from asc_nas.nn.subnet import SubNet, pool_and_classify
 from asc_nas.search.evaluator import SupernetEvaluator
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import BlockGene, Genotype
+from asc_nas.space.shape_gene import ShapeGene
 from asc_nas.training.recalibration import own_statistics
 from asc_nas.training.trainer import to_channels_last
 
@@ -81,16 +82,22 @@ class _Head(nn.Module):
 class PrefixEvaluator(SupernetEvaluator):
     """Equals `SupernetEvaluator`, with less work where genotypes begin alike.
 
-    A layer's output and its batch-norm statistics depend on the blocks up to it only. The genotypes
-    are therefore put in a tree by their blocks and every node is computed once: first for the
-    calibration clips, one level of whose outputs is held per block, then for search-val, batch by
-    batch, whatever its size.
+    A layer's output and its batch-norm statistics depend on the shape and on the blocks up to it
+    only. The genotypes of one shape are therefore put in a tree by their blocks and every node is
+    computed once: first for the calibration clips, one level of whose outputs is held per block,
+    then for search-val, batch by batch, whatever its size.
     """
 
     def __call__(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
         """Return one evaluation per genotype, in order."""
-        if not genotypes:
-            return []
+        by_shape: dict[tuple[ShapeGene, ...], list[Genotype]] = {}
+        for genotype in genotypes:
+            by_shape.setdefault(genotype.shape, []).append(genotype)
+        found = [e for alike in by_shape.values() for e in self._of_one_shape(alike)]
+        known = {evaluation.genotype: evaluation for evaluation in found}
+        return [known[genotype] for genotype in genotypes]
+
+    def _of_one_shape(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
         root = self._tree(genotypes)
         if self.recalibration:
             with torch.no_grad():

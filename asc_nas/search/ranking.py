@@ -60,13 +60,23 @@ def agreement(
 
 
 def sample_over_cost(
-    space: SearchSpace, cost_of: Callable[[Genotype], Cost], count: int, rng: np.random.Generator
+    space: SearchSpace,
+    cost_of: Callable[[Genotype], Cost],
+    count: int,
+    rng: np.random.Generator,
+    fits: Callable[[Cost], bool] = lambda cost: True,
 ) -> list[Genotype]:
     """Draw `count` different genotypes spread evenly over the space's whole range of MACs.
 
     Uniform draws crowd around the middle of the range. Here each draw leans towards cheap or dear
     candidates by a random amount, and one genotype is taken from each of `count` equal parts of the
     range that is reached (a second one where a part is empty).
+
+    Parameters
+    ----------
+    fits : function of a genotype's cost
+        Only genotypes that fit are drawn, and only their range counts; fewer than `count` if more
+        are not found, none if there are none.
 
     Raises
     ------
@@ -80,9 +90,13 @@ def sample_over_cost(
     for _ in range(100):
         for _ in range(20 * count):
             genotype = _leaning_draw(by_cost, rng.uniform(-1, 1), space, rng)
-            pool.setdefault(genotype, cost_of(genotype).macs)
+            cost = cost_of(genotype)
+            if fits(cost):
+                pool.setdefault(genotype, cost.macs)
         if len(pool) >= count:
             break
+    if not pool:
+        return []
     genotypes = list(pool)
     macs = np.array([pool[genotype] for genotype in genotypes], dtype=float)
     edges = np.linspace(macs.min(), macs.max(), count + 1)
@@ -101,13 +115,13 @@ def sample_over_cost(
 def _by_cost(
     space: SearchSpace, cost_of: Callable[[Genotype], Cost], block: int
 ) -> tuple[int, ...]:
-    """Return the positions of a block's candidates by what each adds to the largest network."""
-    genes = list(space.largest().blocks)
+    """Return the positions of a choice's candidates by what each adds to the largest network."""
+    genes = list(space.largest().genes)
 
     def macs(position: int) -> int:
         trial = [*genes]
         trial[block] = space.candidates[block][position]
-        return cost_of(Genotype(tuple(trial))).macs
+        return cost_of(Genotype.of(trial)).macs
 
     return tuple(sorted(range(space.sizes[block]), key=macs))
 

@@ -121,7 +121,7 @@ def judge(
         samples = np.bincount(vectors[:, block], minlength=len(genes))
         scores = np.bincount(vectors[:, block], weights=values, minlength=len(genes)) / samples
         order = np.argsort(_SIGN[config.measure] * scores, kind="stable")
-        needed = np.array([protected is not None and g == protected.blocks[block] for g in genes])
+        needed = np.array([protected is not None and g == protected.genes[block] for g in genes])
         kept = order[np.argsort(~needed[order], kind="stable")][:target]
         rank = np.argsort(order)
         verdicts += [
@@ -187,7 +187,8 @@ class ShrinkingSchedule:
         done, total = len(self.events) + 1, len(config.at)
         targets = [target_size(size, config.keep, done, total) for size in self.space.sizes]
         seed = derived_seed(self.seed, "shrinking", epoch)
-        evaluations = self.evaluate(StrictFairSampler(space, seed, config.samples).step(0))
+        vectors = StrictFairSampler(space, seed, config.samples).vectors(0)
+        evaluations = self.evaluate([space.decode(vector) for vector in vectors])
         feasible = require_feasible(space, self.cost_of, self.limits)
         limited = bool(self.limits.excess(self.cost_of(feasible)))
         verdicts = judge(space, evaluations, targets, config, feasible if limited else None)

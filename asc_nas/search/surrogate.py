@@ -14,6 +14,7 @@ from asc_nas.core.documents import Document, Part
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.ranking import Agreement, agreement
 from asc_nas.space.search_space import SearchSpace
+from asc_nas.space.shape_gene import ShapeGene
 
 BANDS = 3
 """Bands of equal cost in which predictions are held against the truth."""
@@ -45,15 +46,31 @@ class Surrogate:
         return mean, spread
 
     def _features(self, evaluations: Sequence[Evaluation]) -> NDArray[np.float64]:
-        """Return (evaluations, features): kernels, expansion and width of each block, costs."""
+        """Return (evaluations, features): costs, shape, kernels, expansion and width of blocks."""
         rows = []
         for evaluation in evaluations:
             row = [np.log(evaluation.macs), np.log(evaluation.params)]
-            for block, gene in enumerate(evaluation.genotype):
+            for candidates in self._space.shape:
+                place = candidates[0].place
+                own = [gene for gene in evaluation.genotype.shape if gene.place == place]
+                row += _shape_features(own[0] if own else None, candidates)
+            for block, gene in enumerate(evaluation.genotype.blocks):
                 row += [float(kernel in gene.kernels) for kernel in self._space.kernels(block)]
                 row += [0.0, 0.0] if gene.is_skip else [gene.expansion, gene.width]
             rows.append(row)
         return np.array(rows, dtype=np.float64)
+
+
+def _shape_features(own: ShapeGene | None, candidates: Sequence[ShapeGene]) -> list[float]:
+    """Return the logarithms of a gene's numbers; of words, which of the candidates it is."""
+    if candidates[0].kind in ("down", "sum"):
+        return [float(gene == own) for gene in candidates]
+    if own is None:  # a network from outside the space: as the first of them
+        own = candidates[0]
+    numbers = np.array(own.numeric, dtype=float)
+    if own.kind == "input":  # window and hop in seconds
+        numbers[1:3] /= numbers[0]
+    return np.log(numbers + (own.kind == "head")).tolist()
 
 
 class Predictor(Part):
@@ -109,8 +126,8 @@ def verdict(
 ) -> Verdict:
     """Hold leave-one-out predictions, and cost alone, against real trainings.
 
-    It pays where the surrogate orders networks better than cost does, or orders networks of equal
-    cost, with an interval above 0.
+    Any surrogate knows that larger networks are better. It pays where it orders networks of equal
+    MACs, with an interval above 0, and better than their parameters do.
     """
     sign = 1.0 if score.sense == "max" else -1.0
     truth = sign * np.array([getattr(e, score.name) for e in judged])
@@ -129,8 +146,7 @@ def verdict(
 
     own = predictor([sign * value for value in left_out])
     costs = {name: predictor([getattr(e, name) for e in judged]) for name in ("macs", "params")}
-    best_cost = max(cost.overall.tau for cost in costs.values())
-    pays = own.overall.tau > best_cost or own.in_bands.low > 0
+    pays = own.in_bands.low > 0 and own.in_bands.tau > costs["params"].in_bands.tau
     return Verdict(networks=len(judged), score=score.name, surrogate=own, pays=bool(pays), **costs)
 
 

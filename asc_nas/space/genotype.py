@@ -2,17 +2,20 @@
 
 ``t5e2w1 f3+t7e2w0.75 skip`` is three blocks: a 1 x 5 depthwise kernel along time with expansion 2
 and full width; a 3 x 1 kernel along frequency and a 1 x 7 kernel along time, summed, at three
-quarters of the width; and a block that is left out. `s3` is a 3 x 3 square kernel.
+quarters of the width; and a block that is left out. `s3` is a 3 x 3 square kernel. Before the
+blocks may stand what the network does not take from its skeleton and front end, as in
+``input:16000-2560-1280-64 stem:16-64 stage2:112 down:2t-3f head:128 sum:linear``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.space.shape_gene import ShapeGene
 
 _KERNEL = re.compile(r"([tfs])(\d+)")
 _BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d+(?:\.\d+)?)w(\d+(?:\.\d+)?)")
@@ -107,34 +110,81 @@ class BlockGene:
 SKIP = BlockGene(())
 
 
+Gene = ShapeGene | BlockGene
+"""One choice of a search space."""
+
+
+def parse_gene(text: str) -> Gene:
+    """Read a gene: of the shape if it has a colon, else of a block."""
+    return ShapeGene.parse(text) if ":" in text else BlockGene.parse(text)
+
+
 @dataclass(frozen=True)
 class Genotype:
-    """One network: a gene per block."""
+    """One network: a gene per block, after those of its shape.
+
+    Attributes
+    ----------
+    blocks : tuple of BlockGene
+    shape : tuple of ShapeGene
+        What differs from the skeleton and the front end, in the order of `SHAPE_KINDS`.
+    """
 
     blocks: tuple[BlockGene, ...]
+    shape: tuple[ShapeGene, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = tuple(sorted(self.shape))
+        places = [gene.place for gene in shape]
+        if len(set(places)) != len(places):
+            raise UsageError(f"the genotype '{self}' chooses something twice before its blocks.")
+        object.__setattr__(self, "shape", shape)
+
+    @classmethod
+    def of(cls, genes: Iterable[Gene]) -> "Genotype":
+        """Return the genotype of genes in any order but that of the blocks."""
+        every = tuple(genes)
+        return cls(
+            tuple(gene for gene in every if isinstance(gene, BlockGene)),
+            tuple(gene for gene in every if isinstance(gene, ShapeGene)),
+        )
 
     @classmethod
     def parse(cls, text: str) -> "Genotype":
-        """Read the text form: block genes separated by blanks.
+        """Read the text form: genes separated by blanks.
 
         Raises
         ------
         UsageError
             If a gene is not well formed.
         """
-        genes = tuple(BlockGene.parse(part) for part in text.split())
-        if not genes:
+        genotype = cls.of(parse_gene(part) for part in text.split())
+        if not genotype.blocks:
             raise UsageError("a genotype needs at least one block, as in 't5e2w1 f5e2w1'.")
-        return cls(genes)
+        return genotype
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """All choices, those of the shape first."""
+        return (*self.shape, *self.blocks)
+
+    def shaped(self, *genes: ShapeGene) -> "Genotype":
+        """Return the genotype with these genes in place of those that decide the same."""
+        places = {gene.place for gene in genes}
+        return Genotype(self.blocks, (*(g for g in self.shape if g.place not in places), *genes))
+
+    def hearing_as(self, other: "Genotype") -> "Genotype":
+        """Return the genotype with the input of another."""
+        return self.shaped(*(gene for gene in other.shape if gene.kind == "input"))
 
     def __str__(self) -> str:
-        return " ".join(str(gene) for gene in self.blocks)
+        return " ".join(str(gene) for gene in self.genes)
 
     def __len__(self) -> int:
-        return len(self.blocks)
+        return len(self.shape) + len(self.blocks)
 
-    def __iter__(self) -> Iterator[BlockGene]:
-        return iter(self.blocks)
+    def __iter__(self) -> Iterator[Gene]:
+        return iter(self.genes)
 
 
 def _checked(text: str) -> str:

@@ -126,16 +126,20 @@ class NetSpec:
 def resolve(genotype: Genotype, skeleton: Skeleton, input_size: Shape, num_classes: int) -> NetSpec:
     """Return the layers of `genotype` on `skeleton` for an input of (mels, frames).
 
+    The input is the one that the genotype hears, see `asc_nas.space.hearing`.
+
     Raises
     ------
     UsageError
         If the number of genes is not the skeleton's number of blocks, a gene skips a block that
         cannot be left out, or the input is too small.
     """
+    skeleton = skeleton.shaped(genotype.shape)
     plans = skeleton.block_plans
-    if len(genotype) != len(plans):
+    if len(genotype.blocks) != len(plans):
         raise UsageError(
-            f"the genotype '{genotype}' has {len(genotype)} blocks; the skeleton has {len(plans)}."
+            f"the genotype '{genotype}' has {len(genotype.blocks)} blocks; the skeleton has "
+            f"{len(plans)}."
         )
     size, channels = input_size, 1
     stem = []
@@ -145,7 +149,7 @@ def resolve(genotype: Genotype, skeleton: Skeleton, input_size: Shape, num_class
         stem.append(ConvSpec(channels, plan.channels, kernel, plan.stride, 1, size))
         channels = plan.channels
     blocks: list[BlockSpec | None] = []
-    for i, (gene, block_plan) in enumerate(zip(genotype, plans, strict=True)):
+    for i, (gene, block_plan) in enumerate(zip(genotype.blocks, plans, strict=True)):
         if gene.is_skip:
             if not block_plan.may_skip:
                 raise UsageError(

@@ -4,6 +4,7 @@ Stem convolutions, stages of blocks with their channels and strides, and the hea
 are YAML files in ``skeletons/``; a config gives a name or its own mapping.
 """
 
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from asc_nas.core.config import Config
 from asc_nas.core.errors import UsageError, closest
+from asc_nas.space.shape_gene import ShapeGene
 
 Stride = tuple[PositiveInt, PositiveInt]
 
@@ -74,6 +76,52 @@ class Skeleton(Config):
                 plans.append(BlockPlan(before, stage.channels, stride))
                 before = stage.channels
         return tuple(plans)
+
+    def shaped(self, shape: tuple[ShapeGene, ...]) -> "Skeleton":
+        """Return the skeleton with what the genes of a genotype's shape choose.
+
+        Raises
+        ------
+        UsageError
+            If a gene does not suit the skeleton: another number of stem convolutions, or a stage or
+            block that is not there.
+        """
+        return _shaped(self, shape) if shape else self
+
+
+@lru_cache(maxsize=4096)
+def _shaped(skeleton: Skeleton, shape: tuple[ShapeGene, ...]) -> Skeleton:
+    changed: dict[str, Any] = {"stages": list(skeleton.stages)}
+    for gene in shape:
+        if gene.kind == "stem":
+            changed["stem"] = _stem(skeleton.stem, gene)
+        elif gene.kind == "stage":
+            if gene.stage > len(skeleton.stages):
+                raise UsageError(f"gene '{gene}': the skeleton has {len(skeleton.stages)} stages.")
+            old = changed["stages"][gene.stage - 1]
+            changed["stages"][gene.stage - 1] = old.model_copy(update={"channels": gene.numbers[0]})
+        elif gene.kind == "head":
+            changed["head_channels"] = gene.numbers[0] or None
+        elif gene.kind == "sum":
+            changed["activation_after_sum"] = gene.value == "relu"
+    for gene in shape:
+        if gene.kind == "down":
+            strides = iter(gene.strides(len(skeleton.block_plans)))
+            changed["stages"] = [
+                stage.model_copy(update={"strides": tuple(next(strides) for _ in stage.strides)})
+                for stage in changed["stages"]
+            ]
+    changed["stages"] = tuple(changed["stages"])
+    return skeleton.model_copy(update=changed)
+
+
+def _stem(stem: tuple[StemConv, ...], gene: ShapeGene) -> tuple[StemConv, ...]:
+    if len(gene.numbers) != len(stem):
+        raise UsageError(f"gene '{gene}': the skeleton's stem has {len(stem)} convolutions.")
+    return tuple(
+        conv.model_copy(update={"channels": channels})
+        for conv, channels in zip(stem, gene.numbers, strict=True)
+    )
 
 
 class BlockPlan:

@@ -1,13 +1,19 @@
 """Broadening: narrow channel numbers come into the space while the supernet trains.
 
 The spring block of BS-NAS (Shen et al., arXiv 2003.09821): channel numbers are searchable in
-training. Here they are the genes expansion (hidden width) and width (a block's output), leading
-slices of the largest weights; the widest ones are trained first, and each narrower one starts from
-weights that its wider neighbours have trained.
+training. Here they are the genes expansion (hidden width), width (a block's output) and channels
+of stem, stages and head, leading slices of the largest weights; the widest ones are trained first,
+and each narrower one starts from weights that its wider neighbours have trained.
 """
 
-from asc_nas.space.genotype import BlockGene
+from collections.abc import Sequence
+
+from asc_nas.space.genotype import BlockGene, Gene
 from asc_nas.space.search_space import SearchSpace
+from asc_nas.space.shape_gene import ShapeGene
+
+WIDTHS = ("stem", "stage", "head")
+"""Kinds of genes of the shape that are channel numbers."""
 
 
 def broadened(space: SearchSpace, epoch: int, epochs: int) -> SearchSpace:
@@ -26,12 +32,16 @@ def broadened(space: SearchSpace, epoch: int, epochs: int) -> SearchSpace:
     )
 
 
-def _entries(genes: tuple[BlockGene, ...]) -> dict[BlockGene, float]:
-    """Return when each candidate of a block comes in, as a share of the broadening (0 to 1)."""
-    active = [gene for gene in genes if not gene.is_skip]
+def _entries(genes: tuple[Gene, ...]) -> dict[Gene, float]:
+    """Return when each candidate of a choice comes in, as a share of the broadening (0 to 1)."""
+    channels = [g for g in genes if isinstance(g, ShapeGene) and g.kind in WIDTHS]
+    widest_first = sorted(channels, reverse=True)
+    if channels:
+        return {gene: _share(widest_first.index(gene), widest_first) for gene in channels}
+    active = [gene for gene in genes if isinstance(gene, BlockGene) and not gene.is_skip]
     expansions = sorted({gene.expansion for gene in active}, reverse=True)
     widths = sorted({gene.width for gene in active}, reverse=True)
-    shares = {
+    shares: dict[Gene, float] = {
         gene: max(
             _share(expansions.index(gene.expansion), expansions),
             _share(widths.index(gene.width), widths),
@@ -42,5 +52,5 @@ def _entries(genes: tuple[BlockGene, ...]) -> dict[BlockGene, float]:
     return {gene: shares.get(gene, widest) for gene in genes}
 
 
-def _share(position: int, values: list[float]) -> float:
+def _share(position: int, values: Sequence[object]) -> float:
     return position / max(1, len(values) - 1)

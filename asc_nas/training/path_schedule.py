@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from asc_nas.core.documents import Count, Document, Part
-from asc_nas.space.genotype import BlockGene, Genotype
+from asc_nas.space.genotype import Gene, Genotype
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.path_samplers import PathSampler
 
@@ -30,7 +30,7 @@ class Phase:
     epoch: int
     sampler: PathSampler
     steps: int = 0
-    updates: list[Counter[BlockGene]] = field(init=False)
+    updates: list[Counter[Gene]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.updates = [Counter() for _ in self.sampler.space.candidates]
@@ -83,7 +83,8 @@ class PathSchedule:
         """Return the networks of optimiser step `step`, counted from the training's start."""
         phase = self.phases[-1]
         number = step - phase.epoch * self._steps_per_epoch
-        genotypes = (*self._always, *phase.sampler.step(number))
+        drawn = phase.sampler.step(number)
+        genotypes = (*(genotype.hearing_as(drawn[0]) for genotype in self._always), *drawn)
         phase.steps += 1
         for genotype in genotypes:
             for count, gene in zip(phase.updates, genotype, strict=True):
@@ -121,7 +122,7 @@ class Updates(Document):
     @classmethod
     def of(cls, phases: Sequence[Phase], space: SearchSpace) -> Self:
         """Return the counts; `space` is the whole one, whose candidates the total lists."""
-        total: list[Counter[BlockGene]] = [
+        total: list[Counter[Gene]] = [
             sum(counts, Counter()) for counts in zip(*(p.updates for p in phases), strict=True)
         ]
         return cls(
@@ -139,7 +140,7 @@ class Updates(Document):
         )
 
 
-def _blocks(space: SearchSpace, updates: Sequence[Counter[BlockGene]]) -> list[BlockUpdates]:
+def _blocks(space: SearchSpace, updates: Sequence[Counter[Gene]]) -> list[BlockUpdates]:
     counts = [
         {str(gene): count[gene] for gene in genes}
         for genes, count in zip(space.candidates, updates, strict=True)

@@ -1,5 +1,6 @@
 """Supernet training: the sampler's networks share each batch and each update."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,11 +11,12 @@ from asc_nas.core.randomness import derived_seed
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.nn.supernet import Supernet
+from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.broadening import broadened
 from asc_nas.training.path_samplers import SAMPLERS, PathSampler
 from asc_nas.training.path_schedule import PathSchedule, SpaceAt, Updates
-from asc_nas.training.trainer import TrainConfig, Trainer, steps_per_epoch
+from asc_nas.training.trainer import Step, TrainConfig, Trainer, steps_per_epoch
 
 
 class SupernetConfig(TrainConfig):
@@ -58,7 +60,11 @@ class SupernetLog:
 
 
 def train_supernet(
-    supernet: Supernet, examples: Examples, trainer: Trainer, space_at: SpaceAt | None = None
+    supernet: Supernet,
+    examples: Examples,
+    trainer: Trainer,
+    space_at: SpaceAt | None = None,
+    heard_by: Callable[[Genotype], Examples] | None = None,
 ) -> SupernetLog:
     """Train the shared weights in place.
 
@@ -69,6 +75,8 @@ def train_supernet(
     space_at : function from the number of epochs done to the space of the next epoch
         Asked before every epoch; None is always the supernet's. A resumed training asks for all
         epochs from the first, and must get what it got before.
+    heard_by : function from a genotype to the same examples as it hears them
+        Needed where that is searched.
     """
     config = trainer.config
     assert isinstance(config, SupernetConfig)
@@ -88,8 +96,10 @@ def train_supernet(
         space_in_force, new_sampler, steps_per_epoch(examples, config), always=teachers
     )
 
-    def passes(step: int) -> list[partial]:
-        return [partial(supernet, genotype=genotype) for genotype in schedule.draw(step)]
+    def steps(number: int) -> Step:
+        genotypes = schedule.draw(number)
+        passes = [partial(supernet, genotype=genotype) for genotype in genotypes]
+        return Step(passes, examples if heard_by is None else heard_by(genotypes[0]))
 
     own = replace(
         trainer,
@@ -97,6 +107,6 @@ def train_supernet(
         distillation=config.distillation,
         hooks=replace(trainer.hooks, before_epoch=schedule.begin),
     )
-    log = own.fit(supernet, examples, passes)
+    log = own.fit(supernet, examples, steps)
     schedule.catch_up(config.epochs)
     return SupernetLog(TrainingLog(epochs=log), Updates.of(schedule.phases, supernet.space))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Config
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import stream
@@ -85,6 +86,22 @@ class TrainConfig(Config):
 
 
 @dataclass(frozen=True)
+class Step:
+    """One optimiser step.
+
+    Attributes
+    ----------
+    passes : forward functions
+        All see the same augmented batch; their gradients accumulate into one update.
+    examples : Examples
+        The training's, as the networks of this step hear them.
+    """
+
+    passes: Sequence[Pass]
+    examples: Examples
+
+
+@dataclass(frozen=True)
 class Hooks:
     """What is told while a training runs; nothing of it changes the outcome.
 
@@ -133,17 +150,13 @@ class Trainer:
     device: str = "cpu"
 
     def fit(
-        self,
-        module: nn.Module,
-        examples: Examples,
-        passes: Callable[[int], Sequence[Pass]] | None = None,
+        self, module: nn.Module, examples: Examples, steps: Callable[[int], Step] | None = None
     ) -> list[LoggedEpoch]:
         """Train `module` in place and return one log entry per epoch.
 
         Parameters
         ----------
-        passes : function from step number to forward functions, by default the module itself
-            All of a step see the same augmented batch; their gradients accumulate into one update.
+        steps : function from step number to what is done in it, by default the module's one pass
         """
         config, hooks = self.config, self.hooks
         to_channels_last(module.to(self.device))
@@ -153,7 +166,14 @@ class Trainer:
         if self.state_file.exists():
             saved = checkpoint.load(self.state_file, module, optimizer, average)["log"]
             log = [LoggedEpoch(**entry) for entry in saved]
-        augmentation = Augmentation(config.augment, examples)
+        augmentations: dict[FrontEnd, Augmentation] = {}
+
+        def augment(own: Examples, positions: Any, rng: Any) -> tuple[Tensor, Tensor]:
+            if own.frontend not in augmentations:
+                settings = config.augment.heard_through(own.frontend, examples.frontend)
+                augmentations[own.frontend] = Augmentation(settings, own)
+            return augmentations[own.frontend](*own.batch(positions), rng)
+
         epoch_steps = steps_per_epoch(examples, config)
         module.train()
         for epoch in range(len(log), config.epochs):
@@ -165,9 +185,9 @@ class Trainer:
             for i, positions in enumerate(batches):
                 step = epoch * epoch_steps + i
                 set_learning_rate(optimizer, config, step / epoch_steps)
-                x, targets = augmentation(*examples.batch(positions), rng)
-                forwards = [module] if passes is None else passes(step)
-                losses += self._step(optimizer, forwards, x, targets)
+                todo = Step((module,), examples) if steps is None else steps(step)
+                x, targets = augment(todo.examples, positions, rng)
+                losses += self._step(optimizer, todo.passes, x, targets)
                 if average is not None and config.ema_decay:
                     average.update_parameters(module)
             if average is not None and config.swa_share and epoch + 1 > config.swa_start:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from toy import specs_on
 
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.latency import FORMAT, LatencyTable
@@ -34,7 +35,7 @@ def made_up_table(tmp_path, scale=0.7, **changes):
         keys = [layer.key for layer in layers_of(spec_of(text))]
         ms = OVERHEAD + scale * sum(map(true_time, keys))
         networks.append({"genotype": text, "layers": keys, "ms": ms})
-    layers = layers_of_space(SPACE, SKELETON, (16, 20), 3)
+    layers = layers_of_space(SPACE, specs_on(SKELETON, (16, 20), 3))
     table = {
         "format": FORMAT,
         "device": {"name": "d", "machine": "m", "system": "s", "cores": 4},

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from toy import specs_on
 
 from asc_nas.cost.layers import Layer, layers_of, layers_of_space
 from asc_nas.space.genotype import Genotype
@@ -32,7 +33,7 @@ def test_the_layers_of_a_space_are_those_of_all_its_genotypes(head_channels):
     by_hand = set()
     for genes in itertools.product(*space.candidates):
         by_hand |= set(layers_of(resolve(Genotype(genes), skeleton, SIZE, 3)))
-    found = layers_of_space(space, skeleton, SIZE, 3)
+    found = layers_of_space(space, specs_on(skeleton, SIZE, 3))
     assert len(found) == len(set(found))
     assert set(found) == by_hand
     assert len({layer.key for layer in found}) == len(found)

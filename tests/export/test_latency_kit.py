@@ -11,6 +11,7 @@ import onnx
 import pytest
 from tiny import PATIENCE
 from torch import nn
+from toy import specs_on
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import UsageError
@@ -100,7 +101,9 @@ def kit(tmp_path):
     space = SearchSpace.build(SpaceConfig(kernels=(("t3",),), expansions=(2.0,)), SKELETON)
     genotype = space.largest()
     networks = {str(genotype): resolve(genotype, SKELETON, SIZE, 3)}
-    write_kit(tmp_path / "kit", "tiny", layers_of_space(space, SKELETON, SIZE, 3), networks)
+    write_kit(
+        tmp_path / "kit", "tiny", layers_of_space(space, specs_on(SKELETON, SIZE, 3)), networks
+    )
     return tmp_path / "kit", networks
 
 

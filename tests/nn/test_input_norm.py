@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import make_examples
+from toy import make_examples, specs_on
 
 from asc_nas.nn.subnet import InputNorm, SubNet
 from asc_nas.nn.supernet import Supernet
@@ -45,6 +45,6 @@ def test_relative_levels_go_down_to_the_range_and_each_example_has_its_own_peak(
 def test_networks_and_supernets_take_the_range_of_their_skeleton():
     space = SearchSpace.build(SpaceConfig(), RELATIVE)
     network = SubNet(resolve(space.largest(), RELATIVE, (24, 40), 3))
-    supernet = Supernet(space, RELATIVE, (24, 40), 3)
+    supernet = Supernet(space, specs_on(RELATIVE, (24, 40), 3))
     assert network.input_norm.range_db == supernet.input_norm.range_db == 60
     assert supernet.extract(space.largest()).input_norm.range_db == 60

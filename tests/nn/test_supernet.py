@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from toy import specs_on
 
 from asc_nas.nn.elastic import ElasticBatchNorm2d, ElasticConv2d
 from asc_nas.nn.supernet import Supernet, init_supernet, init_weights
@@ -28,7 +29,7 @@ CONFIG = SpaceConfig(
 def randomised(name, seed=0):
     """Build a supernet whose norms are far from identity, which would hide a wrong slice."""
     skeleton = skeleton_from(name)
-    net = Supernet(SearchSpace.build(CONFIG, skeleton), skeleton, SIZE, 5)
+    net = Supernet(SearchSpace.build(CONFIG, skeleton), specs_on(skeleton, SIZE, 5))
     generator = torch.Generator().manual_seed(seed)
     init_weights(net, generator)
     for module in net.modules():
@@ -127,7 +128,7 @@ def test_initial_weights_come_from_the_generator_alone():
     for global_seed in (1, 2):
         torch.manual_seed(global_seed)
         skeleton = skeleton_from("cp_mobile")
-        net = Supernet(SearchSpace.build(CONFIG, skeleton), skeleton, SIZE, 5)
+        net = Supernet(SearchSpace.build(CONFIG, skeleton), specs_on(skeleton, SIZE, 5))
         init_weights(net, torch.Generator().manual_seed(7))
         states.append(net.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
@@ -136,7 +137,7 @@ def test_initial_weights_come_from_the_generator_alone():
 def test_a_single_norm_serves_all_numbers_of_kernels():
     skeleton = skeleton_from("cp_mobile")
     space = SearchSpace.build(CONFIG, skeleton)
-    net = Supernet(space, skeleton, SIZE, 5, shadow_norms=False)
+    net = Supernet(space, specs_on(skeleton, SIZE, 5), shadow_norms=False)
     init_weights(net, torch.Generator().manual_seed(0))
     net.train()
     rest = "t3e1.5w1 " * 5
@@ -176,7 +177,7 @@ def test_a_new_supernet_starts_with_networks_that_say_nearly_the_same():
     first, second = (Genotype.parse(f"{kernel}e3w1 " * 6) for kernel in ("t5", "f3"))
     cosines = []
     for initialise in (init_weights, init_supernet):
-        net = Supernet(SearchSpace.build(CONFIG, skeleton), skeleton, SIZE, 5)
+        net = Supernet(SearchSpace.build(CONFIG, skeleton), specs_on(skeleton, SIZE, 5))
         initialise(net, torch.Generator().manual_seed(0))
         with torch.no_grad():
             outputs = [net(x, genotype).flatten() for genotype in (first, second)]

@@ -116,7 +116,7 @@ def test_the_work_is_measured_without_what_every_call_costs(recordings, tmp_path
     now = 0.0
 
     def train_for(seconds, batch_size):
-        def train(network, part, trainer):
+        def train(network, part, trainer, **others):
             nonlocal now
             now += 7 + seconds * len(part) / batch_size
 
@@ -145,9 +145,9 @@ def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, 
     seen = []
 
     def fresh(train):
-        def start(network, examples, trainer):
+        def start(network, examples, trainer, **others):
             seen.append(trainer.state_file.exists())
-            return train(network, examples, trainer)
+            return train(network, examples, trainer, **others)
 
         return start
 

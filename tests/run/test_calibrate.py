@@ -1,7 +1,5 @@
 """The temperature that is fitted, on which clips, and what is said of it."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch import nn
@@ -24,32 +22,31 @@ class Net(nn.Module):
 
 
 @pytest.fixture
-def context():
+def clips():
     """Give search-val and test of two channels per clip, as a run would."""
-    roles = {"search_val": make_examples(60, 2, seed=1), "test": make_examples(60, 2, seed=2)}
-    return SimpleNamespace(examples=lambda role: roles[role])
+    return make_examples(60, 2, seed=1), make_examples(60, 2, seed=2)
 
 
-def test_a_network_that_is_too_sure_gets_a_temperature_that_helps_on_test(context):
+def test_a_network_that_is_too_sure_gets_a_temperature_that_helps_on_test(clips):
     network = Net(2.0, shift=15)
-    temperature, found = calibrate(context, network, network)
+    temperature, found = calibrate(network, network, *clips)
     assert temperature > 1.5
     assert (found["fitted_on"], found["clips"]) == ("search_val", 60)
     assert found["log_loss_after"] < found["log_loss_before"]
     assert found["ece_before"] >= found["ece_after"] >= 0
 
 
-def test_without_a_network_that_has_not_seen_search_val_nothing_is_fitted(context):
-    temperature, found = calibrate(context, Net(2.0, shift=15), None)
+def test_without_a_network_that_has_not_seen_search_val_nothing_is_fitted(clips):
+    temperature, found = calibrate(Net(2.0, shift=15), None, *clips)
     assert temperature == 1
     assert (found["fitted_on"], found["clips"]) == (None, 0)
     assert found["ece_after"] == found["ece_before"]
     assert found["log_loss_after"] == found["log_loss_before"]
 
 
-def test_the_temperature_is_the_twins_and_the_figures_are_the_networks(context):
+def test_the_temperature_is_the_twins_and_the_figures_are_the_networks(clips):
     network, twin = Net(1.0, shift=15), Net(2.0, shift=15)
-    temperature, found = calibrate(context, network, twin)
-    assert temperature == calibrate(context, twin, twin)[0]
+    temperature, found = calibrate(network, twin, *clips)
+    assert temperature == calibrate(twin, twin, *clips)[0]
     assert found["fitted_on"] == "search_val, twin"
-    assert found["log_loss_before"] == calibrate(context, network, None)[1]["log_loss_before"]
+    assert found["log_loss_before"] == calibrate(network, None, *clips)[1]["log_loss_before"]

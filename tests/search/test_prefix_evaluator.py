@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from toy import make_examples
+from toy import make_examples, specs_on
 
 from asc_nas.cost.counts import count
 from asc_nas.nn.subnet import InvertedResidual
@@ -48,7 +48,7 @@ def cost_of(genotype):
 @pytest.fixture(scope="module")
 def parts():
     generator = torch.Generator().manual_seed(0)
-    supernet = Supernet(SPACE, SKELETON, SIZE, 3)
+    supernet = Supernet(SPACE, specs_on(SKELETON, SIZE, 3))
     init_weights(supernet, generator)
     for name, buffer in supernet.named_buffers():
         if "running" in name:  # far from what the clips have: recalibration matters

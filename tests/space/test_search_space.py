@@ -56,7 +56,7 @@ def test_restrict_gives_a_smaller_space_and_leaves_the_first_alone():
     assert single.count < MIXED.count
     assert MIXED.sizes[0] == 41
     assert all(gene in MIXED.candidates[0] for gene in single.candidates[0])
-    with pytest.raises(UsageError, match="block 0"):
+    with pytest.raises(UsageError, match="choice 0"):
         MIXED.restrict(lambda block, gene: block > 0)
 
 

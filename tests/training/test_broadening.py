@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from toy import make_examples
+from toy import make_examples, specs_on
 
 from asc_nas.nn.supernet import Supernet, init_weights
 from asc_nas.space.genotype import SKIP, BlockGene
@@ -73,7 +73,7 @@ def test_a_block_whose_widest_values_do_not_meet_in_a_candidate_has_one_from_the
 @pytest.mark.parametrize("passes", [None, 4])
 def test_a_supernet_is_trained_on_the_space_in_force(tmp_path, passes):
     examples = make_examples(clips=16)
-    supernet = Supernet(SPACE, SKELETON, (16, 24), 3)
+    supernet = Supernet(SPACE, specs_on(SKELETON, (16, 24), 3))
     init_weights(supernet, torch.Generator().manual_seed(0))
     config = SupernetConfig(epochs=6, batch_size=8, passes=passes, broadening_epochs=4)
     seen, forward = [], supernet.forward

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy import make_examples
+from toy import make_examples, specs_on
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.data.augment import AugmentConfig
@@ -50,7 +50,7 @@ def kill_after(epochs):
 
 
 def new_supernet(examples):
-    supernet = Supernet(SPACE, SKELETON, SIZE, 3)
+    supernet = Supernet(SPACE, specs_on(SKELETON, SIZE, 3))
     init_weights(supernet, torch.Generator().manual_seed(0))
     supernet.input_norm.set_statistics(*examples.mel_statistics())
     return supernet

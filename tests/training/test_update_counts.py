@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from toy import make_examples
+from toy import make_examples, specs_on
 
 from asc_nas.core.progress import unheard
 from asc_nas.nn.supernet import Supernet, init_weights
@@ -31,7 +31,7 @@ class KilledError(Exception):
 
 def train(tmp_path, space, *, space_at=None, progress=None, **settings):
     """Train for 5 epochs of 3 steps; return the log and the genotypes of all forward passes."""
-    supernet = Supernet(SearchSpace.build(space, SKELETON), SKELETON, (16, 24), 3)
+    supernet = Supernet(SearchSpace.build(space, SKELETON), specs_on(SKELETON, (16, 24), 3))
     init_weights(supernet, torch.Generator().manual_seed(0))
     seen, forward = [], supernet.forward
     supernet.forward = lambda x, genotype: seen.append(genotype) or forward(x, genotype)

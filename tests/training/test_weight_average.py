@@ -7,7 +7,7 @@ from toy import make_examples
 
 from asc_nas.core.progress import unheard
 from asc_nas.data.augment import AugmentConfig
-from asc_nas.training.trainer import Hooks, TrainConfig, Trainer
+from asc_nas.training.trainer import Hooks, Step, TrainConfig, Trainer
 from asc_nas.training.weight_average import moving_average
 
 PLAIN = AugmentConfig(mixup_alpha=0, frequency_mask=0, time_mask=0, time_roll=0)
@@ -33,7 +33,9 @@ def train(module, state_file, passes=None, **settings):
         on_epoch=settings.pop("on_epoch", None), progress=settings.pop("progress", unheard)
     )
     trainer = Trainer(config, 0, state_file, name="test", hooks=hooks, **settings)
-    return trainer.fit(module, make_examples(), passes)
+    examples = make_examples()
+    steps = None if passes is None else lambda step: Step(passes(step), examples)
+    return trainer.fit(module, examples, steps)
 
 
 def test_the_average_follows_the_recurrence():

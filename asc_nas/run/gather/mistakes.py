@@ -55,8 +55,10 @@ def worst_mistakes(
 
 def _of_network(run: RunFolder, network: Network, count: int) -> Mistakes:
     seed = network.results[0].seed
-    module = NamedNetwork(network.name, Genotype.parse(network.genotype)).folder(run, seed).load()
-    examples = run.examples("test")
+    genotype = Genotype.parse(network.genotype)
+    module = NamedNetwork(network.name, genotype).folder(run, seed).load()
+    frontend = run.frontend(genotype)
+    examples = run.examples("test", frontend=frontend)
     if not examples.num_clips:
         raise AscNasError(f"{run.paths.manifest}: no test clips.")
     beliefs = examples.clip_posteriors(posteriors(module, examples).numpy())
@@ -66,7 +68,6 @@ def _of_network(run: RunFolder, network: Network, count: int) -> Mistakes:
     wrong = np.flatnonzero(decided != targets)
     worst = wrong[np.argsort(of_true[wrong], kind="stable")][:count]
     by_key = {clip.key: clip for clip in run.manifest.clips}
-    frontend = run.config.frontend
     return Mistakes(
         network,
         seed,
@@ -87,7 +88,7 @@ def _mistake(
     by_key: dict[str, Clip],
 ) -> Mistake:
     clip = by_key[examples.clip_keys[position]]
-    log_mel = np.asarray(run.store.features[run.store.rows(clip.key).start])
+    log_mel = np.asarray(examples.features[run.store(examples.frontend).rows(clip.key).start])
     target = int(examples.clip_targets[position])
     audio, reason = None, ""
     try:

@@ -130,7 +130,7 @@ def _data(run: RunFolder, files: ReportFiles) -> DataSummary | None:
     manifest = files.guard("data", path, lambda: run.manifest)
     if manifest is None:
         return None
-    store = files.guard("features", run.paths.features, lambda: run.store)
+    store = files.guard("features", run.paths.features, run.store)
     return _summary(manifest, dict(store.failed) if store is not None else {})
 
 

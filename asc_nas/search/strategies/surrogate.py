@@ -27,8 +27,9 @@ class SurrogateSettings(StrategySettings):
     """A model of the scores, fitted to the networks judged so far, proposes the next ones."""
 
     first: PositiveInt = 24
-    """Networks of the first round, spread over the whole range of cost, the hand-made ones among
-    them. With fewer than about twenty the model knows too little."""
+    """Networks of the first round: the hand-made ones, and others spread over the whole range of
+    cost, which are at least half as many as this. With fewer than about twenty the model knows too
+    little."""
     optimism: NonNegativeFloat = 1.0
     """How many standard deviations above its prediction `surrogate` takes a network for: more
     explores, 0 trusts the model."""
@@ -63,13 +64,9 @@ class SurrogateSearch:
     def _first(self) -> list[Genotype]:
         task, wanted = self._task, self._settings.first
         rng = stream(task.seed, "surrogate", "first")
-        count = min(task.space.count, 4 * wanted)  # some of them break limits
-        spread = sample_over_cost(task.space, task.cost_of, count, rng)
-        fitting = [g for g in spread if task.limits.met_by(task.cost_of(g))]
-        chosen = dict.fromkeys(task.first)
-        places = np.linspace(0, len(fitting) - 1, min(wanted, len(fitting))).round().astype(int)
-        chosen |= dict.fromkeys(fitting[place] for place in places)
-        return list(chosen)[: max(wanted, len(task.first))]
+        drawn = min(task.space.count, max(wanted - len(task.first), wanted // 2))
+        spread = sample_over_cost(task.space, task.cost_of, drawn, rng, task.limits.met_by)
+        return list(dict.fromkeys([*task.first, *spread]))
 
     def _promising(self) -> list[Genotype]:
         """Return the genotypes that add most to the front, each beside those chosen before it."""
