@@ -10,12 +10,20 @@ from data_prep.checks import Report
 
 
 def updates_table(updates: Updates) -> Table:
-    """Return how evenly the supernet trained each block."""
+    """Return how evenly the supernet trained the candidates of each choice."""
+    names = choice_names([next(iter(choice.updates)) for choice in updates.blocks])
     rows = tuple(
-        (f"{i}", len(block.updates), block.min, block.max) for i, block in enumerate(updates.blocks)
+        (name, len(choice.updates), choice.min, choice.max)
+        for name, choice in zip(names, updates.blocks, strict=True)
     )
-    columns = ("Block", "Candidates", "Fewest updates", "Most updates")
-    return Table("How often the supernet trained the candidates of each block", columns, rows)
+    columns = ("Choice", "Candidates", "Fewest updates", "Most updates")
+    return Table("How often the supernet trained the candidates of each choice", columns, rows)
+
+
+def choice_names(candidates: Sequence[str]) -> list[str]:
+    """Return what the choices of a space decide, of one candidate each, as ``stage2 block 0``."""
+    shape = [text.partition(":")[0] for text in candidates if ":" in text]
+    return [*shape, *(f"block {i}" for i in range(len(candidates) - len(shape)))]
 
 
 def shrinking_table(events: Sequence[ShrinkingEvent]) -> Table:
@@ -37,13 +45,15 @@ def shrinking_table(events: Sequence[ShrinkingEvent]) -> Table:
 Fates = dict[str, dict[int, tuple[int, Verdict]]]
 
 
-def candidate_fates(events: Sequence[ShrinkingEvent]) -> tuple[list[int], Fates]:
-    """Return all blocks, and by candidate and block its last verdict after the epochs done."""
+def candidate_fates(events: Sequence[ShrinkingEvent]) -> tuple[list[str], Fates]:
+    """Return all choices, and by candidate and choice its last verdict after the epochs done."""
     fates: Fates = {}
+    one_of_each: dict[int, str] = {}
     for event in events:
         for verdict in event.candidates:
             fates.setdefault(verdict.candidate, {})[verdict.block] = event.epoch, verdict
-    return sorted({block for by_block in fates.values() for block in by_block}), fates
+            one_of_each.setdefault(verdict.block, verdict.candidate)
+    return choice_names([one_of_each[i] for i in sorted(one_of_each)]), fates
 
 
 def clips_table(data: DataSummary) -> Table:

@@ -13,7 +13,7 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Config
 from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import SKIP, BlockGene, Gene, Genotype, Kernel
-from asc_nas.space.hearing import FrontEndChange
+from asc_nas.space.hearing import FrontEndChange, frontend_of
 from asc_nas.space.shape_gene import ShapeGene
 from asc_nas.space.skeleton import Skeleton, Stride
 
@@ -90,6 +90,10 @@ class SearchSpace:
             If its choices do not suit the skeleton or the front end.
         """
         shape = tuple(shape_choices(config, skeleton, frontend))
+        for gene in itertools.chain(*shape):  # what does not suit is told here
+            skeleton.shaped((gene,))
+            if frontend is not None:
+                frontend_of((gene,), frontend)
         blocks = []
         for i, may_skip in enumerate(_may_skip(skeleton, shape)):
             kernels = sorted(Kernel.parse(k) for k in config.kernels[i % len(config.kernels)])

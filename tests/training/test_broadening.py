@@ -87,3 +87,16 @@ def test_a_supernet_is_trained_on_the_space_in_force(tmp_path, passes):
         assert all(genotype in broadened(SPACE, phase.epoch, 4) for genotype in here)
     assert seen == []
     assert phases[-1].steps == 4
+
+
+def test_channels_of_stages_come_in_from_the_widest():
+    space = SearchSpace.build(SpaceConfig(channels=((8, 16, 24),), heads=(0, 32)), SKELETON)
+    stages = [[str(g) for g in broadened(space, epoch, 4).candidates[0]] for epoch in range(5)]
+    assert stages == [
+        ["stage1:24"],
+        ["stage1:24"],
+        ["stage1:16", "stage1:24"],
+        ["stage1:16", "stage1:24"],
+        ["stage1:8", "stage1:16", "stage1:24"],
+    ]
+    assert [str(g) for g in broadened(space, 0, 4).candidates[1]] == ["head:32"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asc_nas.audio.logmel import PRESETS
 from asc_nas.core.errors import UsageError
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
@@ -91,3 +92,33 @@ def test_with_a_set_number_of_passes_decks_span_steps(passes):
 def test_samplers_of_the_same_number_of_passes_have_equal_budgets():
     for name in SAMPLERS:
         assert len(SAMPLERS[name](UNEQUAL, 0, 5).step(3)) == 5
+
+
+HEARING = SearchSpace.build(
+    SpaceConfig(
+        channels=((8, 16), (16, 32), (24, 40)), frontends=({}, {"n_mels": 40}, {"n_mels": 80})
+    ),
+    skeleton_from("cp_mobile"),
+    PRESETS["esc10"],
+)
+
+
+@pytest.mark.parametrize("name", list(SAMPLERS))
+def test_all_networks_of_a_step_hear_the_same_and_every_input_comes_in_turn(name):
+    sampler = SAMPLERS[name](HEARING, 0)
+    steps = [sampler.step(number) for number in range(12)]
+    heard = [{genotype.genes[0] for genotype in genotypes} for genotypes in steps]
+    assert all(len(inputs) == 1 for inputs in heard)
+    for first in range(0, 12, 3):
+        assert set().union(*heard[first : first + 3]) == set(HEARING.candidates[0])
+
+
+def test_channels_are_dealt_as_fairly_as_kernels():
+    sampler = SAMPLERS["strict_fair"](HEARING, 0)
+    assert sampler.passes == max(HEARING.sizes[1:])
+    for number in range(6):
+        genotypes = sampler.step(number)
+        for choice in range(1, len(HEARING)):
+            drawn = Counter(genotype.genes[choice] for genotype in genotypes)
+            assert max(drawn.values()) - min(drawn.values()) <= 1
+            assert set(drawn) == set(HEARING.candidates[choice])
