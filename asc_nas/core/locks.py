@@ -6,6 +6,7 @@ worked on without: on file systems without ``flock`` (Lustre, as it may be mount
 ones on Windows, unless pywin32 is installed.
 """
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -78,6 +79,13 @@ def hold(handle: BinaryIO | int, *, shared: bool = False, wait: bool = False) ->
 
 
 def _opened(folder: Path) -> BinaryIO:
+    # A worker process first imports the script that started it: one without a guard would begin the
+    # job anew, and wait here for the process that waits for it.
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise AscNasError(
+            "a script that starts worker processes is imported by each of them; put what it does "
+            "under 'if __name__ == \"__main__\":'."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     return (folder / ".lock").open("ab+", buffering=0)
 

@@ -29,7 +29,10 @@ Result = TypeVar("Result")
 
 DIED = (ProcessExpired, BrokenProcessPool)
 """What is raised for a job whose process died, and if processes die before they have a job."""
-NO_START = "a worker process could not start; free some memory, or run again with one worker."
+NO_START = (
+    "a worker process could not start; free some memory, or run again with one worker; in a script "
+    "of your own, put what it does under 'if __name__ == \"__main__\":'."
+)
 
 Executor = Callable[..., contextlib.AbstractContextManager[Callable[..., Future[Any]]]]
 """From a function and a number of workers to what lets one of them call it, as `processes` is."""
