@@ -41,13 +41,7 @@ def main(run: Path, size: int = 50, generations: int = 10, workers: int = 2) -> 
 
     run = RunFolder.open(run)
     together = supernet_evaluator(run)
-    plain = SupernetEvaluator(
-        together.supernet,
-        run.examples("train"),
-        run.examples("search_val"),
-        run.cost,
-        recalibration=together.recalibration,
-    )
+    plain = SupernetEvaluator(together.parts, run.cost, recalibration=together.recalibration)
     judged = []
 
     def recorded(genotypes):

@@ -28,7 +28,7 @@ from asc_nas.run.population import supernet_evaluator
 @torch.inference_mode()
 def main(run: Path, networks: int = 20, clips: int = 64) -> None:
     run = RunFolder.open(run)
-    net = supernet_evaluator(run).supernet
+    net = supernet_evaluator(run).parts[0].supernet
     examples = run.examples("search_val")
     positions = np.linspace(0, len(examples) - 1, min(clips, len(examples))).astype(int)
     mel, _ = examples.batch(positions)

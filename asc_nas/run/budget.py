@@ -19,6 +19,7 @@ from asc_nas.data.feature_store import FeatureStore, Index, store_shape
 from asc_nas.nn.supernet import init_supernet
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import Budget, RunFolder
+from asc_nas.run.parts import split_of
 from asc_nas.run.population import evaluator_of
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.network_trainer import train_network
@@ -216,7 +217,7 @@ def _begun(run: RunFolder) -> list[str]:
     """Return the steps that have begun, whose sizes stay as they are."""
     paths = run.paths
     begun = {
-        "supernet": paths.supernet.exists() or paths.supernet_state.exists(),
+        "supernet": any(s.weights.exists() or s.state.exists() for s in run.supernets),
         "search": paths.history.exists(),
         "retrain": any(paths.retrain("").glob("*/*.safetensors")),
     }
@@ -262,7 +263,7 @@ def _events(at: tuple[int, ...], share: float, broadening: int, epochs: int) -> 
 def measure(run: RunFolder) -> Work:
     """Return the work of a run, measured on some steps of each kind; takes some seconds."""
     config = run.config
-    train = run.examples("train")
+    trained_on = [own for own, _ in split_of(run, config.search.folds)]
     retrained = run.examples(*config.retrain.roles)
     rng = stream(config.seed, "budget")
     space = config.search_space()
@@ -270,28 +271,30 @@ def measure(run: RunFolder) -> Work:
     # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
     cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
 
-    def alone(settings: TrainConfig, examples: Examples, networks: Sequence[Genotype]) -> float:
-        """Return the seconds of an epoch of one network."""
+    def alone(
+        settings: TrainConfig, parts: Sequence[Examples], networks: Sequence[Genotype]
+    ) -> float:
+        """Return the seconds of an epoch of one network on every part."""
         once = settings.model_copy(update=ONCE)
 
         def train(steps: int) -> None:
-            part = _some(examples, steps * settings.batch_size)
+            part = _some(parts[0], steps * settings.batch_size)
             for genotype in networks:
                 with tempfile.TemporaryDirectory() as folder:
                     trainer = Trainer(once, 0, Path(folder) / "state")
                     train_network(run.spec(genotype), part, trainer)
 
         step = _seconds_of_one(train, 2, 6) / len(networks)
-        return step * steps_per_epoch(examples, settings)
+        return step * sum(steps_per_epoch(part, settings) for part in parts)
 
     if config.search.judge == "supernet":
-        shared_epoch, evaluation = _shared_work(run, train)
+        shared_epoch, evaluation = _shared_work(run, trained_on)
     else:
         with _threads_of(config.search.workers):
-            epoch = alone(config.rank, train, drawn[:4])
-        shared_epoch, evaluation = 0.0, epoch * config.rank.epochs * config.search.folds
+            epoch = alone(config.rank, trained_on, drawn[:4])
+        shared_epoch, evaluation = 0.0, epoch * config.rank.epochs
     with _threads_of(config.retrain.workers):
-        alone_epoch = alone(config.retrain, retrained, cheaper)
+        alone_epoch = alone(config.retrain, [retrained], cheaper)
 
     trainings = config.retrain.members + len(config.baselines)
     rounds = math.ceil(trainings / config.retrain.workers)
@@ -312,23 +315,24 @@ def measure(run: RunFolder) -> Work:
     )
 
 
-def _shared_work(run: RunFolder, train: Examples) -> tuple[float, float]:
-    """Return the seconds of an epoch of the supernet, and of judging a network with it."""
+def _shared_work(run: RunFolder, parts: Sequence[Examples]) -> tuple[float, float]:
+    """Return the seconds of an epoch of all parts' supernets, and of judging a network."""
     config = run.config
     supernet = run.new_supernet()
     init_supernet(supernet, torch.Generator().manual_seed(0))
 
     def train_shared(steps: int) -> None:
-        part = _some(train, steps * config.supernet.batch_size)
+        part = _some(parts[0], steps * config.supernet.batch_size)
         settings = config.supernet.model_copy(update={**ONCE, "broadening_epochs": 0})
         with tempfile.TemporaryDirectory() as folder:
             train_supernet(supernet, part, Trainer(settings, 0, Path(folder) / "state"))
 
-    epoch = _seconds_of_one(train_shared, 1, 3) * steps_per_epoch(train, config.supernet)
+    steps = sum(steps_per_epoch(part, config.supernet) for part in parts)
+    epoch = _seconds_of_one(train_shared, 1, 3) * steps
     space, rng = config.search_space(), stream(config.seed, "budget")
     few = min(16, config.search.population)
     genotypes = list(dict.fromkeys(space.sample(rng) for _ in range(few + 1)))
-    judge = evaluator_of(run, supernet)
+    judge = evaluator_of(run, [supernet] * len(parts))
     with _threads_of(config.search.workers):
         return epoch, _seconds_of_one(lambda count: judge(genotypes[:count]), 1, len(genotypes))
 

@@ -198,7 +198,12 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _check_shrinking(self) -> "RunConfig":
         if self.shrinking is not None:
-            supernet = self.supernet
+            supernet, search = self.supernet, self.search
+            if search.judge == "supernet" and search.folds > 1:
+                raise ValueError(
+                    "shrinking would leave the supernet of every part another space; set "
+                    "search.folds to 1, or shrinking to null"
+                )
             self.shrinking.check(self.search_space(), supernet.epochs, supernet.broadening_epochs)
         return self
 

@@ -1,4 +1,4 @@
-"""Judging networks with the trained supernet: in this process, or in several others."""
+"""Judging networks with trained supernets: in this process, or in several others."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -14,8 +14,9 @@ from asc_nas.core.workers import DIED
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.executors import EXECUTORS, Job, do
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.parts import split_of
 from asc_nas.run.standalone import TrainingEvaluator
-from asc_nas.search.evaluator import Evaluate, SupernetEvaluator
+from asc_nas.search.evaluator import Evaluate, JudgedPart, SupernetEvaluator
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.space.genotype import Genotype
@@ -23,26 +24,31 @@ from asc_nas.training import checkpoint
 
 
 def supernet_evaluator(run: RunFolder, recalibration: bool | None = None) -> SupernetEvaluator:
-    """Return the evaluator of the trained supernet, recalibrating as the config says by default.
+    """Return the evaluator of the trained supernets, recalibrating as the config says by default.
 
     Raises
     ------
     AscNasError
-        If the supernet is not trained, or was trained for another space.
+        If a supernet is not trained, or was trained for another space.
     """
-    supernet = run.new_supernet()
-    checkpoint.load(run.paths.supernet, supernet)
-    return evaluator_of(run, supernet.eval(), recalibration)
+    supernets = []
+    for place in run.supernets:
+        supernet = run.new_supernet()
+        checkpoint.load(place.weights, supernet)
+        supernets.append(supernet.eval())
+    return evaluator_of(run, supernets, recalibration)
 
 
 def evaluator_of(
-    run: RunFolder, supernet: Supernet, recalibration: bool | None = None
+    run: RunFolder, supernets: Sequence[Supernet], recalibration: bool | None = None
 ) -> SupernetEvaluator:
-    """Return the evaluator of `supernet` as it is whenever the evaluator is called."""
+    """Return the evaluator of `supernets` as they are whenever the evaluator is called.
+
+    Each is of one part of the run's clips, see `asc_nas.run.parts.split_of`.
+    """
+    parts = zip(supernets, split_of(run, len(supernets)), strict=True)
     return PrefixEvaluator(
-        supernet,
-        run.examples("train"),
-        run.examples("search_val"),
+        [JudgedPart(supernet, own, held_out) for supernet, (own, held_out) in parts],
         run.cost,
         recalibration=(run.config.search.recalibration if recalibration is None else recalibration),
     )

@@ -9,9 +9,12 @@ import torch
 
 from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.randomness import derived_seed, stream
+from asc_nas.data.examples import Examples
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import Pareto, read_pareto
+from asc_nas.run.parts import split_of
+from asc_nas.run.paths import SupernetPaths
 from asc_nas.run.population import evaluator_of, population_evaluator
 from asc_nas.search.evaluator import CachedEvaluator, CostOf
 from asc_nas.search.feasibility import require_feasible
@@ -45,26 +48,30 @@ def check_feasible(run: RunFolder) -> None:
 
 
 def train_supernet(run: RunFolder) -> None:
-    """Train the supernet unless that is done; goes on from a saved state."""
-    paths, config = run.paths, run.config
-    if paths.supernet.exists():
-        paths.supernet_state.unlink(missing_ok=True)  # a kill may have come before it was
-        return
-    examples = run.examples("train")
+    """Train the supernet, or one per part of the clips, unless that is done.
+
+    Goes on from a saved state.
+    """
+    for number, place in enumerate(run.supernets):
+        if not place.weights.exists():
+            _train_part(run, place, split_of(run, run.config.search.folds)[number][0])
+        place.state.unlink(missing_ok=True)  # also where a kill came before it was
+
+
+def _train_part(run: RunFolder, place: SupernetPaths, examples: Examples) -> None:
+    config = run.config
     supernet = run.new_supernet()
     seed = config.seed if config.supernet.seed is None else config.supernet.seed
     init_supernet(supernet, torch.Generator().manual_seed(derived_seed(seed, "supernet")))
     supernet.input_norm.set_statistics(*examples.mel_statistics(supernet.input_norm.level))
-    with run.listener.stage("Supernet") as progress:
-        hooks = Hooks(on_epoch=run.events.counter("supernet", "epoch"), progress=progress)
-        trainer = Trainer(
-            config.supernet, seed, paths.supernet_state, hooks=hooks, device=run.device
-        )
+    with run.listener.stage(f"Supernet {place.part}".strip()) as progress:
+        on_epoch = run.events.counter("supernet", "epoch", place.part)
+        hooks = Hooks(on_epoch=on_epoch, progress=progress)
+        trainer = Trainer(config.supernet, seed, place.state, hooks=hooks, device=run.device)
         log = train_shared(supernet, examples, trainer, shrinking_schedule(run, supernet))
-    log.epochs.write(paths.supernet_log)
-    log.updates.write(paths.updates)
-    checkpoint.save(paths.supernet, supernet, {})
-    paths.supernet_state.unlink(missing_ok=True)
+    log.epochs.write(place.log)
+    log.updates.write(place.updates)
+    checkpoint.save(place.weights, supernet, {})
 
 
 def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule | None:
@@ -87,7 +94,7 @@ def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule 
     return ShrinkingSchedule(
         supernet.space,
         shrinking,
-        evaluator_of(run, supernet),
+        evaluator_of(run, [supernet]),
         run.cost,
         config.search.limits,
         seed=config.seed,

@@ -18,6 +18,7 @@ from asc_nas.run import budget
 from asc_nas.run.budget import Pace, Work, plan
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import Budget, RunFolder
+from asc_nas.run.parts import split_of
 from asc_nas.run.preparation import prepare
 from asc_nas.run.sequence import run_all
 from asc_nas.training.trainer import steps_per_epoch
@@ -109,8 +110,11 @@ def recordings(tmp_path_factory):
     return folder
 
 
-def test_the_work_is_measured_without_what_every_call_costs(recordings, tmp_path, monkeypatch):
-    config = write_config(tmp_path / "tiny.yaml")
+@pytest.mark.parametrize("folds", [1, 2])
+def test_the_work_is_measured_without_what_every_call_costs(
+    folds, recordings, tmp_path, monkeypatch
+):
+    config = write_config(tmp_path / "tiny.yaml", search={"folds": folds})
     run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
     prepare(run)
     now = 0.0
@@ -130,9 +134,10 @@ def test_the_work_is_measured_without_what_every_call_costs(recordings, tmp_path
     monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: now))
     monkeypatch.setattr(budget, "train_supernet", train_for(2, supernet.batch_size))
     monkeypatch.setattr(budget, "train_network", train_for(0.5, retrain.batch_size))
-    monkeypatch.setattr(budget, "evaluator_of", lambda run, supernet: judge)
+    monkeypatch.setattr(budget, "evaluator_of", lambda run, supernets: [*supernets] and judge)
     work = budget.measure(run)
-    assert work.supernet_epoch == 2 * steps_per_epoch(run.examples("train"), supernet)
+    parts = [own for own, _ in split_of(run, folds)]
+    assert work.supernet_epoch == 2 * sum(steps_per_epoch(own, supernet) for own in parts)
     assert work.generation == 3 * run.config.search.population
     trainings = 2 + 2 + 1  # members, baselines, and the twin for calibration
     steps = steps_per_epoch(run.examples("train", "search_val"), retrain)
@@ -214,8 +219,9 @@ def test_a_step_that_takes_longer_than_expected_makes_the_others_smaller(paced):
         assert said[-1].startswith(
             "Budget 1000s: 15m00s left, about 15m00s of work (supernet.epochs"
         )
-        run.paths.supernet.parent.mkdir()
-        run.paths.supernet.touch()
+        weights = run.supernets[0].weights
+        weights.parent.mkdir()
+        weights.touch()
         clock.now += 1.1 * WORK.of({"supernet": planned.supernet.epochs})["supernet"]
         pace.step("supernet")
     assert run.config.supernet.epochs == planned.supernet.epochs
