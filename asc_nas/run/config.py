@@ -166,7 +166,9 @@ class RunConfig(Config):
     """The recordings, and which of them train, steer the search and test."""
     budget: str | None = None
     """Time that `asc-nas run` may take, as in ``30m`` or ``1h30m``: the run measures its work,
-    then chooses the epochs of supernet and retraining and the generations to fit."""
+    then chooses the epochs of supernet and retraining and the generations to fit. With
+    `search.judge: training` it measures a training, and the generations are trainings. A search
+    that takes longer than planned ends early."""
 
     @field_validator("baselines")
     @classmethod

@@ -103,12 +103,16 @@ def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule 
     )
 
 
-def search(run: RunFolder) -> Pareto:
+def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: False) -> Pareto:
     """Search unless that is done; goes on from the last generation.
 
     Writes the history after every generation and the Pareto set at the end, and returns the set.
     Where real trainings judge, and the first of them say that searching adds nothing to choosing by
     size, the set is that of the hand-made networks.
+
+    Parameters
+    ----------
+    enough : asked after every generation that took time, by its number, whether the search must end
     """
     paths, config = run.paths, run.config.search
     if paths.pareto.exists():
@@ -128,7 +132,8 @@ def search(run: RunFolder) -> Pareto:
             nonlocal pays
             generations.append(evaluations)
             log(number, search_values(generations, score))
-            if len(evaluate.known) > known or number == config.generations:
+            judged = len(evaluate.known) > known
+            if judged or number == config.generations:
                 write_history(paths.history, generations, belongs_to)
             best = best_of(evaluate.known.values(), score)
             progress(number, config.generations, f"best {SCORES[score.name]} {best:.3f}")
@@ -138,7 +143,7 @@ def search(run: RunFolder) -> Pareto:
                 found.write(paths.verdict)
                 run.listener.say(found.sentence)
                 pays = found.pays
-            return not pays
+            return not pays or (judged and enough(number))
 
         seed = derived_seed(run.config.seed, "search")
         strategy = new_strategy(config, space, cached_cost(run), seed, first)
