@@ -14,10 +14,10 @@ from asc_nas.search.history import read_generations
 
 FEWEST = {
     "supernet": {"supernet": 5, "search": 3, "retrain": 10},
-    "training": {"search": 2, "retrain": 10},
+    "training": {"search": 1, "retrain": 10},
 }
 """By what judges candidates: the steps in their order, and the epochs and generations of each below
-which the outcome would mean nothing. Trainings cost most, and the first of them are many."""
+which the outcome would mean nothing. Of trainings the first round holds many and means much."""
 
 SETTING = {
     "supernet": "supernet.epochs",
@@ -177,7 +177,7 @@ class Pace:
         kept.pop("search", None)
         whole = left + work.of({"search": generation})["search"]
         settings = plan(run.asked or run.config, work, whole, kept, done)
-        if left > 0 and settings["search.generations"] > generation:
+        if settings["search.generations"] > generation:
             return False
         run.listener.say(
             f"Budget {run.config.budget}: {_text(left)} left; the search ends after {generation} "
