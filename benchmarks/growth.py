@@ -24,6 +24,7 @@ from asc_nas.core.machine import keep_freed_memory
 from asc_nas.cost.counts import count
 from asc_nas.data.examples import Examples
 from asc_nas.nn.supernet import Supernet, init_supernet
+from asc_nas.search.evaluator import JudgedPart
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -78,9 +79,7 @@ def measure(clips, blocks, candidates, population):
     supernet = new_supernet(blocks, candidates)
     if population:
         evaluate = PrefixEvaluator(
-            supernet,
-            random_examples(128),
-            random_examples(64),
+            [JudgedPart(supernet, random_examples(128), random_examples(64))],
             lambda genotype: count(supernet.spec(genotype), 5.0),
         )
         rng = np.random.default_rng(0)

@@ -17,9 +17,10 @@ import timing
 import torch
 
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.population import population_evaluator, supernet_evaluator, trained_supernet
+from asc_nas.run.parts import split_of
+from asc_nas.run.population import population_evaluator, supernet_evaluator, trained_supernets
 from asc_nas.run.search import cached_cost
-from asc_nas.search.evaluator import CachedEvaluator, SupernetEvaluator
+from asc_nas.search.evaluator import CachedEvaluator, JudgedPart, SupernetEvaluator
 from asc_nas.search.strategies import new_strategy, search_with
 
 
@@ -41,13 +42,12 @@ def main(run: Path, size: int = 50, generations: int = 10, workers: int = 2) -> 
 
     run = RunFolder.open(run)
     together = supernet_evaluator(run)
-    plain = SupernetEvaluator(
-        trained_supernet(run),
-        run.examples("train"),
-        run.examples("search_val"),
-        run.cost,
-        recalibration=run.config.search.recalibration,
-    )
+    supernets = trained_supernets(run)
+    parts = [
+        JudgedPart(supernet, own, held_out)
+        for supernet, (own, held_out) in zip(supernets, split_of(run, len(supernets)), strict=True)
+    ]
+    plain = SupernetEvaluator(parts, run.cost, recalibration=run.config.search.recalibration)
     judged = []
 
     def recorded(genotypes):

@@ -22,13 +22,13 @@ from torch.nn import functional as F
 from asc_nas.core.randomness import stream
 from asc_nas.nn.subnet import join_shortcut, sum_paths
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.population import trained_supernet
+from asc_nas.run.population import trained_supernets
 
 
 @torch.inference_mode()
 def main(run: Path, networks: int = 20, clips: int = 64) -> None:
     run = RunFolder.open(run)
-    net = trained_supernet(run)
+    net = trained_supernets(run)[0]
     examples = run.examples("search_val")
     positions = np.linspace(0, len(examples) - 1, min(clips, len(examples))).astype(int)
     mel, _ = examples.batch(positions)

@@ -26,7 +26,7 @@ class Network:
         What ``asc-nas train`` takes for it: name or genotype.
     macs, params, latency_ms : cost of one example; latency is None without a table
     supernet : Evaluation, ParetoMember or None
-        Scores with the supernet's weights on search-val; None if the search did not find it.
+        Scores in the search; None if the search did not find it.
     spec : NetSpec or None
         Its layers; None if they are not known.
     results : tuple of Result
@@ -155,11 +155,16 @@ class RunReport:
     objectives : tuple of Objective
         Those of the search.
     curves : dict
-        Training loss by epoch of the supernet (``"supernet"``) and of trained networks.
+        Training loss by epoch of the supernet (``"supernet"``), or of that of each part, and of
+        trained networks.
+    updates : dict
+        How often the candidates of each supernet were trained, by its name in `curves`.
     candidates : tuple of Evaluation
         Every genotype that the search evaluated, once.
     judge : str
         What judged the candidates of the search, see `search.judge`.
+    folds : int
+        On how many parts of the clips, see `search.folds`.
     verdict : Verdict or None
         Whether searching adds anything, where real trainings judged.
     missing : dict
@@ -174,11 +179,12 @@ class RunReport:
     data: DataSummary | None = None
     check: Report | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
-    updates: Updates | None = None
+    updates: dict[str, Updates] = field(default_factory=dict)
     shrinking: ShrinkingLog | None = None
     candidates: tuple[Evaluation, ...] = ()
     generations: tuple[Generation, ...] = ()
     judge: str = "supernet"
+    folds: int = 1
     verdict: Verdict | None = None
     networks: tuple[Network, ...] = ()
     ranking: Ranking | None = None
@@ -192,7 +198,8 @@ class RunReport:
     @property
     def judged(self) -> str:
         """How the scores of the search came about, in a few words."""
-        return "supernet, search-val" if self.judge == "supernet" else "trained alone, unseen clips"
+        clips = "search-val" if self.folds == 1 else "out-of-fold"
+        return f"supernet, {clips}" if self.judge == "supernet" else "trained alone, unseen clips"
 
     @property
     def members(self) -> tuple[Network, ...]:

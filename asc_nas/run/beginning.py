@@ -1,5 +1,6 @@
 """What is looked at before a run begins: its clips, and whether a search can be done."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,21 +52,41 @@ def read_clips(data: DataConfig, listener: Listener = SILENT) -> Manifest:
     return manifest
 
 
-def require_searchable(config: RunConfig, classes: int) -> None:
+def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     """Raise unless a search can be done, as far as that is known before anything is measured.
 
     Raises
     ------
     UsageError
-        If no network of the space meets the limits, or the given latency table lacks a layer.
+        If no network of the space meets the limits, the given latency table lacks a layer, or the
+        clips cannot be cut into as many parts.
     AscNasError
         If the given latency table is none.
     """
-    space = config.search_space()
+    space, classes = config.search_space(), len(manifest.labels)
+    require_parts(manifest, config.search.folds)
     if config.latency is not None and config.latency != "measure":
         layers = layers_of_space(space, specs_of(config, classes))
         LatencyTable.read(Path(config.latency)).require(layers)
     require_feasible(space, cost_of(config, classes), size_limits(config))
+
+
+def require_parts(manifest: Manifest, folds: int) -> None:
+    """Raise unless the clips that are not for the test can be cut into so many parts by group.
+
+    Raises
+    ------
+    UsageError
+        If they cannot.
+    """
+    clips = [clip for clip in manifest.clips if clip.role in ("train", "search_val")]
+    groups = {clip.group or clip.key for clip in clips}
+    most = min(len(groups), max(Counter(clip.label for clip in clips).values(), default=0))
+    if folds > max(1, most):
+        raise UsageError(
+            f"search.folds: {manifest.name} has {len(groups)} groups of training clips, and {most} "
+            f"parts at most can be cut from them, not {folds}; give a smaller number."
+        )
 
 
 def cost_of(config: RunConfig, classes: int) -> Callable[[Genotype], Cost]:

@@ -1,32 +1,23 @@
 """A run sized to the time a user has: its work is measured first, and planned after every step."""
 
 import math
-import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-import torch
-
 from asc_nas.core.errors import UsageError
-from asc_nas.core.randomness import stream
-from asc_nas.data.examples import Examples
-from asc_nas.data.feature_store import FeatureStore, Index, store_shape
-from asc_nas.nn.supernet import init_supernet
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import Budget, RunFolder
-from asc_nas.run.population import evaluator_of
-from asc_nas.space.genotype import Genotype
-from asc_nas.training.network_trainer import train_network
-from asc_nas.training.supernet_trainer import train_supernet
-from asc_nas.training.trainer import TrainConfig, Trainer, steps_per_epoch
+from asc_nas.run.work import Work, measure, rehearsal
+from asc_nas.search.history import read_generations
 
-FEWEST = {"supernet": 5, "search": 3, "retrain": 10}
-"""Epochs and generations below which the outcome would mean nothing, in the order of the steps."""
+FEWEST = {
+    "supernet": {"supernet": 5, "search": 3, "retrain": 10},
+    "training": {"search": 1, "retrain": 10},
+}
+"""By what judges candidates: the steps in their order, and the epochs and generations of each below
+which the outcome would mean nothing. Of trainings the first round holds many and means much."""
 
 SETTING = {
     "supernet": "supernet.epochs",
@@ -37,52 +28,15 @@ SETTING = {
 SURE_SECONDS = 5.0
 """Seconds of work that count as having gone as expected, so that very short steps tell little."""
 
-EXPORT_SECONDS = 4.0
-"""Test, export and comparison of one network."""
-
-START_SECONDS = 5.0
-"""Start of worker processes."""
-
-ONCE = {"epochs": 1, "warmup_epochs": 0, "ema_decay": 0.0}
-"""What is measured is trained for one epoch."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """Seconds that a run takes per unit of each step, on this data and machine.
-
-    Attributes
-    ----------
-    supernet_epoch, generation : float
-    retrain_epoch : float
-        One epoch of all trainings, in as many rounds as `retrain.workers` makes of them.
-    shrinking : float
-        All of it.
-    rest : float
-        What does not grow: exports, start-up.
-    """
-
-    supernet_epoch: float
-    generation: float
-    retrain_epoch: float
-    shrinking: float
-    rest: float
-
-    def of(self, sizes: Mapping[str, int]) -> dict[str, float]:
-        """Return how long each step takes at these sizes."""
-        steps = {
-            "supernet": (self.supernet_epoch, self.shrinking),
-            "search": (self.generation, 0.0),
-            "retrain": (self.retrain_epoch, self.rest),
-        }
-        return {step: steps[step][0] * size + steps[step][1] for step, size in sizes.items()}
-
 
 def sizes_of(config: RunConfig) -> dict[str, int]:
     """Return the epochs or generations of each step, in their order."""
-    supernet = {"supernet": config.supernet.epochs}
-    others = {"search": config.search.generations, "retrain": config.retrain.epochs}
-    return (supernet if config.search.judge == "supernet" else {}) | others
+    sizes = {
+        "supernet": config.supernet.epochs,
+        "search": config.search.generations,
+        "retrain": config.retrain.epochs,
+    }
+    return {step: sizes[step] for step in FEWEST[config.search.judge]}
 
 
 def plan(
@@ -105,10 +59,11 @@ def plan(
     UsageError
         If nothing has begun, and the smallest sensible run takes longer.
     """
+    fewest = FEWEST[config.search.judge]
     own = {step: size for step, size in sizes_of(config).items() if step not in (kept or {})}
 
     def sizes(factor: float) -> dict[str, int]:
-        return {step: max(FEWEST[step], round(size * factor)) for step, size in own.items()}
+        return {step: max(fewest[step], round(size * factor)) for step, size in own.items()}
 
     def takes(factor: float) -> float:
         steps = work.of({**(kept or {}), **sizes(factor)})
@@ -164,7 +119,7 @@ class Pace:
         if run.paths.budget.exists():
             self._budget = Budget.read(run.paths.budget)
             return
-        work = measure(_rehearsal(run))
+        work = measure(rehearsal(run))
         left = parse_duration(run.config.budget) - (time.monotonic() - start)
         kept = {step: size for step, size in sizes_of(run.config).items() if step in self._begun}
         settings = plan(run.asked or run.config, work, left, kept or None)
@@ -192,6 +147,44 @@ class Pace:
             text += f", about {_text(sum(work.of(ahead).values()))} of work ({planned})"
         run.listener.say(f"{text}.")
 
+    def enough(self, generation: int) -> bool:
+        """Tell, and say, whether the search must end after so many generations to keep the budget.
+
+        Where they took longer than expected, fewer are planned than before: the steps after the
+        search keep their share.
+        """
+        run, budget = self._run, self._budget
+        if budget is None or run.config.budget is None:
+            return False
+        planned = sizes_of(run.config)
+        if generation >= planned["search"]:
+            return False
+        took = time.monotonic() - self._since
+        work = Work(**budget.work)
+        if "search" not in self._begun:  # all of them were done in this call
+            expected = work.of({"search": generation})
+            work = _as_it_goes(
+                budget.model_copy(
+                    update={
+                        "took": budget.took | {"search": took},
+                        "expected": budget.expected | expected,
+                    }
+                )
+            )
+        left = parse_duration(run.config.budget) - sum(budget.took.values()) - took
+        done = list(planned)[: list(planned).index("search")]
+        kept = {step: planned[step] for step in planned if step in self._begun or step in done}
+        kept.pop("search", None)
+        whole = left + work.of({"search": generation})["search"]
+        settings = plan(run.asked or run.config, work, whole, kept, done)
+        if settings["search.generations"] > generation:
+            return False
+        run.listener.say(
+            f"Budget {run.config.budget}: {_text(left)} left; the search ends after {generation} "
+            f"of {planned['search']} generations."
+        )
+        return True
+
     def stop(self) -> None:
         """Count the time of a step that was stopped."""
         budget = self._counted("stopped")
@@ -204,7 +197,7 @@ class Pace:
         if budget is None:
             return None
         took = budget.took | {step: budget.took.get(step, 0.0) + now - self._since}
-        expected, sizes = budget.expected, sizes_of(self._run.config)
+        expected, sizes = budget.expected, _sizes_done(self._run)
         if step in sizes and step not in self._begun:
             expected = expected | {step: Work(**budget.work).of(sizes)[step]}
         self._since = now
@@ -216,11 +209,17 @@ def _begun(run: RunFolder) -> list[str]:
     """Return the steps that have begun, whose sizes stay as they are."""
     paths = run.paths
     begun = {
-        "supernet": paths.supernet.exists() or paths.supernet_state.exists(),
+        "supernet": any(s.weights.exists() or s.state.exists() for s in run.supernets),
         "search": paths.history.exists(),
         "retrain": any(paths.retrain("").glob("*/*.safetensors")),
     }
     return [step for step, it_is in begun.items() if it_is]
+
+
+def _sizes_done(run: RunFolder) -> dict[str, int]:
+    """Return the sizes of the steps; of the search, which may end early, what it has done."""
+    sizes, history = sizes_of(run.config), run.paths.history
+    return sizes | ({"search": len(read_generations(history))} if history.exists() else {})
 
 
 def _as_it_goes(budget: Budget) -> Work:
@@ -228,23 +227,6 @@ def _as_it_goes(budget: Budget) -> Work:
     took = sum(budget.took[step] for step in budget.expected)
     factor = (took + SURE_SECONDS) / (sum(budget.expected.values()) + SURE_SECONDS)
     return Work(**{name: factor * seconds for name, seconds in budget.work.items()})
-
-
-def _rehearsal(run: RunFolder) -> RunFolder:
-    """Return the run with made-up features, so that it can be measured before there are any."""
-    manifest = run.first or run.manifest
-    clips, stores = manifest.clips, {}
-    keys, channels = tuple(c.key for c in clips), tuple(c.channels for c in clips)
-    for frontend in run.config.frontends():
-        settings = frontend.model_dump()
-        index = Index(settings, frontend.fingerprint, "", keys, channels, complete=True)
-        shape = store_shape(index, frontend)
-        one = np.random.default_rng(0).normal(-60, 10, shape[1:]).astype(np.float16)
-        folder = run.paths.features_of(frontend, run.config.frontend)
-        stores[frontend] = FeatureStore(folder, index, np.broadcast_to(one, shape))
-    rehearsal = replace(run, first=None, asked=None, _stores=stores)
-    rehearsal.manifest = manifest
-    return rehearsal
 
 
 def _text(seconds: float) -> str:
@@ -260,111 +242,3 @@ def _events(at: tuple[int, ...], share: float, broadening: int, epochs: int) -> 
     first = broadening + 1
     places = [min(epochs - 1, max(first, round(epoch * share))) for epoch in at]
     return sorted(set(places))
-
-
-def measure(run: RunFolder) -> Work:
-    """Return the work of a run, measured on some steps of each kind; takes some seconds."""
-    config = run.config
-    rng = stream(config.seed, "budget")
-    space = config.search_space()
-    drawn = [space.sample(rng) for _ in range(12)]
-    # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
-    cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
-
-    def alone(settings: TrainConfig, roles: Sequence[str], networks: Sequence[Genotype]) -> float:
-        """Return the seconds of an epoch of one network."""
-        once = settings.model_copy(update=ONCE)
-        examples = [run.examples(*roles, frontend=run.frontend(network)) for network in networks]
-
-        def train(steps: int) -> None:
-            for genotype, heard in zip(networks, examples, strict=True):
-                part = _some(heard, steps * settings.batch_size)
-                with tempfile.TemporaryDirectory() as folder:
-                    trainer = Trainer(once, 0, Path(folder) / "state")
-                    train_network(run.spec(genotype), part, trainer)
-
-        step = _seconds_of_one(train, 2, 6) / len(networks)
-        return step * steps_per_epoch(examples[0], settings)
-
-    if config.search.judge == "supernet":
-        shared_epoch, evaluation = _shared_work(run)
-    else:
-        with _threads_of(config.search.workers):
-            epoch = alone(config.rank, ("train",), drawn[:4])
-        shared_epoch, evaluation = 0.0, epoch * config.rank.epochs * config.search.folds
-    with _threads_of(config.retrain.workers):
-        alone_epoch = alone(config.retrain, config.retrain.roles, cheaper)
-
-    trainings = config.retrain.members + len(config.baselines)
-    rounds = math.ceil(trainings / config.retrain.workers)
-    twin = int(config.retrain.calibrate and config.retrain.use_search_val)
-    if config.retrain.teacher is not None:  # those of all networks, and the twin's own
-        teachers = config.retrain.teacher.members
-        rounds += math.ceil(teachers / config.retrain.workers)
-        twin += twin * teachers
-    events = 0 if config.shrinking is None else len(config.shrinking.at)
-    samples = 0 if config.shrinking is None else config.shrinking.samples
-    return Work(
-        shared_epoch,
-        evaluation * config.search.population / config.search.workers,
-        alone_epoch * (rounds + twin),
-        evaluation * events * samples,
-        EXPORT_SECONDS * (config.retrain.members + 1)
-        + START_SECONDS * ((config.retrain.workers > 1) + (config.search.workers > 1)),
-    )
-
-
-def _shared_work(run: RunFolder) -> tuple[float, float]:
-    """Return the seconds of an epoch of the supernet, and of judging a network with it."""
-    config = run.config
-    supernet, train = run.new_supernet(), run.examples("train")
-    hear = run.as_heard("train")
-    init_supernet(supernet, torch.Generator().manual_seed(0))
-
-    def train_shared(steps: int) -> None:
-        part = _some(train, steps * config.supernet.batch_size)
-        settings = config.supernet.model_copy(update={**ONCE, "broadening_epochs": 0})
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = Trainer(settings, 0, Path(folder) / "state")
-            train_supernet(supernet, part, trainer, heard_by=lambda g: _some(hear(g), len(part)))
-
-    epoch = _seconds_of_one(train_shared, 1, 3) * steps_per_epoch(train, config.supernet)
-    space, rng = config.search_space(), stream(config.seed, "budget")
-    few = min(16, config.search.population)
-    genotypes = list(dict.fromkeys(space.sample(rng) for _ in range(few + 1)))
-    judge = evaluator_of(run, supernet)
-    with _threads_of(config.search.workers):
-        return epoch, _seconds_of_one(lambda count: judge(genotypes[:count]), 1, len(genotypes))
-
-
-@contextmanager
-def _threads_of(workers: int) -> Iterator[None]:
-    """Compute on as many threads as one of `workers` processes does."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if workers == 1 else 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _some(examples: Examples, count: int) -> Examples:
-    """Return `count` examples, repeated if there are fewer."""
-    chosen = np.arange(count) % len(examples)
-    return replace(
-        examples,
-        rows=examples.rows[chosen],
-        targets=examples.targets[chosen],
-        clips=examples.clips[chosen],
-    )
-
-
-def _seconds_of_one(work: Callable[[int], Any], few: int, many: int) -> float:
-    """Return the seconds of one unit, from the difference of two amounts of work."""
-    work(many)  # memory and kernels are there after this
-    moments = [time.perf_counter()]
-    for amount in (few, many):
-        work(amount)
-        moments.append(time.perf_counter())
-    start, middle, end = moments
-    return max(1e-6, ((end - middle) - (middle - start)) / (many - few))

@@ -167,7 +167,9 @@ class RunConfig(Config):
     """The recordings, and which of them train, steer the search and test."""
     budget: str | None = None
     """Time that `asc-nas run` may take, as in ``30m`` or ``1h30m``: the run measures its work,
-    then chooses the epochs of supernet and retraining and the generations to fit."""
+    then chooses the epochs of supernet and retraining and the generations to fit. With
+    `search.judge: training` it measures a training, and the generations are trainings. A search
+    that takes longer than planned ends early."""
 
     @field_validator("baselines")
     @classmethod
@@ -199,7 +201,12 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _check_shrinking(self) -> "RunConfig":
         if self.shrinking is not None:
-            supernet = self.supernet
+            supernet, search = self.supernet, self.search
+            if search.judge == "supernet" and search.folds > 1:
+                raise ValueError(
+                    "shrinking would leave the supernet of every part another space; set "
+                    "search.folds to 1, or shrinking to null"
+                )
             self.shrinking.check(self.search_space(), supernet.epochs, supernet.broadening_epochs)
         return self
 

@@ -34,7 +34,7 @@ from asc_nas.run.opening import (
     read_settings,
     same_run,
 )
-from asc_nas.run.paths import RunPaths
+from asc_nas.run.paths import RunPaths, SupernetPaths
 from asc_nas.search.shrinking_log import read_events, remaining
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of, spec_of
@@ -200,7 +200,7 @@ class RunFolder:
             clips = read_clips(config.data, self.listener)
             self.first = assign_roles(clips, config.data, config.seed)
         if search:
-            require_searchable(config, len(self.first.labels))
+            require_searchable(config, self.first)
 
     def _write(self, config: RunConfig) -> None:
         """Write the settings the run was opened with and, of a new one, the clips."""
@@ -293,17 +293,23 @@ class RunFolder:
         return remaining(self.config.search_space(), read_events(self.paths.shrinking))
 
     def evaluation_scope(self) -> dict[str, str]:
-        """Return what an evaluation depends on: supernet, search-val split and latency table."""
+        """Return what an evaluation depends on: supernets, split of the clips, latency table."""
         roles = [[clip.key, clip.role] for clip in self.manifest.clips]
         search = self.config.search
         if search.judge == "supernet":
-            scope = {"supernet": sha256(self.paths.supernet), "split": fingerprint(roles)}
+            weights = ",".join(sha256(supernet.weights) for supernet in self.supernets)
+            scope = {"supernet": weights, "split": fingerprint(roles)}
         else:
             recipe = self.config.rank.model_dump(mode="json")
             scope = {"recipe": fingerprint([recipe, search.folds]), "split": fingerprint(roles)}
         if self.latency_table is not None:
             scope["latency"] = sha256(self.paths.latency)
         return scope
+
+    @property
+    def supernets(self) -> tuple[SupernetPaths, ...]:
+        """The files of each supernet: one, or one per part of the training clips."""
+        return self.paths.supernets(self.config.search.folds)
 
     def new_supernet(self) -> Supernet:
         """Return a supernet whose weights are yet to be initialised or loaded."""

@@ -82,16 +82,20 @@ class Pareto(Rows[Evaluation]):
         What they trade; `asc_nas.search.objectives.leading_score` says which score is preferred.
     judge : str
         What gave the scores, see `search.judge`.
+    folds : int
+        On how many parts of the clips, see `search.folds`.
     """
 
     objectives: tuple[Objective, ...]
     judge: str
+    folds: int
 
     @classmethod
     def of(cls, members: Iterable[Evaluation], config: SearchConfig) -> "Pareto":
         """Return the set of members that a search with these settings found."""
         pareto = cls(members)
-        pareto.objectives, pareto.judge = config.objectives, config.judge
+        pareto.objectives = config.objectives
+        pareto.judge, pareto.folds = config.judge, config.folds
         return pareto
 
 

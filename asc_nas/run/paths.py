@@ -7,13 +7,32 @@ from asc_nas.audio.logmel import FrontEnd
 
 
 class _Below:
-    """A file or folder below the run directory."""
+    """A file or folder below `root`."""
 
     def __init__(self, place: str) -> None:
         self._place = place
 
-    def __get__(self, paths: "RunPaths", owner: object = None) -> Path:
+    def __get__(self, paths: "RunPaths | SupernetPaths", owner: object = None) -> Path:
         return paths.root / self._place
+
+
+@dataclass(frozen=True)
+class SupernetPaths:
+    """The files of one supernet in its folder `root`.
+
+    Attributes
+    ----------
+    part : str
+        Which of several it is; empty if there is one.
+    """
+
+    root: Path
+    part: str = ""
+
+    weights = _Below("supernet.safetensors")
+    state = _Below("state.safetensors")
+    log = _Below("log.json")
+    updates = _Below("updates.json")
 
 
 @dataclass(frozen=True)
@@ -29,10 +48,6 @@ class RunPaths:
     manifest = _Below("data/manifest.parquet")
     check = _Below("data/check.json")
     features = _Below("features")
-    supernet = _Below("supernet/supernet.safetensors")
-    supernet_state = _Below("supernet/state.safetensors")
-    supernet_log = _Below("supernet/log.json")
-    updates = _Below("supernet/updates.json")
     shrinking = _Below("supernet/shrinking.json")
     history = _Below("search/history.parquet")
     pareto = _Below("search/pareto.json")
@@ -47,6 +62,11 @@ class RunPaths:
         if frontend == own:
             return self.features
         return self.root / f"features-{frontend.fingerprint[:8]}"
+
+    def supernets(self, folds: int) -> tuple[SupernetPaths, ...]:
+        """Return the files of the supernet, or of those of so many parts of the clips."""
+        parts = [""] if folds == 1 else [f"part-{number}" for number in range(folds)]
+        return tuple(SupernetPaths(self.root / "supernet" / part, part) for part in parts)
 
     def retrain(self, network: str) -> Path:
         """Return the folder of one retrained network."""

@@ -1,4 +1,4 @@
-"""Judging networks with the trained supernet: in this process, or in several others."""
+"""Judging networks with trained supernets: in this process, or in several others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -15,8 +15,9 @@ from asc_nas.core.workers import DIED
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.executors import EXECUTORS, Job, do
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.parts import split_of
 from asc_nas.run.standalone import TrainingEvaluator
-from asc_nas.search.evaluator import Evaluate
+from asc_nas.search.evaluator import Evaluate, JudgedPart
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.space.genotype import Genotype
@@ -25,38 +26,50 @@ from asc_nas.training import checkpoint
 
 
 def supernet_evaluator(run: RunFolder, recalibration: bool | None = None) -> Evaluate:
-    """Return the evaluator of the trained supernet, recalibrating as the config says by default.
+    """Return the evaluator of the trained supernets, recalibrating as the config says by default.
 
     Raises
     ------
     AscNasError
-        If the supernet is not trained, or was trained for another space.
+        If a supernet is not trained, or was trained for another space.
     """
-    return evaluator_of(run, trained_supernet(run), recalibration)
+    return evaluator_of(run, trained_supernets(run), recalibration)
 
 
-def trained_supernet(run: RunFolder) -> Supernet:
-    """Return the trained supernet, in evaluation mode.
+def trained_supernets(run: RunFolder) -> list[Supernet]:
+    """Return the trained supernet, or those of all parts, in evaluation mode.
 
     Raises
     ------
     AscNasError
-        If it is not trained, or was trained for another space.
+        If one is not trained, or was trained for another space.
     """
-    supernet = run.new_supernet()
-    checkpoint.load(run.paths.supernet, supernet)
-    return supernet.eval()
+    supernets = []
+    for place in run.supernets:
+        supernet = run.new_supernet()
+        checkpoint.load(place.weights, supernet)
+        supernets.append(supernet.eval())
+    return supernets
 
 
-def evaluator_of(run: RunFolder, supernet: Supernet, recalibration: bool | None = None) -> Evaluate:
-    """Return the evaluator of `supernet` as it is whenever the evaluator is called."""
+def evaluator_of(
+    run: RunFolder, supernets: Sequence[Supernet], recalibration: bool | None = None
+) -> Evaluate:
+    """Return the evaluator of `supernets` as they are whenever the evaluator is called.
+
+    Each is of one part of the run's clips, see `asc_nas.run.parts.split_of`.
+    """
     settings = run.config.search
-    own = settings.recalibration if recalibration is None else recalibration
+    own_norms = settings.recalibration if recalibration is None else recalibration
     by_input: dict[FrontEnd, Evaluate] = {}
-    for shape in supernet.space.inputs:
+    for shape in supernets[0].space.inputs:
         frontend = frontend_of(shape, run.config.frontend)
-        train, held_out = (run.examples(r, frontend=frontend) for r in ("train", "search_val"))
-        by_input[frontend] = PrefixEvaluator(supernet, train, held_out, run.cost, recalibration=own)
+        parts = zip(supernets, split_of(run, len(supernets), frontend), strict=True)
+        by_input[frontend] = PrefixEvaluator(
+            [JudgedPart(supernet, own, held_out) for supernet, (own, held_out) in parts],
+            run.cost,
+            recalibration=own_norms,
+        )
     return ByInput(by_input, run.frontend)
 
 

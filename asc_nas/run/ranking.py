@@ -41,6 +41,9 @@ def rank(
 ) -> Ranking:
     """Rank architectures with the supernet and by training each alone; write ``rank.json``.
 
+    Both sides are judged on the same clips: search-val, or with `search.folds` out-of-fold on all
+    training clips.
+
     Parameters
     ----------
     like : Path, optional
@@ -52,7 +55,8 @@ def rank(
     """
     genotypes = networks_to_rank(run, like)
     folder, repeats = standalone or run.paths.standalone, run.config.rank.repeats
-    trainings = standalone_trainings(run, genotypes, folder, repeats)
+    folds = run.config.search.folds
+    trainings = standalone_trainings(run, genotypes, folder, repeats, folds)
     jobs = [Job.of(run, train_standalone, training) for training in trainings]
     with run.listener.stage("Ranking") as progress:
         results: list[Standalone] = spread(run, jobs, workers, progress)

@@ -55,13 +55,13 @@ class Run(RunFolder):
         return self.manifest
 
     def supernet(self) -> Path:
-        """Train the supernet; return the file of its weights."""
+        """Train the supernet; return the file of its weights, with `search.folds` of the first."""
         self.begin(search=True)
         with self.lock():
             prepare(self)
             on_device.ensure_latency(self)
             train_supernet(self)
-        return self.paths.supernet
+        return self.supernets[0].weights
 
     def search(self) -> Pareto:
         """Search the supernet; return the Pareto set, scored on search-val."""
@@ -72,7 +72,10 @@ class Run(RunFolder):
     def rank(
         self, *, like: Path | None = None, standalone: Path | None = None, workers: int = 1
     ) -> Ranking:
-        """Compare the supernet's scores with training networks alone, all on search-val.
+        """Compare the supernet's scores with training networks alone, all on the same clips.
+
+        These are search-val's, or with `search.folds` all training clips, out-of-fold on both
+        sides.
 
         Parameters
         ----------

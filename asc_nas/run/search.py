@@ -12,6 +12,8 @@ from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import Pareto, read_pareto
+from asc_nas.run.parts import trained_on
+from asc_nas.run.paths import SupernetPaths
 from asc_nas.run.population import evaluator_of, population_evaluator
 from asc_nas.search.evaluator import CachedEvaluator, CostOf
 from asc_nas.search.feasibility import require_feasible
@@ -47,30 +49,40 @@ def check_feasible(run: RunFolder) -> None:
 
 
 def train_supernet(run: RunFolder) -> None:
-    """Train the supernet unless that is done; goes on from a saved state."""
-    paths, config = run.paths, run.config
-    if paths.supernet.exists():
-        paths.supernet_state.unlink(missing_ok=True)  # a kill may have come before it was
-        return
-    examples = run.examples("train")
+    """Train the supernet, or one per part of the clips, unless that is done.
+
+    Goes on from a saved state.
+    """
+    for number, place in enumerate(run.supernets):
+        if not place.weights.exists():
+            _train_part(run, place, number)
+        place.state.unlink(missing_ok=True)  # also where a kill came before it was
+
+
+def _train_part(run: RunFolder, place: SupernetPaths, number: int) -> None:
+    config = run.config
     supernet = run.new_supernet()
     seed = config.seed if config.supernet.seed is None else config.supernet.seed
     init_supernet(supernet, torch.Generator().manual_seed(derived_seed(seed, "supernet")))
+    hear = trained_on(run, number)
     for shape in supernet.space.inputs:
         norm = supernet.input_norm_of(shape)
-        heard = run.examples("train", frontend=frontend_of(shape, config.frontend))
-        norm.set_statistics(*heard.mel_statistics(norm.level))
-    with run.listener.stage("Supernet") as progress:
-        hooks = Hooks(on_epoch=run.events.counter("supernet", "epoch"), progress=progress)
-        trainer = Trainer(
-            config.supernet, seed, paths.supernet_state, hooks=hooks, device=run.device
-        )
+        norm.set_statistics(*hear(frontend_of(shape, config.frontend)).mel_statistics(norm.level))
+    with run.listener.stage(f"Supernet {place.part}".strip()) as progress:
+        on_epoch = run.events.counter("supernet", "epoch", place.part)
+        hooks = Hooks(on_epoch=on_epoch, progress=progress)
+        trainer = Trainer(config.supernet, seed, place.state, hooks=hooks, device=run.device)
         schedule = shrinking_schedule(run, supernet)
-        log = train_shared(supernet, examples, trainer, schedule, run.as_heard("train"))
-    log.epochs.write(paths.supernet_log)
-    log.updates.write(paths.updates)
-    checkpoint.save(paths.supernet, supernet, {})
-    paths.supernet_state.unlink(missing_ok=True)
+        log = train_shared(
+            supernet,
+            hear(config.frontend),
+            trainer,
+            schedule,
+            lambda genotype: hear(run.frontend(genotype)),
+        )
+    log.epochs.write(place.log)
+    log.updates.write(place.updates)
+    checkpoint.save(place.weights, supernet, {})
 
 
 def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule | None:
@@ -93,7 +105,7 @@ def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule 
     return ShrinkingSchedule(
         supernet.space,
         shrinking,
-        evaluator_of(run, supernet),
+        evaluator_of(run, [supernet]),
         run.cost,
         config.search.limits,
         seed=config.seed,
@@ -102,12 +114,16 @@ def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule 
     )
 
 
-def search(run: RunFolder) -> Pareto:
+def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: False) -> Pareto:
     """Search unless that is done; goes on from the last generation.
 
     Writes the history after every generation and the Pareto set at the end, and returns the set.
     Where real trainings judge, and the first of them say that searching adds nothing to choosing by
     size, the set is that of the hand-made networks.
+
+    Parameters
+    ----------
+    enough : asked after every generation that took time, by its number, whether the search must end
     """
     paths, config = run.paths, run.config.search
     if paths.pareto.exists():
@@ -127,7 +143,8 @@ def search(run: RunFolder) -> Pareto:
             nonlocal pays
             generations.append(evaluations)
             log(number, search_values(generations, score))
-            if len(evaluate.known) > known or number == config.generations:
+            judged = len(evaluate.known) > known
+            if judged or number == config.generations:
                 write_history(paths.history, generations, belongs_to)
             best = best_of(evaluate.known.values(), score)
             progress(number, config.generations, f"best {SCORES[score.name]} {best:.3f}")
@@ -137,7 +154,7 @@ def search(run: RunFolder) -> Pareto:
                 found.write(paths.verdict)
                 run.listener.say(found.sentence)
                 pays = found.pays
-            return not pays
+            return not pays or (judged and enough(number))
 
         seed = derived_seed(run.config.seed, "search")
         strategy = new_strategy(config, space, cached_cost(run), seed, first)

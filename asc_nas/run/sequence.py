@@ -56,7 +56,7 @@ def run_all(run: RunFolder, start: float) -> Outcome:
 
 
 def _do_all(run: RunFolder, pace: Pace) -> Outcome:
-    members = find_pareto_set(run, check=True, done=pace.step)
+    members = find_pareto_set(run, check=True, done=pace.step, enough=pace.enough)
     config, seed = run.config, run.config.seed
     objectives = config.search.objectives
     chosen = choose(members, objectives, config.retrain.members)
@@ -77,7 +77,11 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
 
 
 def find_pareto_set(
-    run: RunFolder, *, check: bool = False, done: Callable[[str], None] = lambda step: None
+    run: RunFolder,
+    *,
+    check: bool = False,
+    done: Callable[[str], None] = lambda step: None,
+    enough: Callable[[int], bool] = lambda generation: False,
 ) -> Pareto:
     """Do every step up to the Pareto set, as far as it is not done, and return the set.
 
@@ -85,6 +89,7 @@ def find_pareto_set(
     ----------
     check : whether the recordings are checked too
     done : called after each step with its name
+    enough : see `search`
     """
     prepare(run, check=check)
     ensure_latency(run)
@@ -93,7 +98,7 @@ def find_pareto_set(
     if run.config.search.judge == "supernet":
         train_supernet(run)
         done("supernet")
-    members = search(run)
+    members = search(run, enough)
     run.listener.found(members)
     done("search")
     return members

@@ -11,15 +11,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.documents import Document
 from asc_nas.core.files import fingerprint
-from asc_nas.core.randomness import derived_seed
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
 from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import Recipe, train
+from asc_nas.run.parts import split_of
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import Genotype, GenotypeText
 from asc_nas.training.trainer import posteriors
@@ -143,28 +142,6 @@ def _train_part(
     clips = held_out.clip_posteriors(posteriors(network, held_out).numpy())
     Said(posteriors=clips.tolist()).write(said)
     state.unlink(missing_ok=True)
-
-
-def split_of(
-    run: RunFolder, folds: int, frontend: FrontEnd | None = None
-) -> list[tuple[Examples, Examples]]:
-    """Return what is trained on and what is held out, once or for every part.
-
-    Parts are cut from train and search-val by group, each with about the same share of each class.
-    The same clips, folds and seed of the run give the same parts.
-    """
-    if folds == 1:
-        train, search_val = (run.examples(r, frontend=frontend) for r in ("train", "search_val"))
-        return [(train, search_val)]
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    everything = run.examples("train", "search_val", frontend=frontend)
-    by_key = {clip.key: clip for clip in run.manifest.clips}
-    groups = [by_key[key].group or key for key in everything.clip_keys]
-    seed = derived_seed(run.config.seed, "search folds")
-    cutter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    cuts = cutter.split(groups, everything.clip_targets, groups)
-    return [(everything.of_clips(own), everything.of_clips(part)) for own, part in cuts]
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,10 @@ class SearchConfig(Config):
     recipe of `rank` and with one seed. Trainings are true and dear: use `surrogate`, and a small
     `population`. No supernet is trained then."""
     folds: PositiveInt = 1
-    """With `judge: training`, parts of the training clips, cut by group: every network is trained
-    once per part without it and judged on all parts together. More clips tell networks apart, at
-    as many trainings each. 1 trains on train and judges on search-val."""
+    """Parts of the training clips, cut by group. For every part the supernet (or with `judge:
+    training` each network) is trained once without it, and networks are judged on all parts
+    together, out-of-fold. More clips tell networks apart, at as many trainings. 1 trains on train
+    and judges on search-val."""
     recalibration: bool = True
     """Judge every candidate with batch-norm statistics of its own, computed on training clips; else
     with those that all candidates left behind in training. On spoken digits scores say nothing

@@ -1,19 +1,22 @@
 """Judging genotypes with the supernet's weights, each one once."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from asc_nas.cost.counts import Cost
 from asc_nas.data.examples import Examples
-from asc_nas.evaluation.scores import Scores
+from asc_nas.evaluation.scores import score
 from asc_nas.nn.supernet import Supernet
 from asc_nas.search.objectives import Evaluation
 from asc_nas.space.genotype import Genotype
-from asc_nas.training.network_trainer import score_network
 from asc_nas.training.recalibration import recalibrate
-from asc_nas.training.trainer import to_channels_last
+from asc_nas.training.trainer import posteriors, to_channels_last
 
 CostOf = Callable[[Genotype], Cost]
 
@@ -25,17 +28,27 @@ class Evaluate(Protocol):
         """Return one evaluation per genotype, in order."""
 
 
+@dataclass(frozen=True)
+class JudgedPart:
+    """A supernet with clips that it was trained on, and clips that it has not seen."""
+
+    supernet: Supernet
+    trained_on: Examples
+    held_out: Examples
+
+
 class SupernetEvaluator:
-    """Extract, recalibrate the batch norms on training clips, score on search-val, one by one.
+    """Extract, recalibrate the batch norms on training clips, score on unseen ones, one by one.
 
     The plain version that `asc_nas.search.prefix_evaluator` must equal.
 
     Parameters
     ----------
-    calibration : Examples
-        Training clips; batch norms are recalibrated on at most `max_calibration` of their examples,
-        evenly spaced, in fixed batches.
-    search_val : Examples
+    parts : sequence of JudgedPart
+        Every part's supernet judges the clips that it has not seen; scores are over all of them
+        together. One part is one supernet, judged on search-val. Batch norms are recalibrated on at
+        most `max_calibration` of the examples that it was trained on, evenly spaced, in fixed
+        batches.
     cost_of : function from genotype to cost
     recalibration : bool
         Whether a candidate gets batch-norm statistics of its own; else it is judged with those that
@@ -44,41 +57,47 @@ class SupernetEvaluator:
 
     def __init__(
         self,
-        supernet: Supernet,
-        calibration: Examples,
-        search_val: Examples,
+        parts: Sequence[JudgedPart],
         cost_of: CostOf,
         *,
         max_calibration: int = 512,
         batch_size: int = 64,
         recalibration: bool = True,
     ) -> None:
-        self.supernet = supernet
-        self.search_val = search_val
+        self.parts = tuple(parts)
         self.cost_of = cost_of
         self.recalibration = recalibration
-        # Evenly spaced examples, so that every class and session of an ordered manifest is there.
-        count = min(len(calibration), max_calibration)
-        chosen = (torch.arange(count) * len(calibration) // count).numpy()
-        self.calibration = [
-            calibration.batch(chosen[start : start + batch_size])[0].contiguous(
-                memory_format=torch.channels_last
-            )
-            for start in range(0, count, batch_size)
-            if start == 0 or count - start > 1
+        self._calibration = [
+            _calibration(part.trained_on, max_calibration, batch_size) for part in parts
         ]
+        self._targets = np.concatenate([part.held_out.clip_targets for part in parts])
 
     def __call__(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
         """Return one evaluation per genotype, in order."""
-        return [self._evaluate(genotype) for genotype in genotypes]
+        if not genotypes:
+            return []
+        said = [
+            self._posteriors(part, calibration, genotypes)
+            for part, calibration in zip(self.parts, self._calibration, strict=True)
+        ]
+        clips = map(np.concatenate, zip(*said, strict=True))
+        return [self._judged(*judged) for judged in zip(genotypes, clips, strict=True)]
 
-    def _evaluate(self, genotype: Genotype) -> Evaluation:
-        network = to_channels_last(self.supernet.extract(genotype))
-        if self.recalibration:
-            recalibrate(network, self.calibration)
-        return self._evaluation(genotype, score_network(network, self.search_val))
+    def _posteriors(
+        self, part: JudgedPart, calibration: Sequence[Tensor], genotypes: Sequence[Genotype]
+    ) -> list[NDArray[np.float64]]:
+        """Return the posteriors of the held-out clips, (clips, classes), by each genotype."""
+        found = []
+        for genotype in genotypes:
+            network = to_channels_last(part.supernet.extract(genotype))
+            if self.recalibration:
+                recalibrate(network, calibration)
+            said = posteriors(network, part.held_out).numpy()
+            found.append(part.held_out.clip_posteriors(said))
+        return found
 
-    def _evaluation(self, genotype: Genotype, scores: Scores) -> Evaluation:
+    def _judged(self, genotype: Genotype, clips: NDArray[np.float64]) -> Evaluation:
+        scores = score(clips, self._targets, self.parts[0].held_out.labels)
         cost = self.cost_of(genotype)
         return Evaluation(
             genotype,
@@ -91,8 +110,21 @@ class SupernetEvaluator:
         )
 
 
+def _calibration(examples: Examples, most: int, batch_size: int) -> list[Tensor]:
+    """Return batches of `most` examples, so spaced that every class and session is there."""
+    count = min(len(examples), most)
+    chosen = (torch.arange(count) * len(examples) // count).numpy()
+    return [
+        examples.batch(chosen[start : start + batch_size])[0].contiguous(
+            memory_format=torch.channels_last
+        )
+        for start in range(0, count, batch_size)
+        if start == 0 or count - start > 1
+    ]
+
+
 class CachedEvaluator:
-    """Remembers what was judged; one cache belongs to one supernet and one search-val split."""
+    """Remembers what was judged; one cache belongs to the same supernets and the same split."""
 
     def __init__(self, evaluate: Evaluate, known: Iterable[Evaluation] = ()) -> None:
         self._evaluate = evaluate

@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asc_nas.evaluation.scores import score
 from asc_nas.nn.subnet import SubNet, pool_and_classify
-from asc_nas.search.evaluator import SupernetEvaluator
-from asc_nas.search.objectives import Evaluation
+from asc_nas.nn.supernet import Supernet
+from asc_nas.search.evaluator import JudgedPart, SupernetEvaluator
 from asc_nas.space.genotype import BlockGene, Genotype
 from asc_nas.space.shape_gene import ShapeGene
 from asc_nas.training.recalibration import own_statistics
@@ -85,50 +86,52 @@ class PrefixEvaluator(SupernetEvaluator):
     A layer's output and its batch-norm statistics depend on the shape and on the blocks up to it
     only. The genotypes of one shape are therefore put in a tree by their blocks and every node is
     computed once: first for the calibration clips, one level of whose outputs is held per block,
-    then for search-val, batch by batch, whatever its size.
+    then for the clips that are held out, batch by batch, however many they are; one part after the
+    other.
     """
 
-    def __call__(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
-        """Return one evaluation per genotype, in order."""
+    def _posteriors(
+        self, part: JudgedPart, calibration: Sequence[Tensor], genotypes: Sequence[Genotype]
+    ) -> list[NDArray[np.float64]]:
+        """Return the posteriors of the held-out clips, (clips, classes), by each genotype."""
         by_shape: dict[tuple[ShapeGene, ...], list[Genotype]] = {}
         for genotype in genotypes:
             by_shape.setdefault(genotype.shape, []).append(genotype)
-        found = [e for alike in by_shape.values() for e in self._of_one_shape(alike)]
-        known = {evaluation.genotype: evaluation for evaluation in found}
-        return [known[genotype] for genotype in genotypes]
+        found: dict[Genotype, NDArray[np.float64]] = {}
+        for alike in by_shape.values():
+            found |= self._of_one_shape(part, calibration, alike)
+        return [found[genotype] for genotype in genotypes]
 
-    def _of_one_shape(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
-        root = self._tree(genotypes)
+    def _of_one_shape(
+        self, part: JudgedPart, calibration: Sequence[Tensor], genotypes: Sequence[Genotype]
+    ) -> dict[Genotype, NDArray[np.float64]]:
+        root, held_out = _tree(part.supernet, genotypes), part.held_out
         if self.recalibration:
             with torch.no_grad():
-                _recalibrate(root, list(self.calibration))
-        posteriors: dict[Genotype, list[Tensor]] = {genotype: [] for genotype in genotypes}
-        for positions in self.search_val.batches(64):
-            x = self.search_val.batch(positions)[0].contiguous(memory_format=torch.channels_last)
+                _recalibrate(root, list(calibration))
+        said: dict[Genotype, list[Tensor]] = {genotype: [] for genotype in genotypes}
+        for positions in held_out.batches(64):
+            x = held_out.batch(positions)[0].contiguous(memory_format=torch.channels_last)
             with torch.no_grad():
                 for genotype, logits in _outputs(root, x):
-                    posteriors[genotype].append(logits.softmax(1))
-        return [self._judged(genotype, torch.cat(posteriors[genotype])) for genotype in genotypes]
+                    said[genotype].append(logits.softmax(1))
+        return {g: held_out.clip_posteriors(torch.cat(found).numpy()) for g, found in said.items()}
 
-    def _tree(self, genotypes: Sequence[Genotype]) -> _Node:
-        root: _Node | None = None
-        for genotype in dict.fromkeys(genotypes):
-            network = self.supernet.extract(genotype).eval()
-            to_channels_last(network)
-            root = root or _Node(_Stem(network))
-            node = root
-            for i, gene in enumerate(genotype.blocks):
-                if gene not in node.children:
-                    node.children[gene] = _Node(None if gene.is_skip else network.blocks[str(i)])
-                node = node.children[gene]
-            node.ends[genotype] = _End(genotype, _Head(network))
-        assert root is not None
-        return root
 
-    def _judged(self, genotype: Genotype, posteriors: Tensor) -> Evaluation:
-        clips = self.search_val.clip_posteriors(posteriors.numpy())
-        scores = score(clips, self.search_val.clip_targets, self.search_val.labels)
-        return self._evaluation(genotype, scores)
+def _tree(supernet: Supernet, genotypes: Sequence[Genotype]) -> _Node:
+    root: _Node | None = None
+    for genotype in dict.fromkeys(genotypes):
+        network = supernet.extract(genotype).eval()
+        to_channels_last(network)
+        root = root or _Node(_Stem(network))
+        node = root
+        for i, gene in enumerate(genotype.blocks):
+            if gene not in node.children:
+                node.children[gene] = _Node(None if gene.is_skip else network.blocks[str(i)])
+            node = node.children[gene]
+        node.ends[genotype] = _End(genotype, _Head(network))
+    assert root is not None
+    return root
 
 
 def _recalibrate(node: _Node | _End, batches: list[Tensor]) -> None:

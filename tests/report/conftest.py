@@ -111,7 +111,7 @@ def _write_search(run):
     write_history(paths.history, [evaluations[:2], evaluations[1:3], evaluations[3:]], {})
     ParetoSet.of(pareto_set(evaluations, DEFAULT_OBJECTIVES)).write(paths.pareto)
     epochs = [LoggedEpoch(epoch=epoch, loss=2 / epoch) for epoch in range(1, 9)]
-    TrainingLog(epochs=epochs).write(paths.supernet_log)
+    TrainingLog(epochs=epochs).write(run.supernets[0].log)
     verdict = Verdict(
         block=0, candidate="t3e1.5w1", score=0.5, samples=4, rank=1, protected=True, kept=True
     )

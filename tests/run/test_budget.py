@@ -15,15 +15,22 @@ from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import read_json
 from asc_nas.core.progress import Listener
 from asc_nas.run import budget
-from asc_nas.run.budget import Pace, Work, plan
+from asc_nas.run import work as work_module
+from asc_nas.run.budget import Pace, plan
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import Budget, RunFolder
+from asc_nas.run.parts import split_of
 from asc_nas.run.preparation import prepare
 from asc_nas.run.sequence import run_all
+from asc_nas.run.work import Work
+from asc_nas.search.history import read_generations, write_history
+from asc_nas.search.objectives import Evaluation
+from asc_nas.space.genotype import Genotype
 from asc_nas.training.trainer import steps_per_epoch
 from data_prep.synthetic import Plan, generate
 
 WORK = Work(supernet_epoch=2.0, generation=4.0, retrain_epoch=1.5, shrinking=0.0, rest=30.0)
+GENOTYPE = Genotype.parse("t3e1.5w1 f3e1.5w1")
 STEPS = ("supernet", "search", "retrain")
 
 
@@ -88,8 +95,8 @@ def test_a_budget_below_the_smallest_run_says_how_much_it_takes():
 
 def test_the_difference_of_two_amounts_is_timed(monkeypatch):
     clock = iter([0.0, 5.0, 5.0 + 5.0 + 3.0 * 4])  # 4 more units take 12 s more
-    monkeypatch.setattr(budget.time, "perf_counter", lambda: next(clock))
-    assert budget._seconds_of_one(lambda amount: None, 2, 6) == pytest.approx(3.0)
+    monkeypatch.setattr(work_module.time, "perf_counter", lambda: next(clock))
+    assert work_module._seconds_of_one(lambda amount: None, 2, 6) == pytest.approx(3.0)
 
 
 def test_a_damaged_plan_is_told(tmp_path):
@@ -109,8 +116,11 @@ def recordings(tmp_path_factory):
     return folder
 
 
-def test_the_work_is_measured_without_what_every_call_costs(recordings, tmp_path, monkeypatch):
-    config = write_config(tmp_path / "tiny.yaml")
+@pytest.mark.parametrize("folds", [1, 2])
+def test_the_work_is_measured_without_what_every_call_costs(
+    folds, recordings, tmp_path, monkeypatch
+):
+    config = write_config(tmp_path / "tiny.yaml", search={"folds": folds})
     run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
     prepare(run)
     now = 0.0
@@ -127,17 +137,47 @@ def test_the_work_is_measured_without_what_every_call_costs(recordings, tmp_path
         now += 7 + 3 * len(genotypes)
 
     supernet, retrain = run.config.supernet, run.config.retrain
-    monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: now))
-    monkeypatch.setattr(budget, "train_supernet", train_for(2, supernet.batch_size))
-    monkeypatch.setattr(budget, "train_network", train_for(0.5, retrain.batch_size))
-    monkeypatch.setattr(budget, "evaluator_of", lambda run, supernet: judge)
-    work = budget.measure(run)
-    assert work.supernet_epoch == 2 * steps_per_epoch(run.examples("train"), supernet)
+    monkeypatch.setattr(work_module, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(work_module, "train_supernet", train_for(2, supernet.batch_size))
+    monkeypatch.setattr(work_module, "train_network", train_for(0.5, retrain.batch_size))
+    monkeypatch.setattr(work_module, "evaluator_of", lambda run, supernets: [*supernets] and judge)
+    work = work_module.measure(run)
+    parts = [own for own, _ in split_of(run, folds)]
+    assert work.supernet_epoch == 2 * sum(steps_per_epoch(own, supernet) for own in parts)
     assert work.generation == 3 * run.config.search.population
     trainings = 2 + 2 + 1  # members, baselines, and the twin for calibration
     steps = steps_per_epoch(run.examples("train", "search_val"), retrain)
     assert work.retrain_epoch == 0.5 * steps * trainings
-    assert work.rest == 3 * budget.EXPORT_SECONDS
+    assert work.rest == 3 * work_module.EXPORT_SECONDS
+
+
+@pytest.mark.parametrize(("folds", "workers"), [(1, 1), (2, 3)])
+def test_of_a_search_by_trainings_a_training_is_measured_with_folds_and_workers(
+    folds, workers, recordings, tmp_path, monkeypatch
+):
+    search = {"judge": "training", "folds": folds, "workers": workers, "population": 4}
+    search |= {"strategy": {"name": "surrogate", "first": 8}}
+    rank = {"epochs": 5, "batch_size": 8}
+    config = write_config(tmp_path / "tiny.yaml", search=search, rank=rank)
+    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    prepare(run)
+    now = 0.0
+
+    def train(spec, part, trainer):
+        nonlocal now
+        now += 7 + 0.5 * len(part) / trainer.config.batch_size
+
+    monkeypatch.setattr(work_module, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(work_module, "train_network", train)
+    monkeypatch.setattr(work_module, "train_supernet", None)  # there is none
+    work = work_module.measure(run)
+    steps = sum(steps_per_epoch(own, run.config.rank) for own, _ in split_of(run, folds))
+    training = 0.5 * steps * 5
+    assert work.supernet_epoch == 0
+    assert work.generation == pytest.approx(training * {1: 4, 3: 2}[workers])
+    assert work.of({"search": 1})["search"] == pytest.approx(training * {1: 8, 3: 3}[workers])
+    more = work.of({"search": 3})["search"] - work.of({"search": 2})["search"]
+    assert more == pytest.approx(work.generation)
 
 
 @pytest.mark.slow
@@ -152,11 +192,11 @@ def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, 
         return start
 
     for name in ("train_supernet", "train_network"):
-        monkeypatch.setattr(budget, name, fresh(getattr(budget, name)))
+        monkeypatch.setattr(work_module, name, fresh(getattr(work_module, name)))
     config = write_config(tmp_path / "tiny.yaml")
     run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
     prepare(run)
-    budget.measure(run)
+    work_module.measure(run)
     assert len(seen) == 3 + 3 * 4
     assert not any(seen)
 
@@ -171,6 +211,29 @@ def test_after_a_step_what_is_left_is_filled_by_the_others():
     settings = plan(config, WORK, -5, kept={"supernet": 500}, done=["supernet"])
     assert settings == {"search.generations": 3, "retrain.epochs": 10}
     assert plan(config, WORK, 10, kept=dict.fromkeys(STEPS, 9), done=STEPS) == {}
+
+
+DEAR = Work(0.0, generation=100.0, retrain_epoch=1.0, shrinking=0.0, rest=10.0, first=300.0)
+
+
+def trained(generations):
+    config = config_of("esc50")
+    search = config.search.model_copy(update={"generations": generations})
+    return config.model_copy(update={"search": search})
+
+
+@given(st.floats(420, 1e5))
+def test_a_budget_of_trainings_is_filled_with_rounds_and_epochs(seconds):
+    settings = plan(trained(5), DEAR, seconds)
+    assert set(settings) == {"search.generations", "retrain.epochs"}
+    rounds, epochs = settings["search.generations"], settings["retrain.epochs"]
+    assert 300 + 100 * rounds + epochs + 10 <= seconds
+    assert 300 + 100 * (rounds + 1) + 1.1 * epochs + 50 + 10 > seconds
+
+
+def test_a_budget_of_trainings_needs_the_first_round():
+    with pytest.raises(UsageError, match=r"too short.*about 420 s here, and 400 s are left"):
+        plan(trained(5), DEAR, 400)
 
 
 class Clock:
@@ -214,8 +277,9 @@ def test_a_step_that_takes_longer_than_expected_makes_the_others_smaller(paced):
         assert said[-1].startswith(
             "Budget 1000s: 15m00s left, about 15m00s of work (supernet.epochs"
         )
-        run.paths.supernet.parent.mkdir()
-        run.paths.supernet.touch()
+        weights = run.supernets[0].weights
+        weights.parent.mkdir()
+        weights.touch()
         clock.now += 1.1 * WORK.of({"supernet": planned.supernet.epochs})["supernet"]
         pace.step("supernet")
     assert run.config.supernet.epochs == planned.supernet.epochs
@@ -225,6 +289,83 @@ def test_a_step_that_takes_longer_than_expected_makes_the_others_smaller(paced):
     kept = Budget.read(run.paths.budget)
     assert kept.took["supernet"] == pytest.approx(1.1 * kept.expected["supernet"])
     assert kept.seconds == pytest.approx(1000 - clock.now)
+
+
+@pytest.fixture
+def searched(paced, monkeypatch):
+    """Give a run of 1000 s that is to be searched, its pace, a clock, and what writes a history."""
+    open_run, clock, said = paced
+    monkeypatch.setattr(budget, "measure", lambda run: DEAR)
+    run = open_run("budget=1000s", "search.judge=training")
+    pace = Pace(run, 0.0)
+
+    def generation(number):
+        e = Evaluation(GENOTYPE, 0.5, 0.5, 1.0, 10, 10)
+        write_history(run.paths.history, [[e]] * number, {})
+
+    with run.lock():
+        pace.step("features")
+        yield run, pace, clock, said, generation
+
+
+def test_a_search_that_takes_longer_ends_early_and_leaves_the_rest_its_share(searched):
+    run, pace, clock, said, generation = searched
+    planned = run.config
+    assert planned.search.generations > 3
+    ended = 0
+    for number in range(1, planned.search.generations + 1):
+        clock.now += 1.5 * DEAR.generation + (1.5 * DEAR.first if number == 1 else 0)
+        generation(number)
+        if pace.enough(number):
+            ended = number
+            break
+    assert 1 <= ended < planned.search.generations
+    assert f"the search ends after {ended} of {planned.search.generations} generations" in said[-1]
+    pace.step("search")
+    left = 1000 - clock.now
+    assert 0.8 * left < 1.5 * (DEAR.rest + run.config.retrain.epochs * DEAR.retrain_epoch) <= left
+    kept = Budget.read(run.paths.budget)
+    assert kept.expected["search"] == DEAR.of({"search": ended})["search"]
+
+
+def test_a_search_as_long_as_expected_does_all_its_generations(searched):
+    run, pace, clock, _, _ = searched
+    clock.now += DEAR.first
+    for number in range(1, run.config.search.generations + 1):
+        clock.now += DEAR.generation
+        assert not pace.enough(number)
+
+
+def test_a_search_ends_with_the_round_in_which_the_budget_is_spent(searched):
+    _, pace, clock, said, _ = searched
+    clock.now += 1001
+    assert pace.enough(1)
+    assert said[-1].startswith("Budget 1000s: 0s left; the search ends after 1 of")
+
+
+def test_shared_weights_judge_the_fewest_generations_even_when_the_budget_is_spent(paced):
+    open_run, clock, _ = paced
+    run = open_run("budget=1000s")
+    pace = Pace(run, 0.0)
+    with run.lock():
+        pace.step("features")
+        clock.now += 1001
+        assert [pace.enough(number) for number in (1, 2, 3)] == [False, False, True]
+
+
+def test_a_search_that_ends_of_itself_does_not_make_what_follows_longer(searched):
+    run, pace, clock, _, generation = searched
+    clock.now += DEAR.of({"search": 1})["search"]
+    generation(1)  # where searching adds nothing
+    pace.step("search")
+    left = 1000 - clock.now
+    assert 0.9 * left < DEAR.rest + run.config.retrain.epochs * DEAR.retrain_epoch <= left
+
+
+def test_without_a_budget_a_search_goes_on(recordings, tmp_path):
+    config = write_config(tmp_path / "tiny.yaml")
+    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    assert not Pace(run, 0.0).enough(1)
 
 
 def test_a_budget_may_change_and_the_time_of_an_interrupted_run_counts(paced):
@@ -258,6 +399,28 @@ def test_a_budget_that_is_too_short_leaves_nothing(paced, tmp_path):
     longer = open_run("budget=1000s")  # the corrected call is a new run
     with longer.lock():
         assert longer.paths.config.exists()
+
+
+@pytest.mark.slow
+def test_a_run_by_trainings_keeps_its_budget(recordings, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(budget, "measure", lambda run: Work(0, 1000, 100, 0, 500, 2000))
+    monkeypatch.setattr(budget, "SURE_SECONDS", 1e9)  # or it would fill three hours
+    monkeypatch.setattr(Pace, "enough", lambda pace, generation: generation == 2)
+    rank = {"epochs": 1, "batch_size": 8}
+    search = {"judge": "training", "folds": 2, "population": 4, "generations": 5}
+    retrain = {"members": 1, "calibrate": False, "epochs": 10}
+    config = write_config(tmp_path / "tiny.yaml", search=search, rank=rank, retrain=retrain)
+    run = RunFolder.open(
+        config, recordings, {"data.workers": 1, "budget": "3h"}, tmp_path / "run",
+        listener=Listener(on_message=said.append),
+    )  # fmt: skip
+    run_all(run, budget.time.monotonic())
+    assert len(read_generations(run.paths.history)) <= 2
+    settings = Budget.read(run.paths.budget).settings
+    assert 2 < settings["search.generations"] <= 7
+    assert not any(place.weights.exists() for place in run.supernets)
+    assert any(text.startswith("Budget 3h: ") for text in said)
 
 
 @pytest.mark.slow

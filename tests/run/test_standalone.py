@@ -8,8 +8,9 @@ from tiny import write_config
 
 from asc_nas.run import search as search_module
 from asc_nas.run import standalone
+from asc_nas.run.parts import split_of
 from asc_nas.run.run import Run
-from asc_nas.run.standalone import TrainingEvaluator, split_of, standalone_trainings
+from asc_nas.run.standalone import TrainingEvaluator, standalone_trainings
 from asc_nas.search.surrogate import Verdict
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
@@ -89,7 +90,7 @@ def test_what_was_trained_once_is_read_by_later_searches(run, monkeypatch):
 
 def test_a_search_by_trainings_needs_no_supernet(run):
     members = run.search()
-    assert not run.paths.supernet.exists()
+    assert not any(supernet.weights.exists() for supernet in run.supernets)
     verdict = Verdict.read(run.paths.verdict)
     assert verdict.networks >= 4
     assert len(members) > 0

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from asc_nas.run.networks import Pareto
 
 
-_JUDGED = {
-    "supernet": "scores of the supernet's weights on search-val",
-    "training": "scores of trainings alone, on clips that they have not seen",
-}
+def _judged(members: "Pareto") -> str:
+    """Return how the scores of a Pareto set came about."""
+    if members.judge == "training":
+        return "scores of trainings alone, on clips that they have not seen"
+    if members.folds == 1:
+        return "scores of the supernet's weights on search-val"
+    return "scores of the supernets' weights, each on the part that it has not seen"
 
 
 def print_pareto(members: "Pareto") -> None:
-    """Print the Pareto set: scores with the supernet's weights on search-val.
+    """Print the Pareto set with its scores in the search.
 
     Macro-F1 always, and before it the score that was searched for, if it is another.
     """
@@ -39,7 +42,7 @@ def print_pareto(members: "Pareto") -> None:
             _milliseconds(member.latency_ms),
             str(member.genotype),
         )
-    print(f"\nPareto set ({_JUDGED[members.judge]})")
+    print(f"\nPareto set ({_judged(members)})")
     print_table(table)
 
 

@@ -5,6 +5,7 @@ import platform
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -20,6 +21,7 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.files import ReportFiles
 from asc_nas.run.gather.mistakes import worst_mistakes
 from asc_nas.run.gather.networks import report_networks
+from asc_nas.run.paths import SupernetPaths
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
@@ -70,9 +72,6 @@ def gather_report(
         shrinking = None
     else:
         shrinking = files.read("shrinking", paths.shrinking, ShrinkingLog.read, supernet)
-    updates = None
-    if paths.updates.exists():  # runs made by earlier versions have none
-        updates = files.read("updates", paths.updates, Updates.read, supernet)
     report = RunReport(
         name=config.name,
         root=shown_as,
@@ -82,12 +81,13 @@ def gather_report(
         data=_data(run, files),
         check=files.read("check", check_file, Report.read, check),
         curves=_curves(run, files, networks),
-        updates=updates,
+        updates=_updates(run, files),
         shrinking=shrinking,
         candidates=candidates,
         generations=_generations(history, config.search.objectives),
         networks=networks,
         judge=config.search.judge,
+        folds=config.search.folds,
         verdict=_verdict(run, files),
         ranking=files.read("ranking", paths.rank, Ranking.read, f"rank {files.root}"),
         missing=files.missing,
@@ -105,22 +105,38 @@ def _verdict(run: RunFolder, files: ReportFiles) -> Verdict | None:
 def _curves(
     run: RunFolder, files: ReportFiles, networks: Sequence[Network]
 ) -> dict[str, list[float]]:
-    """Return the training losses by epoch of the supernet and of each trained network's seed."""
-    paths = run.paths
-    log = files.read("training", paths.supernet_log, TrainingLog.read, f"supernet {files.root}")
-    if log:
-        curves = {"supernet": [epoch.loss for epoch in log.epochs]}
-    else:
-        curves = files.guard("training", paths.events, lambda: _unfinished(paths.events)) or {}
+    """Return the training losses by epoch of supernets and of each trained network's seed."""
+    curves: dict[str, list[float]] = {}
+    for place in run.supernets:
+        log = files.read("training", place.log, TrainingLog.read, f"supernet {files.root}")
+        if log:
+            curves[_title(place)] = [epoch.loss for epoch in log.epochs]
+        elif losses := files.guard("training", run.paths.events, partial(_unfinished, run, place)):
+            curves[f"{_title(place)}, so far"] = losses
     return curves | {n.title: [e.loss for e in n.results[0].epochs] for n in networks if n.results}
 
 
-def _unfinished(path: Path) -> dict[str, list[float]]:
-    """Return what the event log has of a supernet training that is not done."""
+def _title(place: SupernetPaths) -> str:
+    return f"supernet {place.part}".strip()
+
+
+def _unfinished(run: RunFolder, place: SupernetPaths) -> list[float]:
+    """Return the losses that the event log has of a supernet training that is not done."""
+    path, wanted = run.paths.events, ("supernet", "epoch", place.part)
     events = read_events(path) if path.exists() else []
-    losses = [e.values["loss"] for e in events if (e.step, e.unit) == ("supernet", "epoch")]
-    known = [math.nan if loss is None else float(loss) for loss in losses]
-    return {"supernet, so far": known} if known else {}
+    losses = [e.values["loss"] for e in events if (e.step, e.unit, e.network) == wanted]
+    return [math.nan if loss is None else float(loss) for loss in losses]
+
+
+def _updates(run: RunFolder, files: ReportFiles) -> dict[str, Updates]:
+    """Return how often each supernet's candidates were trained."""
+    found: dict[str, Updates] = {}
+    for place in run.supernets:
+        if place.updates.exists():  # runs made by earlier versions have none
+            makes = f"supernet {files.root}"
+            updates = files.read("updates", place.updates, Updates.read, makes)
+            found |= {} if updates is None else {_title(place): updates}
+    return found
 
 
 def _data(run: RunFolder, files: ReportFiles) -> DataSummary | None:

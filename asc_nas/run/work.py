@@ -1,0 +1,222 @@
+"""How long the steps of a run take on this data and machine: some of each are measured."""
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from asc_nas.core.randomness import derived_seed, stream
+from asc_nas.data.examples import Examples
+from asc_nas.data.feature_store import FeatureStore, Index, store_shape
+from asc_nas.nn.supernet import init_supernet
+from asc_nas.run.beginning import size_limits
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.parts import split_of
+from asc_nas.run.population import evaluator_of
+from asc_nas.run.search import hand_made
+from asc_nas.search.strategies import new_strategy
+from asc_nas.space.genotype import Genotype
+from asc_nas.training.network_trainer import train_network
+from asc_nas.training.supernet_trainer import train_supernet
+from asc_nas.training.trainer import TrainConfig, Trainer, steps_per_epoch
+
+EXPORT_SECONDS = 4.0
+"""Test, export and comparison of one network."""
+
+START_SECONDS = 5.0
+"""Start of worker processes."""
+
+ONCE = {"epochs": 1, "warmup_epochs": 0, "ema_decay": 0.0}
+"""What is measured is trained for one epoch."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Seconds that a run takes per unit of each step, on this data and machine.
+
+    Attributes
+    ----------
+    supernet_epoch, generation : float
+    retrain_epoch : float
+        One epoch of all trainings, in as many rounds as `retrain.workers` makes of them.
+    shrinking : float
+        All of it.
+    rest : float
+        What does not grow: exports, start-up.
+    first : float
+        What the first generation takes more than others: a strategy may begin with more networks.
+    """
+
+    supernet_epoch: float
+    generation: float
+    retrain_epoch: float
+    shrinking: float
+    rest: float
+    first: float = 0.0
+
+    def of(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Return how long each step takes at these sizes."""
+        steps = {
+            "supernet": (self.supernet_epoch, self.shrinking),
+            "search": (self.generation, self.first),
+            "retrain": (self.retrain_epoch, self.rest),
+        }
+        return {step: steps[step][0] * size + steps[step][1] for step, size in sizes.items()}
+
+
+def rehearsal(run: RunFolder) -> RunFolder:
+    """Return the run with made-up features, so that it can be measured before there are any."""
+    manifest = run.first or run.manifest
+    clips, stores = manifest.clips, {}
+    keys, channels = tuple(c.key for c in clips), tuple(c.channels for c in clips)
+    for frontend in run.config.frontends():
+        settings = frontend.model_dump()
+        index = Index(settings, frontend.fingerprint, "", keys, channels, complete=True)
+        shape = store_shape(index, frontend)
+        one = np.random.default_rng(0).normal(-60, 10, shape[1:]).astype(np.float16)
+        folder = run.paths.features_of(frontend, run.config.frontend)
+        stores[frontend] = FeatureStore(folder, index, np.broadcast_to(one, shape))
+    made_up = replace(run, first=None, asked=None, _stores=stores)
+    made_up.manifest = manifest
+    return made_up
+
+
+def measure(run: RunFolder) -> Work:
+    """Return the work of a run, measured on some steps of each kind; takes some seconds."""
+    config = run.config
+    trained_on = [own for own, _ in split_of(run, config.search.folds)]
+    retrained = run.examples(*config.retrain.roles)
+    rng = stream(config.seed, "budget")
+    space = config.search_space()
+    drawn = [space.sample(rng) for _ in range(12)]
+    # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
+    cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
+
+    def alone(
+        settings: TrainConfig, parts: Sequence[Examples], networks: Sequence[Genotype]
+    ) -> float:
+        """Return the seconds of an epoch of one network on every part."""
+        once = settings.model_copy(update=ONCE)
+        # Networks that hear otherwise take longer or shorter: each is trained on what it hears.
+        heard = [run.examples("train", frontend=run.frontend(genotype)) for genotype in networks]
+
+        def train(steps: int) -> None:
+            for genotype, examples in zip(networks, heard, strict=True):
+                part = _some(examples, steps * settings.batch_size)
+                with tempfile.TemporaryDirectory() as folder:
+                    trainer = Trainer(once, 0, Path(folder) / "state")
+                    train_network(run.spec(genotype), part, trainer)
+
+        step = _seconds_of_one(train, 2, 6) / len(networks)
+        return step * sum(steps_per_epoch(part, settings) for part in parts)
+
+    search, shared_epoch, evaluation, first = config.search, 0.0, 0.0, 0.0
+    if search.judge == "supernet":
+        shared_epoch, evaluation = _shared_work(run, trained_on)
+        generation = evaluation * search.population / search.workers
+    else:
+        begins_with = _first_candidates(run)
+        with _threads_of(search.workers):
+            training = alone(config.rank, trained_on, _quartiles(begins_with) or drawn[:4])
+        training *= config.rank.epochs
+        generation = training * math.ceil(search.population / search.workers)
+        first = training * math.ceil(len(begins_with) / search.workers) - generation
+    with _threads_of(config.retrain.workers):
+        alone_epoch = alone(config.retrain, [retrained], cheaper)
+
+    trainings = config.retrain.members + len(config.baselines)
+    rounds = math.ceil(trainings / config.retrain.workers)
+    twin = int(config.retrain.calibrate and config.retrain.use_search_val)
+    if config.retrain.teacher is not None:  # those of all networks, and the twin's own
+        teachers = config.retrain.teacher.members
+        rounds += math.ceil(teachers / config.retrain.workers)
+        twin += twin * teachers
+    events = 0 if config.shrinking is None else len(config.shrinking.at)
+    samples = 0 if config.shrinking is None else config.shrinking.samples
+    return Work(
+        shared_epoch,
+        generation,
+        alone_epoch * (rounds + twin),
+        evaluation * events * samples,
+        EXPORT_SECONDS * (config.retrain.members + 1)
+        + START_SECONDS * ((config.retrain.workers > 1) + (config.search.workers > 1)),
+        first,
+    )
+
+
+def _quartiles(genotypes: Sequence[Genotype]) -> list[Genotype]:
+    """Return the middle of every quarter."""
+    return [genotypes[(2 * i + 1) * len(genotypes) // 8] for i in range(4) if genotypes]
+
+
+def _first_candidates(run: RunFolder) -> list[Genotype]:
+    """Return what the search begins with, the cheapest first."""
+    search = run.config.search.model_copy(update={"limits": size_limits(run.config)})
+    seed = derived_seed(run.config.seed, "search")
+    strategy = new_strategy(search, run.remaining_space(), run.cost, seed, hand_made(run))
+    return sorted(strategy.ask(), key=lambda genotype: run.cost(genotype).macs)
+
+
+def _shared_work(run: RunFolder, parts: Sequence[Examples]) -> tuple[float, float]:
+    """Return the seconds of an epoch of all parts' supernets, and of judging a network."""
+    config = run.config
+    supernet = run.new_supernet()
+    init_supernet(supernet, torch.Generator().manual_seed(0))
+
+    hear = run.as_heard("train")
+
+    def train_shared(steps: int) -> None:
+        part = _some(parts[0], steps * config.supernet.batch_size)
+        settings = config.supernet.model_copy(update={**ONCE, "broadening_epochs": 0})
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = Trainer(settings, 0, Path(folder) / "state")
+            train_supernet(supernet, part, trainer, heard_by=lambda g: _some(hear(g), len(part)))
+
+    steps = sum(steps_per_epoch(part, config.supernet) for part in parts)
+    epoch = _seconds_of_one(train_shared, 1, 3) * steps
+    space, rng = config.search_space(), stream(config.seed, "budget")
+    few = min(16, config.search.population)
+    genotypes = list(dict.fromkeys(space.sample(rng) for _ in range(few + 1)))
+    judge = evaluator_of(run, [supernet] * len(parts))
+    with _threads_of(config.search.workers):
+        return epoch, _seconds_of_one(lambda count: judge(genotypes[:count]), 1, len(genotypes))
+
+
+@contextmanager
+def _threads_of(workers: int) -> Iterator[None]:
+    """Compute on as many threads as one of `workers` processes does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if workers == 1 else 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _some(examples: Examples, count: int) -> Examples:
+    """Return `count` examples, repeated if there are fewer."""
+    chosen = np.arange(count) % len(examples)
+    return replace(
+        examples,
+        rows=examples.rows[chosen],
+        targets=examples.targets[chosen],
+        clips=examples.clips[chosen],
+    )
+
+
+def _seconds_of_one(work: Callable[[int], Any], few: int, many: int) -> float:
+    """Return the seconds of one unit, from the difference of two amounts of work."""
+    work(many)  # memory and kernels are there after this
+    moments = [time.perf_counter()]
+    for amount in (few, many):
+        work(amount)
+        moments.append(time.perf_counter())
+    start, middle, end = moments
+    return max(1e-6, ((end - middle) - (middle - start)) / (many - few))
