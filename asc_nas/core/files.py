@@ -138,7 +138,7 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
         missing) of something else.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise AscNasError(f"{path}: no such file.") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -153,10 +153,6 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
             "repeat the step that makes it; if the change was meant, remove its 'checksum'."
         )
     return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 @contextmanager

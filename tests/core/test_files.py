@@ -74,12 +74,9 @@ def test_a_changed_document_is_noticed_and_taken_without_its_checksum(tmp_path, 
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_no_number_that_json_lacks_is_written_or_read(tmp_path, bad):
+def test_no_number_that_json_lacks_is_written(tmp_path, bad):
     target = tmp_path / "a.json"
     write_json(target, {"format": "f", "score": 1.0})
     with pytest.raises(AscNasError, match=r"a\.json: not written.*not finite"):
         write_json(target, {"format": "f", "score": [bad]})
     assert read_json(target, "f") == {"format": "f", "score": 1.0}
-    target.write_text(json.dumps({"format": "f", "score": bad}))
-    with pytest.raises(AscNasError, match=r"not readable as JSON.*is not JSON"):
-        read_json(target, "f")
