@@ -42,7 +42,8 @@ def create_arrays(folder: Path, index: Index, frontend: FrontEnd) -> None:
         np.lib.format.open_memmap(folder / DONE, "w+", np.uint8, (len(index.keys),))
         index.write(folder)
     except OSError as error:
-        raise AscNasError(f"{folder}: cannot be written ({error.strerror}).") from error
+        where = error.filename or folder
+        raise AscNasError(f"{where}: cannot be written ({error.strerror}).") from error
 
 
 class FeatureWriter(AbstractContextManager["FeatureWriter"]):
@@ -94,8 +95,8 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
                 rest = rest[handle.write(rest) :]
         except OSError as error:
             raise AscNasError(
-                f"{self._folder}: cannot be written ({error.strerror}); what is done is kept: "
-                "make room and run again to go on."
+                f"{self._folder / name}: cannot be written ({error.strerror}); what is done is "
+                "kept: make room and run again to go on."
             ) from error
 
     def __exit__(self, *exception: object) -> None:

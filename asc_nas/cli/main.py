@@ -1,6 +1,8 @@
 """The ``asc-nas`` command: its subcommands, and what a user sees of an error."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,8 +28,9 @@ from asc_nas.cli.commands.init import init
 from asc_nas.cli.commands.listen import listen
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
-from asc_nas.cli.output.text import shown
+from asc_nas.cli.output.text import print_whatever_comes, shown
 from asc_nas.core.errors import AscNasError, command
+from asc_nas.core.files import naming
 from asc_nas.core.machine import wait_asleep
 
 app = typer.Typer(
@@ -89,18 +92,37 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
     wait_asleep()
+    print_whatever_comes()
     try:
         app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
     except SystemExit as ended:
+        _flush(arguments)
         if ended.code == STOPPED and (goes_on := _goes_on(arguments)):
             print(f"\nstopped; go on with: {shown(goes_on)}", file=sys.stderr)
         raise
     except (AscNasError, ModuleNotFoundError, OSError) as error:
         if "--debug" in arguments:
             raise
+        if isinstance(error, OSError) and error.filename is None:
+            _flush(arguments)  # which tells whether it was the output that could not be written
         message, code = _sentence(error)
         print(f"error: {shown(message)}", file=sys.stderr)
         sys.exit(code)
+
+
+def _flush(arguments: list[str]) -> None:
+    """Write what is left of the output; a disk that is full is not passed over."""
+    try:
+        with naming(Path("standard output")):
+            sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough
+        pass
+    except OSError as error:
+        if "--debug" in arguments:
+            raise
+        print(f"error: {_sentence(error)[0]}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
+        sys.exit(1)
 
 
 def _goes_on(arguments: list[str]) -> str:

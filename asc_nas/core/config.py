@@ -89,13 +89,37 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such config file.{_closest_config(path)}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from error
+    values = _parsed_yaml(path.read_bytes(), str(path))
     if not isinstance(values, dict):
         raise UsageError(f"{path}: a config file is a mapping of keys to values.")
     return values
+
+
+def _parsed_yaml(content: str | bytes, where: str) -> Any:
+    """Return what YAML says; a text that is none is an error with its line and column."""
+    try:
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        return yaml.safe_load(text)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise UsageError(
+            f"{where}, line {line}: not UTF-8 text (byte {byte:#04x}); save it as UTF-8."
+        ) from error
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        what = f"the character U+{error.character:04X}: {error.reason}"
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = error.problem or error.context or "of another form"
+        begun = error.context_mark
+        if begun is not None and mark is not None and begun.line != mark.line:
+            what += f", {error.context} in line {begun.line + 1}"
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, say
+        raise UsageError(f"{where}: not valid YAML ({error or 'too deep'}).") from error
+    raise UsageError(f"{where}, line {line}, column {column}: not valid YAML ({what}).")
 
 
 def _closest_config(path: Path) -> str:
@@ -125,10 +149,7 @@ def apply_overrides(values: dict[str, Any], assignments: Sequence[str]) -> dict[
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise UsageError(f"--set {assignment}: '{parent}' is not a group of settings.")
-        try:
-            node[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {assignment}: '{text}' is not a YAML value.") from error
+        node[last] = _parsed_yaml(text, f"--set {assignment}: its value")
     return result
 
 

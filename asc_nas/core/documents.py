@@ -4,15 +4,28 @@ Each document stands beside the code that writes the file. A file may hold more 
 names: that is kept, so that files of later versions can be read.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import read_json, write_json
 
 Count = Annotated[int, Field(ge=0)]
+
+
+def _or_nan(value: Any) -> Any:
+    return math.nan if value is None else value
+
+
+def _or_null(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+Measure = Annotated[float, BeforeValidator(_or_nan), PlainSerializer(_or_null)]
+"""A number that may be undefined: NaN here, and null in a file, as JSON has no NaN."""
 
 
 class Part(BaseModel):

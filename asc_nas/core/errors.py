@@ -5,6 +5,8 @@ import re
 import shlex
 from collections.abc import Iterable
 
+from asc_nas.core.plain_text import escaped_bytes, is_plain
+
 
 class AscNasError(Exception):
     """The job failed for a reason the user can act on; the command line exits with code 1."""
@@ -32,6 +34,14 @@ def command(*parts: object) -> str:
 def quoted(part: object) -> str:
     """Return one argument as a shell takes it: in double quotes, as it may stand within others."""
     text = str(part)
+    if re.search("[\ud800-\udfff]", text):  # bytes of a file name that are no text
+        return "$'" + "".join(map(_ansi_quoted, text)) + "'"
     if re.search(r'["$`!\\\n]', text):
         return shlex.quote(text)
     return text if shlex.quote(text) == text else f'"{text}"'
+
+
+def _ansi_quoted(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    return character if is_plain(character) else escaped_bytes(character)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import json_text, naming
 from asc_nas.core.locks import hold
 
 FORMAT = "asc-nas/event/1"
@@ -68,7 +69,7 @@ class Event:
         about = {"network": self.network} if self.network else {}
         place = {self.unit: self.number} if self.unit else {}
         named = {"format": FORMAT, "time": self.time, "step": self.step, **about, **place}
-        return json.dumps({**named, "values": dict(self.values)}) + "\n"
+        return json_text({**named, "values": dict(self.values)}) + "\n"
 
 
 def read_events(path: Path) -> list[Event]:
@@ -175,14 +176,16 @@ class EventLog:
 def _append(path: Path, line: str) -> None:
     """Append a line in one piece, so that lines of several processes do not mix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+", buffering=0) as handle:
+    with naming(path), path.open("ab+", buffering=0) as handle:
         hold(handle, wait=True)  # until the file is closed
         size = handle.seek(0, os.SEEK_END)
         if size:
             handle.seek(size - 1)
             if handle.read(1) != b"\n":  # the last line was cut off
                 line = "\n" + line
-        handle.write(line.encode())
+        rest = memoryview(line.encode())
+        while rest:  # a disk that is nearly full takes a part
+            rest = rest[handle.write(rest) :]
 
 
 def summary_writer() -> Any:

@@ -29,12 +29,29 @@ def atomic_path(target: Path) -> Iterator[Path]:
     _remove_leftovers(target.parent.absolute())
     temporary = target.with_name(f".{target.name}.{_HOST}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(target)
+        with naming(target, temporary):
+            yield temporary
+            with temporary.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is read-only has none
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(file: Path, *also: Path) -> Iterator[None]:
+    """Let an OSError say that it is about `file`, if it names no file, or one of `also`.
+
+    A disk that is full is noticed when bytes are written, and the system does not say whither.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = None if error.filename is None else os.fsdecode(error.filename)
+        if error.errno is not None and named in (None, *map(str, also)):
+            error.filename = str(file)
+        raise
 
 
 @lru_cache(maxsize=1024)  # once per folder and process
@@ -68,12 +85,42 @@ def write_text(target: Path, text: str) -> None:
 
 def write_json(target: Path, value: Any) -> None:
     """Write `value` as indented JSON with a stable key order, atomically; `read_json` reads it."""
-    write_text(target, json.dumps(with_checksum(value), indent=2, ensure_ascii=False) + "\n")
+    with _finite(target):
+        text = json_text(with_checksum(value), indent=2, ensure_ascii=False)
+    write_text(target, text + "\n")
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """Return JSON, which has no NaN and no Infinity.
+
+    Raises
+    ------
+    ValueError
+        If `value` holds one: what is undefined is None.
+    """
+    return json.dumps(value, allow_nan=False, **options)
+
+
+@contextmanager
+def _finite(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise AscNasError(
+            f"{target}: not written, as a number in it is not finite; a training diverged: use a "
+            "lower learning_rate."
+        ) from error
 
 
 def with_checksum(value: dict[str, Any]) -> dict[str, Any]:
-    """Return `value` with a last key ``checksum`` that tells whether it is what was written."""
-    return value | {"checksum": fingerprint(json.loads(json.dumps(value)))}
+    """Return `value` with a last key ``checksum`` that tells whether it is what was written.
+
+    Raises
+    ------
+    ValueError
+        If a number in it is not finite.
+    """
+    return value | {"checksum": fingerprint(json.loads(json_text(value)))}
 
 
 def check_sum(value: dict[str, Any]) -> bool:

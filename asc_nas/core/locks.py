@@ -18,6 +18,7 @@ import portalocker
 from portalocker import LockFlags
 
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import naming
 
 
 @contextmanager
@@ -92,8 +93,9 @@ def _opened(folder: Path) -> BinaryIO:
 
 def _sign(handle: BinaryIO) -> None:
     """Write who holds the lock; of several that share it, the last."""
-    handle.truncate(0)
-    handle.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+    with naming(Path(handle.name)):
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
 
 
 def _holder(handle: BinaryIO) -> str:

@@ -14,7 +14,6 @@ A store is a folder of four files:
     that could not be read, and whether the store is complete.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import read_json, with_checksum, write_text
+from asc_nas.core.files import json_text, read_json, with_checksum, write_text
 
 FORMAT = "asc-nas/features/1"
 FEATURES, CHECKSUMS = "features.npy", "checksums.npy"
@@ -83,7 +82,7 @@ class Index:
                 "first_rows": self.first_rows[:-1],
             }
         )
-        lines = (f'"{key}": {json.dumps(values[key], ensure_ascii=False)}' for key in values)
+        lines = (f'"{key}": {json_text(values[key], ensure_ascii=False)}' for key in values)
         write_text(folder / INDEX, "{\n" + ",\n".join(lines) + "\n}\n")
 
     @classmethod
@@ -221,7 +220,13 @@ def open_array(folder: Path, name: str, shape: Sequence[int]) -> np.memmap:
     """
     try:
         array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except FileNotFoundError as error:
+        raise _damaged(folder) from error
+    except OSError as error:
+        if error.errno is None:  # numpy's own word for what is no array
+            raise _damaged(folder) from error
+        raise AscNasError(f"{folder / name}: not readable ({error.strerror}).") from error
+    except (EOFError, ValueError) as error:
         raise _damaged(folder) from error
     if array.shape != tuple(shape):
         raise _damaged(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import as_written
-from asc_nas.core.plain_text import LONGEST_LABEL, is_plain, visible
+from asc_nas.core.plain_text import LONGEST_LABEL, as_path, is_plain, visible
 from asc_nas.data.parquet import read_parquet, write_parquet
 
 FORMAT = "asc-nas/manifest/1"
@@ -24,7 +24,8 @@ class Clip:
     Attributes
     ----------
     path : str
-        Audio file, relative to the manifest's root, with forward slashes.
+        Audio file, relative to the manifest's root, with forward slashes, as
+        `asc_nas.core.plain_text.as_text` writes it.
     label : str
         Scene; one of the manifest's labels.
     fold : str
@@ -106,7 +107,7 @@ class Manifest:
 
     def audio_path(self, clip: Clip) -> Path:
         """Return where the clip's audio file lies."""
-        return self.root / clip.path
+        return self.root / as_path(clip.path)
 
     def write(self, path: Path) -> None:
         """Write the manifest as Parquet, atomically."""

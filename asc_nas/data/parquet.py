@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import atomic_path, check_sum, with_checksum
+from asc_nas.core.files import atomic_path, check_sum, json_text, with_checksum
 
 
 def write_parquet(path: Path, table: Any, header: dict[str, Any]) -> None:
@@ -13,9 +13,10 @@ def write_parquet(path: Path, table: Any, header: dict[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     stamped = with_checksum(header | {"columns": _columns(table), "rows": table.num_rows})
-    metadata = {"asc_nas": json.dumps(stamped)}
-    with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
+    table = table.replace_schema_metadata({"asc_nas": json_text(stamped)})
+    # Through open files, as pyarrow takes no path that is not UTF-8.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(table, file, write_page_checksum=True)
 
 
 def read_parquet(path: Path, problem: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -35,7 +36,12 @@ def read_parquet(path: Path, problem: str) -> tuple[list[dict[str, Any]], dict[s
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        content = path.open("rb")
+    except OSError as error:
+        raise AscNasError(f"{path}: not readable ({error.strerror}).") from error
+    try:
+        with content as file:
+            table = pq.read_table(file, page_checksum_verification=True)
         header = json.loads((table.schema.metadata or {})[b"asc_nas"])
         columns = _columns(table)
         whole = (

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import FiniteFloat, model_validator
 
-from asc_nas.core.documents import Count, Document, Part
+from asc_nas.core.documents import Count, Document, Measure, Part
 from asc_nas.core.rows import Rows
 from asc_nas.space.genotype import Genotype, GenotypeText
 
@@ -13,7 +13,7 @@ class LoggedEpoch(Part):
     """An epoch of a training's log."""
 
     epoch: Count
-    loss: float
+    loss: Measure
 
 
 class Result(Document):
@@ -32,6 +32,8 @@ class Result(Document):
         Name of the dataset.
     trained_on : list of str
         Roles of the clips it was trained on.
+    test_clips, test_clips_left_out : int
+        Clips that were scored, and those that could not be read.
     """
 
     format_name: ClassVar[str] = "asc-nas/result/1"
@@ -41,8 +43,8 @@ class Result(Document):
     genotype: GenotypeText
     accuracy: FiniteFloat
     macro_f1: FiniteFloat
-    log_loss: float = float("nan")
-    per_class: dict[str, FiniteFloat]
+    log_loss: Measure = float("nan")
+    per_class: dict[str, FiniteFloat | None]
     confusion: list[list[Count]]
     labels: list[str]
     macs: Count
@@ -52,6 +54,7 @@ class Result(Document):
     data: str
     trained_on: list[str]
     test_clips: Count
+    test_clips_left_out: Count = 0
     seed: Count
     epochs: list[LoggedEpoch]
 
@@ -63,6 +66,12 @@ class Result(Document):
         if [len(row) for row in self.confusion] != [labels] * labels:
             raise ValueError("the confusion matrix has not a row and a column for every label")
         return self
+
+    @property
+    def absent(self) -> list[str]:
+        """Labels of which there were no test clips."""
+        rows = zip(self.labels, self.confusion, strict=True)
+        return [label for label, counts in rows if not sum(counts)]
 
     def is_of(self, genotype: Genotype) -> bool:
         """Return whether it is the result of this genotype."""

@@ -155,8 +155,13 @@ def read_state(state: Path, about: list[Any]) -> list[float]:
 def write_json(target: Path, value: Any) -> None:
     """Write beside the target, then move over it."""
     beside = target.with_name(target.name + ".tmp")
-    beside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    beside.replace(target)
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(target)
+    except OSError as error:  # of a full disk it does not name the file
+        error.filename = str(target)
+        raise
 
 
 def main() -> None:
@@ -177,6 +182,8 @@ def main() -> None:
         measure(folder, arguments.device, report)
     except FileNotFoundError as error:
         sys.exit(f"error: {error.filename} is missing; copy the whole folder again.")
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}; make room, then run it again.")
     print(f"Written: {folder / 'latency.json'}")
 
 

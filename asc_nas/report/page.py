@@ -10,6 +10,7 @@ from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
 from asc_nas.core.errors import quoted
+from asc_nas.evaluation.scores import told_of_absent, told_of_clips
 from asc_nas.report import page_tables, tables
 from asc_nas.report.clips import SECONDS, data_uri
 from asc_nas.report.drawing import draw
@@ -54,7 +55,13 @@ def environment() -> Environment:
     made.policies["json.dumps_kwargs"] = {"cls": PlotlyJSONEncoder, "separators": (",", ":")}
     made.filters.update(csp_hash=_csp_hash, data_uri=data_uri, quote=quoted, show=tables.show)
     made.globals.update(
-        CLIP_SECONDS=SECONDS, SCORES=SCORES, draw=draw, tables=tables, page_tables=page_tables
+        CLIP_SECONDS=SECONDS,
+        SCORES=SCORES,
+        draw=draw,
+        tables=tables,
+        page_tables=page_tables,
+        told_of_absent=told_of_absent,
+        told_of_clips=told_of_clips,
     )
     return made
 
@@ -96,4 +103,6 @@ def _summary(report: RunReport) -> str:
             f"{len(scores)} trained from scratch: macro-F1 on test {min(scores):.3f} to "
             f"{max(scores):.3f}."
         )
+        absent = report.trained[0].results[0].absent
+        told += [f"Note: {told_of_absent(absent)}"] * bool(absent)
     return " ".join(told) or "Nothing was computed in this run yet."

@@ -133,7 +133,10 @@ class Mistakes:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The clips of a run: how many of each label in each role, and what the features left out."""
+    """The clips of a run: how many of each label in each role could be read, and which could not.
+
+    `left_out` holds the reason by the clip's key.
+    """
 
     name: str
     licence: str

@@ -15,6 +15,7 @@ from asc_nas.audio.io import audio_info
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import filter_bank
 from asc_nas.core.files import atomic_path
+from asc_nas.core.plain_text import as_text
 from asc_nas.runtime.classifier import Classification, Classifier
 from asc_nas.runtime.segments import UNKNOWN
 from asc_nas.runtime.timeline import TimelineConfig
@@ -101,7 +102,7 @@ def plot_timeline(
     )
     figure.colorbar(image, ax=top, label="dB", pad=0.01)
     _hertz_ticks(top, frontend)
-    name = Path(answer.path).name
+    name = as_text(Path(Path(answer.path).name))
     top.set_title(
         f"{name}: {answer.label} ({answer.probability:.0%})", loc="left", parse_math=False
     )

@@ -104,6 +104,8 @@ class RankConfig(TrainConfig):
     For `asc-nas rank` only; a run does not do it.
     """
 
+    group = "rank"
+
     networks: int = Field(32, ge=4)
     """Number of architectures, spread over the whole range of MACs. More narrow the interval."""
     repeats: PositiveInt = 2

@@ -1,10 +1,13 @@
 """``crossval.json``: the single results of a cross-validation, and what they come to."""
 
 from collections.abc import Sequence
+from math import isfinite
 from statistics import mean, stdev
 from typing import ClassVar
 
-from asc_nas.core.documents import Count, Document, Part
+from pydantic import Field
+
+from asc_nas.core.documents import Count, Document, Measure, Part
 from asc_nas.evaluation.result import Result
 from asc_nas.space.genotype import GenotypeText
 
@@ -14,7 +17,10 @@ SEARCHED = "searched"
 
 
 class Row(Part):
-    """What is kept of one training's result, with the fold it was tested on."""
+    """What is kept of one training's result, with the fold it was tested on.
+
+    `absent` are the labels of which the fold has no test clips.
+    """
 
     network: str
     fold: str
@@ -22,16 +28,18 @@ class Row(Part):
     seed: Count
     accuracy: float
     macro_f1: float
-    log_loss: float
+    log_loss: Measure
     macs: Count
     params: Count
     test_clips: Count
+    test_clips_left_out: Count = 0
+    absent: list[str] = Field(default_factory=list)
 
 
 class Spread(Part):
     """Mean and standard deviation (n - 1 in the denominator; None of one)."""
 
-    mean: float
+    mean: Measure
     std: float | None
 
 
@@ -50,7 +58,7 @@ class NetworkSummary(Part):
     accuracy: Spread
     macro_f1: Spread
     log_loss: Spread
-    folds: dict[str, dict[str, float]]
+    folds: dict[str, dict[str, Measure]]
     macs: Range
     params: Range
 
@@ -110,7 +118,8 @@ def summary(rows: Sequence[Row]) -> list[NetworkSummary]:
 
 
 def _spread(values: Sequence[float]) -> Spread:
-    return Spread(mean=mean(values), std=stdev(values) if len(values) > 1 else None)
+    known = len(values) > 1 and all(map(isfinite, values))
+    return Spread(mean=mean(values), std=stdev(values) if known else None)
 
 
 def _range(values: Sequence[int]) -> Range:

@@ -35,7 +35,8 @@ def export_network(folder: NetworkFolder, name: str | None = None) -> ExportedMo
     frontend = run.frontend(folder.genotype)
     search_val, test = (run.examples(role, frontend=frontend) for role in ("search_val", "test"))
     temperature, calibration = calibrate(module, held_out, search_val, test)
-    scores = {key: getattr(result, key) for key in ("accuracy", "macro_f1", "log_loss")}
+    known = result.to_json()
+    scores = {key: known[key] for key in ("accuracy", "macro_f1", "log_loss")}
     card = export_model(
         module,
         spread(test, COMPARED),
@@ -73,7 +74,7 @@ def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> 
 def card_data(run: RunFolder, trained_on: Sequence[str]) -> CardData:
     """Return what the card of a network of the run says about the clips behind it."""
     manifest = run.manifest
-    clips = {role: manifest.with_role(role) for role in ROLES}
+    clips = {role: run.heard(role) for role in ROLES}
     train_folds = {clip.fold for role in trained_on for clip in clips[role]}
     return CardData(
         name=manifest.name,

@@ -21,7 +21,7 @@ from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
-from asc_nas.data.manifest import Manifest
+from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.beginning import read_clips, require_searchable
 from asc_nas.run.config import RunConfig
@@ -263,6 +263,11 @@ class RunFolder:
             return loaded[frontend]
 
         return examples
+
+    def heard(self, role: str) -> tuple[Clip, ...]:
+        """Return the clips of a role that could be read."""
+        clips, failed = self.manifest.with_role(role), self.store().failed
+        return tuple(clip for clip in clips if clip.key not in failed)
 
     def spec(self, genotype: Genotype) -> NetSpec:
         """Layers of `genotype` for what it hears and these labels."""

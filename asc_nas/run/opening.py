@@ -1,6 +1,7 @@
 """The settings a run is opened with, held against those it was made with."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,21 @@ def _assignments(settings: Settings) -> list[str]:
 
 
 def directory_of(source: Source, config: RunConfig, out: Path | str | None) -> Path:
-    """Return where the run of a config is: `out`, the source itself, or ``runs/NAME``."""
+    """Return where the run of a config is: `out`, the source itself, or ``runs/NAME``.
+
+    Raises
+    ------
+    UsageError
+        If its path is no text: what writes weights opens no such file.
+    """
+    root = Path("runs") / config.name
     if out is not None:
-        return Path(out)
-    if not isinstance(source, Mapping) and Path(source).is_dir():
-        return Path(source)
-    return Path("runs") / config.name
+        root = Path(out)
+    elif not isinstance(source, Mapping) and Path(source).is_dir():
+        root = Path(source)
+    if re.search("[\ud800-\udfff]", str(root.absolute())):
+        raise UsageError(f"{root}: a run needs a path that is UTF-8; give another with --out.")
+    return root
 
 
 def same_run(config: RunConfig, before: RunConfig, paths: RunPaths) -> tuple[RunConfig, str]:

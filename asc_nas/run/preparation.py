@@ -1,6 +1,6 @@
 """From recordings to the run's features."""
 
-from asc_nas.core.errors import command
+from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.locks import taking_turns
 from asc_nas.data.manifest import Manifest
 from asc_nas.run.folder import RunFolder
@@ -23,6 +23,34 @@ def prepare(run: RunFolder, *, check: bool = False) -> None:
             _check(run, run.manifest)
 
 
+def require_heard(run: RunFolder) -> None:
+    """Raise unless the clips that can be read are enough to train, to steer the search and to test.
+
+    Raises
+    ------
+    AscNasError
+        If none of a role can be read, or none of a class that is trained on.
+    """
+    manifest, failed = run.manifest, run.store().failed
+    reasons: dict[tuple[str, str], list[str]] = {}
+    left: set[tuple[str, str]] = set()
+    for clip in manifest.clips:
+        if clip.role and clip.key in failed:
+            for part in ("", clip.label):
+                reasons.setdefault((clip.role, part), []).append(failed[clip.key])
+        elif clip.role:
+            left |= {(clip.role, ""), (clip.role, clip.label)}
+    for (role, label), why in reasons.items():
+        if (role, label) in left:
+            continue
+        of_class = f" of the class '{label}'" if label else ""
+        told = f"none of {len(why)} clips{of_class} with the role '{role}' can be read"
+        if not label or role == "train":
+            remedy = "repair them" + (", or remove the class" if label else "")
+            raise AscNasError(f"{manifest.name}: {told} ({why[0].rstrip('.')}); {remedy}.")
+        run.listener.note(f"warning: {told}: it has no F1 there, and macro-F1 is without it.")
+
+
 def _extract(run: RunFolder, manifest: Manifest) -> None:
     config, paths = run.config, run.paths
     for frontend in config.frontends():
@@ -40,6 +68,7 @@ def _extract(run: RunFolder, manifest: Manifest) -> None:
                 f"{len(store.failed)} clips that cannot be read are left out; {paths.features} "
                 "lists them in index.json."
             )
+            require_heard(run)
 
 
 def _check(run: RunFolder, manifest: Manifest) -> None:

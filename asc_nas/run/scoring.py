@@ -85,10 +85,13 @@ def score(
     )
     manifest, store = _clips_to_score(run, manifest_file, role, frontend)
     examples = Examples.load(manifest, store, (role,))
+    left_out = [clip.key for clip in manifest.with_role(role) if clip.key in store.failed]
     if not examples.num_clips:
-        raise AscNasError(f"{run.paths.manifest}: there are no clips with the role '{role}'.")
+        source = manifest_file or run.paths.manifest
+        why = f": none of {len(left_out)} can be read" if left_out else ""
+        raise AscNasError(f"{source}: there are no clips with the role '{role}' to score{why}.")
     posteriors = posteriors_of(examples)
-    about |= {"role": role, "scored": manifest.name}
+    about |= {"role": role, "scored": manifest.name, "left_out": len(left_out)}
     by_key = {clip.key: clip for clip in manifest.clips}
     clips = [by_key[key] for key in examples.clip_keys]
     trained_on = about["trained_on"] or ()
@@ -103,9 +106,8 @@ def score(
             f"note: {text} was trained on other clips or splits than the run's: it may have "
             "heard clips that are scored below."
         )
-    for clip in manifest.with_role(role):
-        if clip.key in store.failed:
-            run.listener.note(f"left out: {clip.key}: {store.failed[clip.key]}")
+    for key in left_out:
+        run.listener.note(f"left out: {key}: {store.failed[key]}")
     evaluation = score_clips(
         Decisions.of_posteriors(posteriors, examples.clip_targets, manifest.labels),
         [clip.group or clip.key for clip in clips],
@@ -210,7 +212,7 @@ def describe_exported(run: RunFolder, model: Path, card: ModelCard) -> dict[str,
     describes other clips than the run's: then nobody knows.
     """
     manifest, data = run.manifest, card.data
-    clips = {role: manifest.with_role(role) for role in ROLES}
+    clips = {role: run.heard(role) for role in ROLES}
     counts = {"train": data.train_clips, "search_val": data.search_val_clips}
     counts["test"] = data.test_clips
     of_run = (

@@ -12,8 +12,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import numpy as np
-
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.progress import SILENT, Listener, Progress, unheard
 from asc_nas.data.examples import Examples
@@ -33,6 +31,7 @@ from asc_nas.run.export import COMPARED, card_data, export_network
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import TWIN, load_together
 from asc_nas.run.networks import NamedNetwork, find_network
+from asc_nas.run.preparation import require_heard
 from asc_nas.run.teachers import taught_recipe
 from asc_nas.run.training import Training
 from asc_nas.runtime.card import CardData
@@ -80,21 +79,21 @@ class Shipping:
         seeds.
         """
         rows: list[Row] = []
-        per_class: list[Mapping[str, float]] = []
+        per_class: list[Mapping[str, float | None]] = []
         for fold, run in self.folds.items():
             results = trained(run, self.network)
             if len(self.seeds) > 1:
                 results = [self._together(run, results[0])]
             rows += [row_of(result, fold, self.network.name) for result in results]
             per_class += [result.per_class for result in results]
-        (told,) = summary(rows)
+        (told,) = (entry.to_json() for entry in summary(rows))
         one_by_one = sorted({row.seed for row in rows})
         return {
-            **{score: getattr(told, score).mean for score in SCORES},
+            **{score: told[score]["mean"] for score in SCORES},
             "per_class": _mean_by_key(per_class),
             "cross_validation": {
-                "folds": told.folds,
-                "std": {score: getattr(told, score).std for score in SCORES},
+                "folds": told["folds"],
+                "std": {score: told[score]["std"] for score in SCORES},
                 "seeds": one_by_one if len(self.seeds) == 1 else list(self.seeds),
             },
         }
@@ -129,7 +128,7 @@ class Shipping:
             source=source,
             train_folds=folds,
             test_folds=folds,
-            train_clips=len(manifest.with_role("train")),
+            train_clips=len(self.run.heard("train")),
             search_val_clips=held_out.num_clips,
             test_clips=0,
         )
@@ -238,8 +237,13 @@ def common_seeds(folds: Mapping[str, RunFolder], network: NamedNetwork) -> tuple
     return tuple(seeds)
 
 
-def _mean_by_key(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {key: float(np.mean([table[key] for table in tables])) for key in tables[0]}
+def _mean_by_key(tables: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Return the mean of each key over the tables that know it; None if none does."""
+    means: dict[str, float | None] = {}
+    for key in dict.fromkeys(key for table in tables for key in table):
+        known = [value for table in tables if (value := table.get(key)) is not None]
+        means[key] = mean(known) if known else None
+    return means
 
 
 def ship(
@@ -285,6 +289,7 @@ def ship(
     with whole.lock(), run.lock():
         if not run.paths.features.exists():
             run.paths.features.symlink_to(Path("..") / whole.paths.features.name)
+        require_heard(run)
         shipping.train()
         models = [shipping.export(name or whole.config.name, results, source)]
         if int8:

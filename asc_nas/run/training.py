@@ -49,6 +49,7 @@ def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Res
         score_network(network, run.examples("test", frontend=run.frontend(folder.genotype)))
     )
     cost, manifest = run.cost(folder.genotype), run.manifest
+    tested, in_test = len(run.heard("test")), len(manifest.with_role("test"))
     result = Result(
         network=name,
         genotype=str(folder.genotype),
@@ -60,12 +61,13 @@ def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Res
         latency_ms=cost.latency_ms,
         data=manifest.name,
         trained_on=list(roles),
-        test_clips=len(manifest.with_role("test")),
+        test_clips=tested,
+        test_clips_left_out=in_test - tested,
         seed=folder.seed,
         epochs=log,
     )
-    tested = {score: scores[score] for score in ("accuracy", "macro_f1", "log_loss")}
-    run.events.write("test", tested, folder.path.name)
+    logged = {score: scores[score] for score in ("accuracy", "macro_f1", "log_loss")}
+    run.events.write("test", logged, folder.path.name)
     result.write(folder.result_file)
     folder.finish()
     return result

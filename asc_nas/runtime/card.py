@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -56,6 +57,8 @@ def _check_bounded(values: Any) -> None:
             raise ValueError(f"the text '{visible(value[:40])}' is too long or not plain")
         elif isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
             raise ValueError("a number is too large")
+        elif isinstance(value, float) and not isfinite(value):
+            raise ValueError("a number is not finite")
 
 
 class CardData(Config):

@@ -11,7 +11,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import atomic_path
+from asc_nas.core.files import atomic_path, json_text
 
 FORMAT = "asc-nas/weights/1"
 
@@ -39,7 +39,7 @@ def save(
     # Plain layout, one copy each: a tensor in channels_last or shared storage cannot be stored.
     tensors = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
     # One entry: the order of several would differ from process to process, and so the file's hash.
-    header = json.dumps({"format": FORMAT, "meta": meta, "sha256": _digest(tensors, meta)})
+    header = json_text({"format": FORMAT, "meta": meta, "sha256": _digest(tensors, meta)})
     with atomic_path(path) as temporary:
         temporary.write_bytes(to_bytes(tensors, {"asc_nas": header}))
 

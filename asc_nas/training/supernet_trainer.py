@@ -22,6 +22,8 @@ from asc_nas.training.trainer import Step, TrainConfig, Trainer, steps_per_epoch
 class SupernetConfig(TrainConfig):
     """Training settings of the shared weights."""
 
+    group = "supernet"
+
     sampler: str = "strict_fair"
     """Which networks are trained in a step: `strict_fair` takes every candidate of every block
     equally often (FairNAS), `uniform` draws at random. They ranked networks equally well."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import (
@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Config
+from asc_nas.core.errors import AscNasError
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import stream
 from asc_nas.data.augment import Augmentation, AugmentConfig
@@ -36,6 +37,8 @@ Teacher = tuple[Callable[[Tensor], Tensor], float]
 
 class TrainConfig(Config):
     """How a network is trained: AdamW, linear warm-up, cosine decay to zero."""
+
+    group: ClassVar[str] = "retrain"
 
     epochs: PositiveInt = 60
     """Number of epochs; `asc-nas init` sets it by the number of examples. Alone, a network for
@@ -157,6 +160,12 @@ class Trainer:
         Parameters
         ----------
         steps : function from step number to what is done in it, by default the module's one pass
+
+        Raises
+        ------
+        AscNasError
+            At the first loss that is not finite, or if weights that are to be saved are not: the
+            training has diverged. The state that was saved before is kept.
         """
         config, hooks = self.config, self.hooks
         to_channels_last(module.to(self.device))
@@ -188,6 +197,8 @@ class Trainer:
                 todo = Step((module,), examples) if steps is None else steps(step)
                 x, targets = augment(todo.examples, positions, rng)
                 losses += self._step(optimizer, todo.passes, x, targets)
+                if not all(map(math.isfinite, losses[-len(todo.passes) :])):
+                    raise self._diverged(epoch + 1, f"the loss was {losses[-1]} in step {i + 1}")
                 if average is not None and config.ema_decay:
                     average.update_parameters(module)
             if average is not None and config.swa_share and epoch + 1 > config.swa_start:
@@ -198,6 +209,8 @@ class Trainer:
                 rate = optimizer.param_groups[0]["lr"]
                 hooks.on_epoch(epoch + 1, {"loss": loss, "learning_rate": rate})
             if (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs:
+                if not (_is_finite(module) and (average is None or _is_finite(average))):
+                    raise self._diverged(epoch + 1, "weights were not finite at the end")
                 saved = [entry.to_json() for entry in log]
                 checkpoint.save(self.state_file, module, {"log": saved}, optimizer, average)
             hooks.progress(epoch + 1, config.epochs, f"loss {loss:.3f}")
@@ -205,6 +218,14 @@ class Trainer:
             module.load_state_dict(average.module.state_dict())
         module.eval()
         return log
+
+    def _diverged(self, epoch: int, what: str) -> AscNasError:
+        kept = f"; {self.state_file} is kept" if self.state_file.exists() else ""
+        return AscNasError(
+            f"{self.state_file.parent}: {what} of epoch {epoch} of {self.config.epochs}, so this "
+            f"training has diverged{kept}; begin a new run (--out) with a lower "
+            f"{self.config.group}.learning_rate than {self.config.learning_rate:g}."
+        )
 
     def _step(
         self, optimizer: torch.optim.Optimizer, forwards: Sequence[Pass], x: Tensor, targets: Tensor
@@ -227,6 +248,12 @@ class Trainer:
                 targets = (1 - self.distillation) * targets + self.distillation * taught
         optimizer.step()
         return losses
+
+
+def _is_finite(module: nn.Module) -> bool:
+    """Return whether all weights and statistics of a module are finite."""
+    values = module.state_dict().values()
+    return all(bool(torch.isfinite(v).all()) for v in values if v.is_floating_point())
 
 
 def new_average(module: nn.Module, config: TrainConfig) -> AveragedModel | None:

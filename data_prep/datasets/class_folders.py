@@ -5,6 +5,7 @@ from pathlib import Path
 from asc_nas.audio.folders import audio_files, leads_back
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, audio_info
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.plain_text import as_text
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
@@ -35,15 +36,16 @@ def read_class_folders(folder: Path) -> Manifest:
             f"with one of the endings {', '.join(AUDIO_SUFFIXES)}."
         )
     labels = tuple(sorted({clip.label for clip in clips}))
-    return Manifest(folder.resolve().name, folder.resolve(), labels, tuple(clips))
+    root = folder.resolve()
+    return Manifest(as_text(Path(root.name)), root, labels, tuple(clips))
 
 
 def _clip(path: Path, folder: Path) -> Clip:
     inside = path.relative_to(folder)
     return Clip(
-        path=inside.as_posix(),
+        path=as_text(inside),
         label=inside.parts[0],
-        group=inside.with_suffix("").as_posix(),
+        group=as_text(inside.with_suffix("")),
         channels=channels_or_one(path),
     )
 

@@ -1,15 +1,16 @@
 """Own recordings listed in a CSV or TSV file."""
 
-import csv
 import math
 from io import StringIO
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError, closest
+from asc_nas.core.plain_text import as_path, as_text
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.runtime.labels_out import is_answers
 from data_prep.datasets.class_folders import channels_or_one
 from data_prep.datasets.reader import READERS, DatasetInfo, Reader
+from data_prep.datasets.tables import rows_of
 
 REQUIRED = ("path", "label")
 OPTIONAL = ("fold", "group", "device", "start", "duration")
@@ -32,18 +33,22 @@ def read_csv_table(table: Path) -> Manifest:
         raise AscNasError(f"{table}: not a file; give the CSV or TSV file that lists the clips.")
     try:
         text = table.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AscNasError(f"{table}: not UTF-8 text; save it as a UTF-8 CSV.") from error
+    except OSError as error:
+        raise AscNasError(f"{table}: not readable ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise AscNasError(f"{table}, line {line}: not UTF-8 text; save it as UTF-8.") from error
     if not text.strip():
         raise AscNasError(f"{table}: the file is empty; give it a header with path and label.")
     delimiter = _delimiter(table, text.partition("\n")[0])
-    rows = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    _check_columns(table, [name or "" for name in rows.fieldnames or ()])
-    clips = [_clip(table, rows.line_num, row) for row in rows]
+    rows = rows_of(table, StringIO(text, newline=""), delimiter, skipinitialspace=True)
+    _, columns = next(rows)
+    _check_columns(table, columns)
+    clips = [_clip(table, line, columns, cells) for line, cells in rows]
     if not clips:
         raise AscNasError(f"{table}: lists no clips below its header.")
     labels = tuple(sorted({clip.label for clip in clips}))
-    return Manifest(table.stem, table.resolve().parent, labels, tuple(clips))
+    return Manifest(as_text(Path(table.stem)), table.resolve().parent, labels, tuple(clips))
 
 
 def _delimiter(table: Path, header: str) -> str:
@@ -71,23 +76,26 @@ def _check_columns(table: Path, columns: list[str]) -> None:
             )
 
 
-def _clip(table: Path, line: int, row: dict[str, str | None]) -> Clip:
-    values = {name: (row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
-    if None in row:
+def _clip(table: Path, line: int, columns: list[str], cells: list[str]) -> Clip:
+    row = dict(zip(columns, cells, strict=False))
+    values = {name: row.get(name, "").strip() for name in (*REQUIRED, *OPTIONAL)}
+    if len(cells) > len(columns):
         raise AscNasError(f"{table}, line {line}: more fields than the header has columns.")
     for name in REQUIRED:
         if not values[name]:
             raise AscNasError(f"{table}, line {line}, column '{name}': the value is missing.")
-    path = table.resolve().parent / values["path"]
-    if not path.is_file():
+    # As a manifest names a file whose name is no text, or as the file is called.
+    named = (as_path(values["path"]), Path(values["path"]))
+    found = next((name for name in named if (table.resolve().parent / name).is_file()), None)
+    if found is None:
         raise AscNasError(f"{table}, line {line}, column 'path': no such file {values['path']}.")
     return Clip(
-        path=Path(values["path"]).as_posix(),
+        path=as_text(found),
         label=values["label"],
         fold=values["fold"],
         group=values["group"] or values["path"],
         device=values["device"],
-        channels=channels_or_one(path),
+        channels=channels_or_one(table.resolve().parent / found),
         start=_seconds(table, line, "start", values["start"]),
         duration=_seconds(table, line, "duration", values["duration"]),
     )

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from asc_nas.core.errors import AscNasError
 
@@ -42,30 +43,60 @@ def tab_rows(table: Path) -> Iterator[tuple[int, list[str]]]:
         yield number, [cell.strip() for cell in line.split("\t")]
 
 
+def rows_of(
+    table: Path, lines: Iterable[str], delimiter: str = ",", **options: Any
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line that a row begins in (from 1), and its cells; blank lines are left out.
+
+    Parameters
+    ----------
+    table : named in an error
+    options : see `csv.reader`
+
+    Raises
+    ------
+    AscNasError
+        With the line, if a row is no CSV: a quotation mark is not closed, or a cell is too long.
+    """
+    rows = csv.reader(lines, delimiter=delimiter, strict=True, **options)
+    begins = 1
+    try:
+        for cells in rows:
+            if cells:
+                yield begins, cells
+            begins = rows.line_num + 1
+    except csv.Error as error:
+        raise AscNasError(
+            f"{table}, line {begins}: not readable as CSV ({error}); close or double the quotation "
+            "marks of the row that begins there."
+        ) from error
+
+
 def csv_rows(table: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line number and the named columns of a table separated by commas, with a header.
 
     Raises
     ------
     AscNasError
-        If the file is missing or is not UTF-8 text, or if a column or a value is missing.
+        If the file is missing, is not UTF-8 text or no CSV, or if a column or a value is missing.
     """
-    rows = csv.DictReader(read_lines(table))
-    found = [name or "" for name in rows.fieldnames or ()]
+    rows = rows_of(table, [f"{line}\n" for line in read_lines(table)])
+    _, found = next(rows, (1, []))
     for name in columns:
         if name not in found:
             raise AscNasError(
                 f"{table}, line 1: the column '{name}' is missing; the file should have the "
                 f"columns {', '.join(columns)}, so unpack the dataset again."
             )
-    for row in rows:
-        values = {name: (row[name] or "").strip() for name in columns}
+    for line, cells in rows:
+        row = dict(zip(found, cells, strict=False))
+        values = {name: row.get(name, "").strip() for name in columns}
         if empty := [name for name in columns if not values[name]]:
             raise AscNasError(
-                f"{table}, line {rows.line_num}, column '{empty[0]}': the value is missing; "
+                f"{table}, line {line}, column '{empty[0]}': the value is missing; "
                 "unpack the dataset again."
             )
-        yield rows.line_num, values
+        yield line, values
 
 
 def malformed(table: Path, line: int, expected: str, found: Iterable[str]) -> AscNasError:

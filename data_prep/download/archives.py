@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import read_json, write_json
+from asc_nas.core.files import naming, read_json, write_json
 from data_prep.download.archive_readers import DAMAGE, Member, open_archive
 from data_prep.download.disk import FULL, require_room, size_of
 
@@ -156,7 +156,7 @@ def _write(source: IO[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     try:
-        with source, part.open("wb") as handle:
+        with naming(target, part), source, part.open("wb") as handle:
             shutil.copyfileobj(source, handle, 1 << 20)
         part.replace(target)
     finally:

@@ -1,6 +1,5 @@
 """What a folder (or a list) of recordings holds, from names and file headers."""
 
-import csv
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from statistics import median
 
 from asc_nas.audio.io import AUDIO_SUFFIXES, AudioError, AudioInfo, audio_info
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.plain_text import as_path, as_text
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.runtime.labels_out import is_answers
@@ -108,7 +108,7 @@ def look(source: Path, progress: Progress = unheard) -> Look:
     paths = list(dict.fromkeys(clip.path for clip in manifest.clips))
     for done, path in enumerate(paths, start=1):
         try:
-            infos[path] = audio_info(manifest.root / path)
+            infos[path] = audio_info(manifest.root / as_path(path))
         except AudioError as error:
             unreadable[path] = str(error)
         progress(done, len(paths), "files")
@@ -140,7 +140,7 @@ def _read(source: Path) -> tuple[Manifest, str, Path]:
             raise
     labels = tuple(sorted({clip.label for clip in clips}))
     root = source.resolve()
-    return Manifest(root.name, root, labels, tuple(clips)), "names", source
+    return Manifest(as_text(Path(root.name)), root, labels, tuple(clips)), "names", source
 
 
 def _lists_clips(path: Path) -> bool:
@@ -158,12 +158,12 @@ def _columns(path: Path) -> set[str]:
     if path.suffix.lower() not in TABLE_SUFFIXES or path.name.startswith("."):
         return set()
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
+        # In another encoding it is a list all the same, which its reader refuses with the line.
+        with path.open(encoding="utf-8-sig", newline="", errors="replace") as handle:
             header = handle.readline()
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         return set()
-    columns = next(csv.reader([header.replace(";", ",").replace("\t", ",")]), [])
-    return {column.strip() for column in columns}
+    return {column.strip(' \r\n"') for column in re.split(r"[,;\t]", header)}
 
 
 def _clips_by_name(folder: Path) -> list[Clip]:
@@ -179,6 +179,11 @@ def _clips_by_name(folder: Path) -> list[Clip]:
     if "" in counts or len(counts) < 2 or min(counts.values()) < 2:
         return []
     return [
-        Clip(path.name, label, group=path.stem, channels=channels_or_one(path))
+        Clip(
+            as_text(Path(path.name)),
+            label,
+            group=as_text(Path(path.stem)),
+            channels=channels_or_one(path),
+        )
         for path, label in zip(paths, labels, strict=True)
     ]

@@ -10,6 +10,7 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
+from asc_nas.core.plain_text import as_text
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.own_data.look import Look
 from data_prep.own_data.settings import Settings
@@ -48,10 +49,10 @@ def as_listed(manifest: Manifest, table: Path) -> Manifest:
         os.path.relpath(manifest.audio_path(clip).absolute(), folder) for clip in manifest.clips
     )
     clips = [
-        replace(clip, path=Path(path).as_posix())
+        replace(clip, path=as_text(Path(path)))
         for clip, path in zip(manifest.clips, paths, strict=True)
     ]
-    return replace(manifest, name=table.stem, root=folder, clips=tuple(clips))
+    return replace(manifest, name=as_text(Path(table.stem)), root=folder, clips=tuple(clips))
 
 
 def clip_table(manifest: Manifest) -> str:
@@ -88,7 +89,7 @@ def starter_config(
     frames = 1 + round(settings.seconds * settings.sample_rate) // settings.hop_length
     bounds = f"{{{', '.join(f'{key}: {_flow(value)}' for key, value in limits.items())}}}"
     table = "" if latency is None else f"latency: {_flow(latency)}\n"
-    return f"""{comment}name: {_flow(name)}
+    text = f"""{comment}name: {_flow(name)}
 seed: 0
 data:
 {_lines(data)}frontend:                # {settings.n_mels} mel bands x {frames} frames
@@ -129,6 +130,7 @@ baselines:               # hand-made networks, trained like the searched ones
   baseline: {{kernels: [t5, f5], expansion: 2}}
   square: {{kernels: [s3], expansion: 2}}
 """
+    return text.encode(errors="backslashreplace").decode()  # "\\udce9" is how YAML has such a byte
 
 
 def _lines(values: Mapping[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """Calls that a command prints can be copied into a shell, whatever the paths are called."""
 
+import os
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -36,6 +38,14 @@ def test_a_shell_reads_back_what_was_quoted(name):
     assert shlex.split(call("run", name)) == ["asc-nas", "run", name]
     echo = ["sh", "-c", f"printf %s {quoted(name)}"]
     assert subprocess.check_output(echo, text=True) == name
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="older plain shells lack such quotes")
+@pytest.mark.parametrize("name", [b"d\xff", b"it's \\ \xe9", b'a\n"$b\xff', b"\xff/caf\xc3\xa9"])
+def test_a_name_that_is_no_text_is_read_back_too(name):
+    told = quoted(os.fsdecode(name))
+    told.encode("utf-8")  # can be printed as it is
+    assert subprocess.check_output(["bash", "-c", f"printf %s {told}"]) == name
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_nine_classes_of_four_channels_go_from_recordings_to_a_model(tmp_path):
     done = asc_nas("run", CONFIG, "--data", tmp_path / "recordings", "--out", run, *changes)
     assert done.returncode == 0, done.stderr
     context = RunFolder.open(run)
-    assert context.input_size == (40, 501)
+    assert context.config.frontend.size == (40, 501)
     examples = context.examples("test")
     assert len(examples) == 4 * examples.num_clips
     assert context.config.supernet.augment.shuffle_mix > 0

@@ -71,3 +71,12 @@ def test_a_changed_document_is_noticed_and_taken_without_its_checksum(tmp_path, 
         read_json(path, "x/1")
     path.write_text(json.dumps(document(path)))
     assert read_json(path, "x/1") != VALUES
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_no_number_that_json_lacks_is_written(tmp_path, bad):
+    target = tmp_path / "a.json"
+    write_json(target, {"format": "f", "score": 1.0})
+    with pytest.raises(AscNasError, match=r"a\.json: not written.*not finite"):
+        write_json(target, {"format": "f", "score": [bad]})
+    assert read_json(target, "f") == {"format": "f", "score": 1.0}

@@ -1,14 +1,17 @@
 """The folds of a cross-validation and the summary of its results."""
 
+import json
+import math
 from pathlib import Path
 
 import pytest
 
+from asc_nas.cli.output.network_tables import print_crossval, print_results
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.evaluation.result import Result
+from asc_nas.evaluation.result import Result, Results
 from asc_nas.run.crossval import official_folds
-from asc_nas.run.crossval_summary import row_of, summary
+from asc_nas.run.crossval_summary import Crossval, row_of, summary
 
 
 def manifest(*folds):
@@ -16,7 +19,7 @@ def manifest(*folds):
     return Manifest("set", Path(), ("rain",), tuple(clips))
 
 
-def row(network, fold, seed, accuracy, macs=5):
+def row(network, fold, seed, accuracy, macs=5, **changes):
     result = Result(
         network="own name",
         genotype="skip",
@@ -33,7 +36,7 @@ def row(network, fold, seed, accuracy, macs=5):
         test_clips=80,
         seed=seed,
         epochs=[],
-    )
+    ).model_copy(update=changes)
     return row_of(result, fold, network)
 
 
@@ -77,3 +80,45 @@ def test_the_costs_of_a_network_that_each_fold_has_its_own_of_are_a_range():
     (entry,) = summary([row("searched", "1", 0, 0.8, macs=9), row("searched", "2", 0, 0.8, macs=4)])
     assert entry.macs.to_json() == {"min": 4, "max": 9}
     assert entry.params.to_json() == {"min": 7, "max": 7}
+
+
+def test_a_fold_that_lacks_a_class_or_clips_is_said(tmp_path, capsys):
+    lacking = {"labels": ["car", "rain"], "confusion": [[4, 0], [0, 0]], "per_class": {},
+               "test_clips": 4, "test_clips_left_out": 2}  # fmt: skip
+    rows = [row("net", "1", 0, 0.5), row("net", "2", 0, 1.0, **lacking)]
+    document = Crossval(data="set", summary=summary(rows), results=rows)
+    document.write(tmp_path / "crossval.json")
+    assert Crossval.read(tmp_path / "crossval.json") == document
+    assert (rows[1].absent, rows[1].test_clips_left_out) == (["rain"], 2)
+    print_crossval(document)
+    told = capsys.readouterr().out
+    assert "note: fold 2: 4 test clips (2 more could not be read and are left out)" in told
+    assert "note: fold 2: no test clips of rain: " in told
+    assert "fold 1:" not in told
+
+
+def test_a_log_loss_that_is_not_known_is_null_in_the_file(tmp_path):
+    rows = [row("net", "1", 0, 0.5, log_loss=float("nan")), row("net", "2", 0, 0.6)]
+    Crossval(data="set", summary=summary(rows), results=rows).write(tmp_path / "c.json")
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    values = json.loads((tmp_path / "c.json").read_text(), parse_constant=refuse)
+    assert values["results"][0]["log_loss"] is None
+    assert values["summary"][0]["log_loss"] == {"mean": None, "std": None}
+    assert math.isnan(Crossval.read(tmp_path / "c.json").results[0].log_loss)
+
+
+def test_the_table_of_results_says_which_clips_were_scored(capsys):
+    known = {"labels": ["car", "rain"], "confusion": [[4, 0], [0, 0]],
+             "per_class": {"car": 1.0, "rain": None}}  # fmt: skip
+    result = Result(
+        network="net", genotype="skip", accuracy=1.0, macro_f1=1.0, macs=5, params=7, data="set",
+        trained_on=["train"], test_clips=4, test_clips_left_out=2, seed=0, epochs=[], **known,
+    )  # fmt: skip
+    print_results(Results([result]))
+    told = capsys.readouterr().out
+    assert "tested once on 4 test clips (2 more could not be read and are left out) of set" in told
+    assert "note: no test clips of rain: such a class has no F1" in told
+    assert "macro-F1 is the mean over the classes that have one" in told

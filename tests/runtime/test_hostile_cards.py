@@ -46,7 +46,7 @@ CARDS = [
     ({"temperature": 1e300}, "'temperature'"),
     ({"results": {"accuracy": "0.9"}}, "'results'"),
     ({"results": {"per_class": {"low": "all"}}}, "'results'"),
-    ({"results": {"per_class": 1e400}}, "'results'"),
+    ({"results": {"per_class": 1e400}}, "a number is not finite"),
     ({"results": deep(500)}, "too deep"),
     ({"results": {"x": list(range(200_000))}}, "holds too much"),
     ({"labels": ["low", "mid\ud800dle", "high"]}, "not plain"),

@@ -21,7 +21,14 @@ from asc_nas.training import checkpoint
 from asc_nas.training.network_trainer import new_network, score_network, train_network
 from asc_nas.training.recalibration import recalibrate
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
-from asc_nas.training.trainer import Hooks, TrainConfig, Trainer, make_optimizer, set_learning_rate
+from asc_nas.training.trainer import (
+    Hooks,
+    TrainConfig,
+    Trainer,
+    make_optimizer,
+    set_learning_rate,
+    steps_per_epoch,
+)
 
 SKELETON = Skeleton.parse(
     {
@@ -227,3 +234,40 @@ def test_the_same_weights_give_the_same_bytes(tmp_path):
     for file in files:
         subprocess.run([sys.executable, "-c", script, str(file)], check=True)
     assert len({file.read_bytes() for file in files}) == 1
+
+
+def passes_that_break_in(module, step):
+    def passes(number):
+        return [lambda x: module(x) * (float("nan") if number >= step else 1.0)]
+
+    return passes
+
+
+def test_the_first_loss_that_is_not_finite_stops_and_the_last_good_state_is_kept(tmp_path):
+    examples = make_examples()
+    config = TrainConfig(epochs=4, batch_size=8, warmup_epochs=0, checkpoint_every=1)
+    module, state = new_network(NET, 0), tmp_path / "state.safetensors"
+    trainer = Trainer(config, 0, state)
+    broken = passes_that_break_in(module, 2 * steps_per_epoch(examples, config) + 1)
+    told = r"the loss was nan in step 2 of epoch 3 of 4.*state\.safetensors is kept.*retrain\.learn"
+    with pytest.raises(AscNasError, match=told):
+        trainer.fit(module, examples, broken)
+    again = new_network(NET, 0)
+    assert len(checkpoint.load(state, again)["log"]) == 2
+    log = trainer.fit(again, examples)  # and one can go on from it
+    assert [entry.epoch for entry in log] == [1, 2, 3, 4]
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    examples, state = make_examples(), tmp_path / "state.safetensors"
+    module = new_network(NET, 0)
+
+    def break_weights(epoch, values):
+        if epoch == 2:
+            next(module.parameters()).data.fill_(float("inf"))
+
+    hooks = Hooks(on_epoch=break_weights)
+    config = TrainConfig(epochs=3, batch_size=8, warmup_epochs=0, checkpoint_every=1)
+    with pytest.raises(AscNasError, match="weights were not finite at the end of epoch 2 of 3"):
+        Trainer(config, 0, state, hooks=hooks).fit(module, examples)
+    assert len(checkpoint.load(state, new_network(NET, 0))["log"]) == 1

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from asc_nas.cli.commands.check import check
 from asc_nas.cli.commands.download import download
@@ -68,6 +69,6 @@ def prepare(
     clips = Counter(clip.label for clip in manifest.clips)
     for label in manifest.labels:
         groups = {clip.group for clip in manifest.clips if clip.label == label}
-        table.add_row(label, str(clips[label]), str(len(groups)))
+        table.add_row(Text(label), str(clips[label]), str(len(groups)))
     Console().print(table)
     typer.echo(f"{len(manifest.clips)} clips -> {out}")

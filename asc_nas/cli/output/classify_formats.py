@@ -5,9 +5,10 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from asc_nas.core.plain_text import visible
+from asc_nas.core.plain_text import as_text, visible
 
 if TYPE_CHECKING:
     from asc_nas.runtime.recordings import Answer
@@ -50,7 +51,7 @@ def text_of_one(output: Format, answer: "Answer") -> str:
 
 def json_text(value: Any) -> str:
     """Return JSON in ASCII: a file name may hold what the terminal, or UTF-8, cannot."""
-    return json.dumps(value, indent=2) + "\n"
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def _csv(answers: "Sequence[Answer]") -> str:
@@ -79,10 +80,13 @@ def _rows(columns: Sequence[str], rows: list[dict[str, Any]]) -> str:
 
 
 def _cell(column: str, value: Any) -> Any:
-    """Return what a spreadsheet takes for text, and not for a formula, and a terminal shows."""
+    """Return what a spreadsheet takes for text, and not for a formula, and a terminal shows.
+
+    A path is written as in a manifest, so that corrected answers can be read as a list of clips.
+    """
     if not isinstance(value, str):
         return value
-    text = visible(value)
+    text = as_text(PurePath(value)) if column == "path" else visible(value)
     if not text.startswith(("=", "+", "-", "@")):
         return text
     return f"./{text}" if column == "path" else f"'{text}"

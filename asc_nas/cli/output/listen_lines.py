@@ -135,4 +135,4 @@ class JsonLines:
         )
 
     def _event(self, event: str, **values: Any) -> None:
-        print(json.dumps({"event": event} | values), flush=True)
+        print(json.dumps({"event": event} | values, allow_nan=False), flush=True)

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from asc_nas.cli.output.text import shown
+from asc_nas.evaluation.scores import told_of_absent, told_of_clips
 
 if TYPE_CHECKING:
     from asc_nas.evaluation.parts import Part, ScoreReport
@@ -61,9 +65,12 @@ def print_results(results: "Results") -> None:
             _milliseconds(result.latency_ms),
             result.genotype,
         )
-    data, clips = results[0].data, results[0].test_clips
-    print(f"\nTrained from scratch, tested once on {clips} test clips of {data}")
+    first = results[0]
+    clips = told_of_clips(first.test_clips, first.test_clips_left_out)
+    print(f"\nTrained from scratch, tested once on {clips} of {shown(first.data)}")
     print_table(table)
+    if first.absent:
+        print(f"note: {shown(told_of_absent(first.absent))}")
 
 
 def print_crossval(crossval: "Crossval") -> None:
@@ -86,11 +93,17 @@ def print_crossval(crossval: "Crossval") -> None:
             )
     folds, trainings = len(first.folds), first.trainings
     print(
-        f"\n{crossval.data}: {folds} fold{'s' * (folds != 1)}, {trainings} "
+        f"\n{shown(crossval.data)}: {folds} fold{'s' * (folds != 1)}, {trainings} "
         f"training{'s' * (trainings != 1)} of each network, each tested once on its fold\n"
         "(standard deviation over folds and seeds)"
     )
     print_table(table)
+    for row in {row.fold: row for row in crossval.results}.values():
+        if row.test_clips_left_out:
+            clips = told_of_clips(row.test_clips, row.test_clips_left_out)
+            print(f"note: fold {shown(row.fold)}: {clips}")
+        if row.absent:
+            print(f"note: fold {shown(row.fold)}: {shown(told_of_absent(row.absent))}")
 
 
 def print_scores(about: dict[str, Any], evaluation: "ScoreReport") -> None:
@@ -104,14 +117,19 @@ def print_scores(about: dict[str, Any], evaluation: "ScoreReport") -> None:
         total.add_row(title, _number(getattr(scores, name)), between)
     classes = Table("Class", "Clips", "F1", box=None, header_style="bold")
     for label, f1 in scores.per_class.items():
-        classes.add_row(label, str(evaluation.clips_of[label]), _number(f1))
+        classes.add_row(Text(label), str(evaluation.clips_of[label]), _number(f1))
     groups = f"{intervals.groups} groups" if intervals else "1 group: no intervals"
     what = about.get("results") or f"{about['network']}, {about['role']} of {about['scored']}"
-    print(f"\n{what}: {sum(evaluation.clips_of.values())} clips of {groups}")
+    lost = about.get("left_out")
+    out = f"; {lost} more could not be read and are left out" if lost else ""
+    print(f"\n{shown(what)}: {sum(evaluation.clips_of.values())} clips of {groups}{out}")
     console = Console(markup=False, highlight=False)  # a label may hold brackets
     for table in (total, classes, *_device_tables(evaluation)):
         console.print(table)
         print()
+    absent = [label for label, count in evaluation.clips_of.items() if not count]
+    if absent:
+        print(f"note: {shown(told_of_absent(absent))}")
 
 
 def _device_tables(evaluation: "ScoreReport") -> "list[Table]":
@@ -120,7 +138,9 @@ def _device_tables(evaluation: "ScoreReport") -> "list[Table]":
     columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")
     table = Table(*columns, box=None, header_style="bold")
     for part in evaluation.devices:
-        table.add_row(part.name, {True: "seen", False: "unseen", None: ""}[part.seen], *_row(part))
+        table.add_row(
+            Text(part.name), {True: "seen", False: "unseen", None: ""}[part.seen], *_row(part)
+        )
     for part in evaluation.seen_and_unseen:
         table.add_row("all", part.name, *_row(part))
     return [table]
@@ -131,8 +151,8 @@ def _row(part: "Part") -> tuple[str, ...]:
     return (str(part.clips), *(_number(value) for value in values))
 
 
-def _number(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"  # NaN: not known
+def _number(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"  # NaN: not known
 
 
 def _millions(value: int) -> str:

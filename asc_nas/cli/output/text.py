@@ -1,9 +1,31 @@
 """Text on a terminal."""
 
+import codecs
+import io
 import sys
 from pathlib import Path
 
 from asc_nas.core.plain_text import visible
+
+WRITTEN_OUT = "asc-nas-written-out"
+"""Name of what a codec does with characters that its encoding lacks."""
+
+
+def _write_out(error: UnicodeError) -> tuple[str, int]:
+    r"""Write characters as JSON escapes them, so that JSON stays JSON: ``\u96e8``."""
+    assert isinstance(error, UnicodeEncodeError)
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2)), error.end
+
+
+codecs.register_error(WRITTEN_OUT, _write_out)
+
+
+def print_whatever_comes() -> None:
+    """Let both streams write out what the terminal's encoding lacks, wherever text is printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=WRITTEN_OUT)
 
 
 def shown(text: str | Path) -> str:
@@ -14,7 +36,7 @@ def shown(text: str | Path) -> str:
 def encodable(text: str) -> str:
     """Return text that the terminal's encoding has."""
     encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text.encode(encoding, WRITTEN_OUT).decode(encoding)
 
 
 def clock(seconds: float) -> str:

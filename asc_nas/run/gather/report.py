@@ -154,7 +154,7 @@ def _summary(manifest: Manifest, left_out: dict[str, str]) -> DataSummary:
     places = {label: i for i, label in enumerate(manifest.labels)}
     counts = {role: [0] * len(places) for role in ROLES}
     groups: dict[str, set[str]] = defaultdict(set)
-    used = [clip for clip in manifest.clips if clip.role in counts]
+    used = [c for c in manifest.clips if c.role in counts and c.key not in left_out]
     for clip in used:
         counts[clip.role][places[clip.label]] += 1
         if clip.group:
