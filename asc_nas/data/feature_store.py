@@ -219,12 +219,24 @@ def open_array(folder: Path, name: str, shape: Sequence[int]) -> np.memmap:
     AscNasError
         If the file is missing, cut off or of another shape.
     """
-    try:
-        array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise _damaged(folder) from error
+    array = map_array(folder, name)
     if array.shape != tuple(shape):
         raise _damaged(folder)
+    return array
+
+
+def map_array(folder: Path, name: str) -> np.memmap:
+    """Open one array of a store for reading, whatever its shape.
+
+    Raises
+    ------
+    AscNasError
+        If the file is missing or cut off.
+    """
+    try:
+        array: np.memmap = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(folder) from error
     return array
 
 
