@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint install
+.PHONY: demo test test-fast faults lint install
 
 demo: install  ## The whole job on the built-in synthetic set, ending with classified recordings.
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
@@ -15,6 +15,11 @@ test: install  ## All tests, on up to four cores.
 
 test-fast: install  ## While one works: what takes no whole run of the command line.
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
+
+faults: install  ## Kills, full disks, dead workers, damaged files: results/faults.json, 20 minutes.
+	ASC_NAS_FAULTS=30 ASC_NAS_FAULTS_JSON=results/faults.json \
+	    $(BIN)/python -m pytest tests/faults -n auto --maxprocesses 4
+	$(BIN)/python docs/make_results.py
 
 lint: install  ## Style, format, types, and which room may import what.
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
-from asc_nas.data.feature_store import CHECKSUMS, DONE, FEATURES, Index, store_shape
+from asc_nas.data.feature_store import CHECKSUMS, DONE, FEATURES, Index, map_array, store_shape
 
 FLUSH_SECONDS = 0.5
 """How often finished clips are forced to the disk and marked as done."""
@@ -57,7 +57,7 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         self._first_rows = index.first_rows
         names = [FEATURES, DONE, CHECKSUMS]
         files = {name: folder / name for name in names if (folder / name).exists()}
-        self._starts = {name: _data_offset(path) for name, path in files.items()}
+        self._starts = {name: map_array(folder, name).offset for name in files}
         self._handles = {name: path.open("rb+", buffering=0) for name, path in files.items()}
         self._unmarked: list[int] = []
         self._flushed = time.monotonic()
@@ -105,8 +105,3 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         finally:
             for handle in self._handles.values():
                 handle.close()
-
-
-def _data_offset(path: Path) -> int:
-    """Return where the numbers of a ``.npy`` file begin, in bytes."""
-    return int(np.load(path, mmap_mode="r", allow_pickle=False).offset)

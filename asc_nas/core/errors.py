@@ -20,6 +20,12 @@ class UsageError(AscNasError):
     exit_code = 2
 
 
+def told(error: OSError) -> str:
+    """Return the sentence of an error of the system: the file if it is known, why, what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; free space or check permissions, then retry."
+
+
 def closest(name: str, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the choice nearest to `name`, or an empty string."""
     near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)

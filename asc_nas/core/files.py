@@ -23,7 +23,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; on success it is moved over `target`.
 
     A killed process or a full disk leaves what stood there before. Temporary files that killed
-    processes left in the folder are removed.
+    processes left in the folder are removed. An error of the system names `target`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent.absolute())
@@ -81,6 +81,12 @@ def write_text(target: Path, text: str) -> None:
     r"""Write `text` to `target` atomically; bytes of a file name that are no text as ``\udce9``."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write `content` to `target` atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(target: Path, value: Any) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, told
 from asc_nas.core.machine import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -211,5 +211,8 @@ def _summary(jobs: Sequence[Job], failures: dict[int, Exception]) -> Exception:
         if not isinstance(error, (AscNasError, OSError)):
             error.add_note(f"in {jobs[number]}")
             return error
-    told = " ".join(f"{jobs[number]}: {error}" for number, error in sorted(failures.items()))
-    return AscNasError(f"{len(failures)} of {len(jobs)} jobs failed: {told}")
+    reasons = " ".join(
+        f"{jobs[number]}: {told(error) if isinstance(error, OSError) else error}"
+        for number, error in sorted(failures.items())
+    )
+    return AscNasError(f"{len(failures)} of {len(jobs)} jobs failed: {reasons}")

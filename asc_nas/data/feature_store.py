@@ -218,8 +218,22 @@ def open_array(folder: Path, name: str, shape: Sequence[int]) -> np.memmap:
     AscNasError
         If the file is missing, cut off or of another shape.
     """
+    array = map_array(folder, name)
+    if array.shape != tuple(shape):
+        raise _damaged(folder)
+    return array
+
+
+def map_array(folder: Path, name: str) -> np.memmap:
+    """Open one array of a store for reading, whatever its shape.
+
+    Raises
+    ------
+    AscNasError
+        If the file is missing or cut off.
+    """
     try:
-        array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+        array: np.memmap = np.load(folder / name, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise _damaged(folder) from error
     except OSError as error:
@@ -228,8 +242,6 @@ def open_array(folder: Path, name: str, shape: Sequence[int]) -> np.memmap:
         raise AscNasError(f"{folder / name}: not readable ({error.strerror}).") from error
     except (EOFError, ValueError) as error:
         raise _damaged(folder) from error
-    if array.shape != tuple(shape):
-        raise _damaged(folder)
     return array
 
 

@@ -86,6 +86,8 @@ def quantize_onnx(
                     },
                 )
             quantized = onnx.load(written)
+        except OSError:
+            raise
         except Exception as error:  # onnxruntime has no common base class for its errors
             raise AscNasError(f"{source}: onnxruntime could not quantise it: {error}") from error
     _shorten_names(quantized)

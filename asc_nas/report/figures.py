@@ -1,5 +1,6 @@
 """The main plots of a report for print, as PNG and PDF."""
 
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -7,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from asc_nas.core.files import atomic_path
+from asc_nas.core.files import write_bytes
 from asc_nas.report.plots import ranking_figure
 from asc_nas.report.run_report import RunReport
 
@@ -36,8 +37,10 @@ def write_figure(figure: Figure, path: Path) -> list[Path]:
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None}}
     for kind, fields in metadata.items():
         target = path.with_name(f"{path.name}.{kind}")
-        with rc_context({"pdf.fonttype": 42}), atomic_path(target) as temporary:
-            figure.savefig(temporary, format=kind, dpi=200, metadata=fields)
+        drawn = BytesIO()  # a full disk would leave matplotlib's own errors, not the disk's
+        with rc_context({"pdf.fonttype": 42}):
+            figure.savefig(drawn, format=kind, dpi=200, metadata=fields)
+        write_bytes(target, drawn.getvalue())
         written.append(target)
     return written
 

@@ -1,5 +1,6 @@
 """Atomic files: what killed processes left is removed, what was changed is noticed."""
 
+import errno
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from edited import document
 
 from asc_nas.core import files
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, told
 from asc_nas.core.files import read_json, write_json, write_text
 
 KILLED = (
@@ -35,6 +36,27 @@ def test_a_killed_process_leaves_the_old_file_and_what_it_left_goes_with_the_nex
     files._remove_leftovers.cache_clear()
     write_text(tmp_path / "b.txt", "another")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+def no_room(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_leaves_the_old_file_and_its_error_names_the_file(tmp_path, monkeypatch):
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+    monkeypatch.setattr(files.os, "fsync", no_room)
+    with pytest.raises(OSError, match="No space left") as error:
+        write_text(target, "new")
+    assert told(error.value).startswith(f"{target}: No space left on device; free space")
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_file_that_may_not_be_written_is_named_and_not_its_temporary_one(tmp_path):
+    with pytest.raises(IsADirectoryError) as error:
+        write_text(tmp_path, "a folder is here")
+    assert told(error.value).startswith(f"{tmp_path}: Is a directory; ")
 
 
 def test_what_a_living_process_or_another_machine_writes_is_left(tmp_path):

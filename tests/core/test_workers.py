@@ -1,5 +1,6 @@
 """Jobs in processes that fail, die or are interrupted."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -27,6 +28,10 @@ def fail_over_two(job):
         raise AscNasError("two is too many.")
     (folder / str(number)).touch()
     return number
+
+
+def no_room(folder):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{folder}/weights")
 
 
 def die_over_two(number):
@@ -66,6 +71,15 @@ def test_a_job_that_fails_is_named_and_the_others_are_done(workers, tmp_path):
     with pytest.raises(AscNasError, match=r"1 of 4 jobs failed: \(2, .*two is too many"):
         run_jobs(fail_over_two, [(n, tmp_path) for n in range(1, 5)], workers)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "3", "4"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_the_system_in_a_job_is_a_sentence_that_names_the_file(workers):
+    with pytest.raises(AscNasError) as error:
+        run_jobs(no_room, ["a", "b"], workers)
+    said = "{0}: {0}/weights: No space left on device; free space or check permissions, then retry."
+    both = f"{said.format('a')} {said.format('b')}"
+    assert str(error.value) == f"2 of 2 jobs failed: {both}"
 
 
 def test_a_mistake_in_the_code_is_raised_as_it_is_with_the_job():

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -128,6 +129,22 @@ def test_a_flipped_bit_is_noticed_when_its_example_is_read(folder, name):
     examples = Examples.load(manifest, FeatureStore.open(folder, FRONT_END), ["train"])
     with pytest.raises(AscNasError, match="the feature store is damaged"):
         examples.batch(np.arange(len(examples)))
+
+
+@pytest.mark.parametrize("name", [FEATURES, CHECKSUMS])
+@pytest.mark.parametrize("size", [0, 5, 100, 140])
+def test_a_file_that_was_cut_off_or_emptied_is_noticed(folder, name, size):
+    os.truncate(folder / name, size)
+    with pytest.raises(AscNasError, match="the feature store is damaged"):
+        FeatureStore.open(folder, FRONT_END)
+
+
+@pytest.mark.parametrize("name", [FEATURES, CHECKSUMS, DONE])
+@pytest.mark.parametrize("size", [0, 5, 100])
+def test_extraction_does_not_go_on_with_a_file_that_was_cut_off(folder, name, size):
+    os.truncate(folder / name, size)
+    with pytest.raises(AscNasError, match="the feature store is damaged"):
+        FeatureWriter(folder, Index.read(folder))
 
 
 def test_a_store_from_before_there_were_checksums_is_read_and_gone_on_with(folder):
