@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from asc_nas.core.errors import UsageError, closest
+from asc_nas.core.plain_yaml import LARGEST, parse_yaml
 
 
 class Config(BaseModel):
@@ -89,8 +90,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such config file.{_closest_config(path)}")
+    if path.stat().st_size > LARGEST:
+        raise UsageError(f"{path}: larger than any config file ({LARGEST:,} bytes at most).")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from error
     if not isinstance(values, dict):
@@ -126,7 +129,7 @@ def apply_overrides(values: dict[str, Any], assignments: Sequence[str]) -> dict[
             if not isinstance(node, dict):
                 raise UsageError(f"--set {assignment}: '{parent}' is not a group of settings.")
         try:
-            node[last] = yaml.safe_load(text)
+            node[last] = parse_yaml(text)
         except yaml.YAMLError as error:
             raise UsageError(f"--set {assignment}: '{text}' is not a YAML value.") from error
     return result

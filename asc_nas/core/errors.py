@@ -5,11 +5,19 @@ import re
 import shlex
 from collections.abc import Iterable
 
+LONGEST = 2000
+"""Characters of an error; it may quote what a file holds, of any length."""
+
 
 class AscNasError(Exception):
     """The job failed for a reason the user can act on; the command line exits with code 1."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the sentence, without its middle where it is longer than anybody reads."""
+        text, part = super().__str__(), LONGEST // 2
+        return text if len(text) <= LONGEST else f"{text[:part]} [...] {text[-part:]}"
 
 
 class UsageError(AscNasError):
