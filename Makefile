@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint install
+.PHONY: demo test test-fast fuzz audit lint install
 
 demo: install  ## The whole job on the built-in synthetic set, ending with classified recordings.
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
@@ -15,6 +15,13 @@ test: install  ## All tests, on up to four cores.
 
 test-fast: install  ## While one works: what takes no whole run of the command line.
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
+
+FUZZ ?= --count 10000 --seed 0
+fuzz: install  ## Damaged and hostile files of ten kinds: no traceback, no hang, bounded memory.
+	$(BIN)/python tests/fuzz/run.py $(FUZZ)
+
+audit: install  ## Known vulnerabilities of the installed packages; only tells.
+	$(BIN)/python .ci/audit
 
 lint: install  ## Style, format, types, and which room may import what.
 	$(BIN)/ruff check .

@@ -14,8 +14,8 @@ from pydantic import AfterValidator
 
 from asc_nas.core.errors import AscNasError, UsageError
 
-_KERNEL = re.compile(r"([tfs])(\d+)")
-_BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d+(?:\.\d+)?)w(\d+(?:\.\d+)?)")
+_KERNEL = re.compile(r"([tfs])(\d{1,4})")
+_BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d{1,4}(?:\.\d+)?)w(\d(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
