@@ -27,7 +27,7 @@ from asc_nas.cli.commands.listen import listen
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
 from asc_nas.cli.output.text import shown
-from asc_nas.core.errors import AscNasError, command
+from asc_nas.core.errors import AscNasError, command, shortened
 from asc_nas.core.machine import wait_asleep
 
 app = typer.Typer(
@@ -122,7 +122,7 @@ def _sentence(error: Exception) -> tuple[str, int]:
             raise error
         return f"this needs {module}: install it with pip install 'asc-nas[search]'.", 1
     assert isinstance(error, OSError)
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{shortened(str(error.filename))}: " if error.filename else ""
     return f"{where}{error.strerror or error}; free space or check permissions, then retry.", 1
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from asc_nas.core.errors import UsageError, closest
+from asc_nas.core.errors import NO_TEXT, UsageError, closest
 from asc_nas.core.plain_yaml import LARGEST, parse_yaml
 
 
@@ -36,6 +36,8 @@ class Config(BaseModel):
             raise UsageError(f"{where}: {_first_problem(cls, error)}") from error
         except UsageError as error:  # of a validator that resolves a name
             raise UsageError(f"{where}: {error}") from error
+        except UnicodeEncodeError as error:  # of a message that quotes half a character
+            raise UsageError(f"{where}: {NO_TEXT}") from error
 
 
 _SHORT = reprlib.Repr()

@@ -7,6 +7,13 @@ from collections.abc import Iterable
 
 LONGEST = 2000
 """Characters of an error; it may quote what a file holds, of any length."""
+NO_TEXT = "holds half a character (a lone surrogate), which no text has; correct it."
+
+
+def shortened(text: str) -> str:
+    """Return text without its middle where it is longer than anybody reads."""
+    part = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:part]} [...] {text[-part:]}"
 
 
 class AscNasError(Exception):
@@ -15,9 +22,8 @@ class AscNasError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        """Return the sentence, without its middle where it is longer than anybody reads."""
-        text, part = super().__str__(), LONGEST // 2
-        return text if len(text) <= LONGEST else f"{text[:part]} [...] {text[-part:]}"
+        """Return the sentence, shortened."""
+        return shortened(super().__str__())
 
 
 class UsageError(AscNasError):

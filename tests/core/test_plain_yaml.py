@@ -1,14 +1,18 @@
 """YAML from a stranger: bounded before anything is made of it, and one sentence."""
 
+import json
+
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from peak_memory import peak
+from pydantic import field_validator
 
-from asc_nas.core.config import apply_overrides, read_yaml
-from asc_nas.core.errors import UsageError
+from asc_nas.core.config import Config, apply_overrides, read_yaml
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.plain_yaml import parse_yaml
+from asc_nas.search.pareto import ParetoSet
 
 NINE = "[" + ", ".join("x" * 9) + "]"
 
@@ -84,9 +88,38 @@ SETTINGS = st.recursive(
 
 
 @given(SETTINGS)
-def test_plain_data_comes_back_as_it_was_written(values):
+def test_plain_data_is_what_pyyaml_makes_of_it(values):
     text = yaml.safe_dump(values, allow_unicode=True)
-    assert parse_yaml(text) == yaml.safe_load(text) == values
+    assert parse_yaml(text) == yaml.safe_load(text)
+
+
+def test_half_a_character_is_one_sentence(tmp_path):
+    class Named(Config):
+        name: str
+
+        @field_validator("name", mode="before")
+        @classmethod
+        def _refuse(cls, value):
+            raise ValueError(f"'{value}' is no name")
+
+    with pytest.raises(UsageError, match=r"made: holds half a character"):
+        Named.parse(parse_yaml('name: "\\ud800"'), "made")
+
+
+def test_half_a_character_in_a_document_is_one_sentence(tmp_path):
+    member = {"id": 0, "genotype": "\ud800", "macro_f1": 0.5, "macs": 1, "params": 1}
+    path = tmp_path / "pareto.json"
+    path.write_text(json.dumps({"format": "asc-nas/pareto/1", "members": [member]}))
+    with pytest.raises(AscNasError, match=r"pareto\.json: holds half a character"):
+        ParetoSet.read(path)
+
+
+def test_a_count_of_hundreds_of_digits_is_one_sentence(tmp_path):
+    member = {"id": 0, "genotype": "skip", "macro_f1": 0.5, "macs": 10**400, "params": 1}
+    path = tmp_path / "pareto.json"
+    path.write_text(json.dumps({"format": "asc-nas/pareto/1", "members": [member]}))
+    with pytest.raises(AscNasError, match=r"pareto\.json: .*members\.0\.macs"):
+        ParetoSet.read(path)
 
 
 def test_a_small_file_that_stands_for_gigabytes_costs_little(tmp_path):

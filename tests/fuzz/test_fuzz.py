@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+
+from asc_nas.core.errors import AscNasError
 from fuzz import forked
 from fuzz.calls import CALLS
 from fuzz.case import Case
 from fuzz.judge import CRASH, HANG, MEMORY, OK, SENTENCE, TRACEBACK, judge
 from fuzz.kinds import KINDS
-
-from asc_nas.core.errors import AscNasError
 
 RUN = Path(__file__).with_name("run.py")
 
