@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast faults lint install
+.PHONY: demo test test-fast faults fuzz audit lint install
 
 demo: install  ## The whole job on the built-in synthetic set, ending with classified recordings.
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
@@ -20,6 +20,13 @@ faults: install  ## Kills, full disks, dead workers, damaged files: results/faul
 	ASC_NAS_FAULTS=30 ASC_NAS_FAULTS_JSON=results/faults.json \
 	    $(BIN)/python -m pytest tests/faults -n auto --maxprocesses 4
 	$(BIN)/python docs/make_results.py
+
+FUZZ ?= --count 10000 --seed 0
+fuzz: install  ## Damaged and hostile files of ten kinds: no traceback, no hang, bounded memory.
+	$(BIN)/python tests/fuzz/run.py $(FUZZ)
+
+audit: install  ## Known vulnerabilities of the installed packages; only tells.
+	$(BIN)/python .ci/audit
 
 lint: install  ## Style, format, types, and which room may import what.
 	$(BIN)/ruff check .

@@ -22,6 +22,12 @@ from asc_nas.core.errors import AscNasError
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 """Endings, in lower case, of the files that are taken for audio in a folder."""
 
+LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 100, 10_000_000, 256
+"""Rates in hertz, and channels, beyond which a header is not believed: a file of 1 Hz and a few
+kilobytes would be hours of sound."""
+BLOCK_VALUES = 1 << 20
+"""Samples of all channels that are decoded, or resampled, together."""
+
 _SIZES = re.compile(
     r"^ *(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
@@ -112,7 +118,7 @@ def audio_blocks(path: Path | str, frames: int = 65_536) -> Iterator[NDArray[np.
     Parameters
     ----------
     frames : int
-        Samples per channel of a block; the last may be shorter.
+        Samples per channel of a block, fewer where there are many channels; the last is shorter.
 
     Yields
     ------
@@ -128,6 +134,7 @@ def audio_blocks(path: Path | str, frames: int = 65_536) -> Iterator[NDArray[np.
     path = Path(path)
     with open_audio(path) as audio:
         found, announced, rate = 0, audio.frames, audio.samplerate
+        frames = min(frames, max(1, BLOCK_VALUES // audio.channels))
         while len(block := audio.read(frames, dtype="float32", always_2d=True)):
             found += len(block)
             if not np.isfinite(block).all():
@@ -147,6 +154,7 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
         _check_is_file(path)
         # By a descriptor, as by a name libsndfile takes `._x` for the resource fork of `x`.
         with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as audio:
+            _check_header(path, audio)
             better = correction(path, audio)
             if better is None:
                 _check_complete(path, audio)
@@ -183,6 +191,19 @@ def _check_is_file(path: Path) -> None:
         raise AudioError(f"{path}: no such audio file; check the path.") from error
     if empty:
         raise AudioError(f"{path}: the file is empty; get it again or remove it.")
+
+
+def _check_header(path: Path, audio: soundfile.SoundFile) -> None:
+    """Refuse what no recording is, before anything is decoded, resampled or allocated."""
+    for what, said, least, most in (
+        ("samples a second", audio.samplerate, LOWEST_RATE, HIGHEST_RATE),
+        ("channels", audio.channels, 1, MOST_CHANNELS),
+    ):
+        if not least <= said <= most:
+            raise AudioError(
+                f"{path}: announces {said:,} {what}, where {least:,} to {most:,} can be read; "
+                "write it anew, or remove it."
+            )
 
 
 def _check_complete(path: Path, audio: soundfile.SoundFile) -> None:

@@ -12,7 +12,8 @@ from typing import Any, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from asc_nas.core.errors import UsageError, closest
+from asc_nas.core.errors import NO_TEXT, UsageError, closest
+from asc_nas.core.plain_yaml import LARGEST, parse_yaml
 
 
 class Config(BaseModel):
@@ -35,6 +36,8 @@ class Config(BaseModel):
             raise UsageError(f"{where}: {_first_problem(cls, error)}") from error
         except UsageError as error:  # of a validator that resolves a name
             raise UsageError(f"{where}: {error}") from error
+        except UnicodeEncodeError as error:  # of a message that quotes half a character
+            raise UsageError(f"{where}: {NO_TEXT}") from error
 
 
 _SHORT = reprlib.Repr()
@@ -89,6 +92,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such config file.{_closest_config(path)}")
+    if path.stat().st_size > LARGEST:
+        raise UsageError(f"{path}: larger than any config file ({LARGEST:,} bytes at most).")
     values = _parsed_yaml(path.read_bytes(), str(path))
     if not isinstance(values, dict):
         raise UsageError(f"{path}: a config file is a mapping of keys to values.")
@@ -99,7 +104,7 @@ def _parsed_yaml(content: str | bytes, where: str) -> Any:
     """Return what YAML says; a text that is none is an error with its line and column."""
     try:
         text = content if isinstance(content, str) else content.decode("utf-8-sig")
-        return yaml.safe_load(text)
+        return parse_yaml(text)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]

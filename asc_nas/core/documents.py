@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import NO_TEXT, AscNasError
 from asc_nas.core.files import read_json, write_json
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10**18)]
 
 
 def _or_nan(value: Any) -> Any:
@@ -73,6 +73,8 @@ class Document(Part):
                 f"{path}: not as asc-nas writes it ('{where}': {message[0].lower()}{message[1:]}); "
                 f"{cls.remedy}."
             ) from error
+        except UnicodeEncodeError as error:  # of a message that quotes half a character
+            raise AscNasError(f"{path}: {NO_TEXT}") from error
 
     def write(self, path: Path) -> None:
         """Write the file atomically."""

@@ -7,11 +7,25 @@ from collections.abc import Iterable
 
 from asc_nas.core.plain_text import escaped_bytes, is_plain
 
+LONGEST = 2000
+"""Characters of an error; it may quote what a file holds, of any length."""
+NO_TEXT = "holds half a character (a lone surrogate), which no text has; correct it."
+
+
+def shortened(text: str) -> str:
+    """Return text without its middle where it is longer than anybody reads."""
+    part = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:part]} [...] {text[-part:]}"
+
 
 class AscNasError(Exception):
     """The job failed for a reason the user can act on; the command line exits with code 1."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the sentence, shortened."""
+        return shortened(super().__str__())
 
 
 class UsageError(AscNasError):
@@ -22,7 +36,7 @@ class UsageError(AscNasError):
 
 def told(error: OSError) -> str:
     """Return the sentence of an error of the system: the file if it is known, why, what to do."""
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{shortened(str(error.filename))}: " if error.filename else ""
     return f"{where}{error.strerror or error}; free space or check permissions, then retry."
 
 

@@ -4,10 +4,13 @@ Stored as Parquet with one row per clip; dataset name, licence, label order and 
 the file's metadata.
 """
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
 
+from asc_nas.audio.io import MOST_CHANNELS
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import as_written
 from asc_nas.core.plain_text import LONGEST_LABEL, as_path, is_plain, visible
@@ -15,6 +18,10 @@ from asc_nas.data.parquet import read_parquet, write_parquet
 
 FORMAT = "asc-nas/manifest/1"
 ROLES = ("train", "search_val", "test")
+LONGEST = 1e9
+"""Seconds: no recording begins later or lasts longer."""
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -75,12 +82,13 @@ class Manifest:
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):
             raise AscNasError(f"{self.name}: a label stands twice in {list(self.labels)}.")
-        for label in self.labels:
-            if not is_plain(label) or len(label) > LONGEST_LABEL:
-                raise AscNasError(
-                    f"{self.name}: the label '{visible(label[:40])}' is longer than "
-                    f"{LONGEST_LABEL} characters, or has some that steer a terminal; rename it."
-                )
+        for what, names in (
+            ("label", self.labels),
+            ("device", sorted({clip.device for clip in self.clips})),
+            ("fold", sorted({clip.fold for clip in self.clips})),
+        ):
+            for name in names:
+                check_name(self.name, what, name)
         known = set(self.labels)
         seen: set[str] = set()
         for clip in self.clips:
@@ -92,6 +100,16 @@ class Manifest:
             if clip.key in seen:
                 raise AscNasError(f"{self.name}: {clip.key} is listed twice; keep one row of it.")
             seen.add(clip.key)
+            if not (0 <= clip.start <= LONGEST and 0 <= clip.duration <= LONGEST):
+                raise AscNasError(
+                    f"{self.name}: {clip.path} has the start {clip.start:g} s and the duration "
+                    f"{clip.duration:g} s; both are 0 to {LONGEST:g} s, so correct them."
+                )
+            if not 1 <= clip.channels <= MOST_CHANNELS:
+                raise AscNasError(
+                    f"{self.name}: {clip.path} has {clip.channels} channels, where 1 to "
+                    f"{MOST_CHANNELS} are possible; correct it."
+                )
 
     def label_index(self, clip: Clip) -> int:
         """Return the clip's position in the label order."""
@@ -140,10 +158,35 @@ class Manifest:
             raise AscNasError(f"{path}: expected '{FORMAT}', found {header.get('format')!r}.")
         with as_written(path, "prepare the data again"):
             return cls(
-                header["name"],
+                _of(str, header["name"]),
                 Path(header["root"]),
-                tuple(header["labels"]),
-                tuple(Clip(**row) for row in rows),
-                header["licence"],
-                header.get("published_folds", False),
+                tuple(_of(str, label) for label in _of(list, header["labels"])),
+                tuple(_clip(row) for row in rows),
+                _of(str, header["licence"]),
+                _of(bool, header.get("published_folds", False)),
             )
+
+
+_KINDS = get_type_hints(Clip)
+
+
+def _clip(row: dict[str, Any]) -> Clip:
+    for name, value in row.items():
+        _of(_KINDS.get(name, object), value)
+    return Clip(**row)
+
+
+def _of(kind: type[Value], value: Any) -> Value:
+    """Return a value that was read, if it is of this type."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{reprlib.repr(value)} stands where {kind.__name__} is expected")
+    return value
+
+
+def check_name(where: str, what: str, name: str) -> None:
+    """Raise an AscNasError for the name of a label, a device or a fold that no table can show."""
+    if not is_plain(name) or len(name) > LONGEST_LABEL:
+        raise AscNasError(
+            f"{where}: the {what} '{visible(name[:40])}' is longer than {LONGEST_LABEL} "
+            "characters, or has some that steer a terminal; rename it."
+        )

@@ -26,6 +26,8 @@ INPUT, OUTPUT = "log_mel", "logits"
 DEFAULT = TimelineConfig()
 MOST_MEMORY = 2**31
 """Bytes that the networks of a process may take while they run."""
+LARGEST_WINDOW = 2**26
+"""Samples of all channels of a window: 1/4 GiB, and as much again for the next one."""
 FIRST_RUN_SECONDS = 30.0
 """After which a network is given up that has not answered for one window; most take milliseconds.
 """
@@ -154,7 +156,8 @@ class Classifier:
         Raises
         ------
         AudioError
-            If the file cannot be read, or the recording is empty or not finite.
+            If the file cannot be read, or the recording is empty, not finite, or has too many
+            channels for the memory that is taken.
         UsageError
             If the hop of `config` is longer than the network's window.
         """
@@ -162,11 +165,16 @@ class Classifier:
             path, rate = "", sample_rate or self.card.frontend.sample_rate
             wave = _checked(audio)
             blocks: Iterable[NDArray[np.float32]] = [wave]
-            total = wave.shape[1] / rate
+            total, channels = wave.shape[1] / rate, len(wave)
         else:
             path, info = str(audio), audio_info(audio)
-            rate, total = info.sample_rate, info.seconds
+            rate, total, channels = info.sample_rate, info.seconds, info.channels
             blocks = audio_blocks(audio)
+        if channels * self.card.frontend.samples > LARGEST_WINDOW:
+            raise AudioError(
+                f"{path or 'audio array'}: has {channels} channels, too many for a model that "
+                f"hears {self.card.frontend.seconds:g} s at a time; take some of them, or mix them."
+            )
         stream = SceneStream(self, rate, config, on_mel)
         updates = []
         for block in blocks:

@@ -18,10 +18,12 @@ Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze
 OPERATORS = frozenset(_NAMES.split())
 """Those that networks like ours are made of. None repeats others, calls code or opens a file."""
 MOST_NODES = 10_000
+_WITH_GAPS = ("Clip", "Pad", "Slice")
+"""Operators that may lack an input before others; a gap in those of Max, say, ends the process."""
 
 _GRAPH, _TRAINING, _FUNCTION = 7, 20, 25  # of a model
 _NODE, _INITIALIZER, _SPARSE = 1, 5, 15  # of a graph
-_OPERATOR, _ATTRIBUTE, _DOMAIN = 4, 5, 7  # of a node
+_INPUT, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 4, 5, 7  # of a node
 _TENSORS, _OTHERS = (5, 10), (6, 11, 14, 15, 22, 23)  # of an attribute; others: graphs, types, ...
 _DIMENSION, _EXTERNAL, _LOCATION = 1, 13, 14  # of a tensor
 
@@ -54,7 +56,10 @@ def check_network(content: bytes) -> None:
 
 
 def _check_node(node: Value) -> None:
+    operator, has_gap = "", False
     for number, value in _fields(node):
+        has_gap |= number == _INPUT and not _text(value)
+        operator = _text(value) if number == _OPERATOR else operator
         if number == _DOMAIN and _text(value) not in ("", "ai.onnx"):
             raise ValueError(f"its operators of {_text(value)!r} are not known")
         if number == _OPERATOR and _text(value) not in OPERATORS:
@@ -65,6 +70,8 @@ def _check_node(node: Value) -> None:
                     _check_tensor(found)
                 elif part in _OTHERS:
                     raise ValueError("it holds a graph in a graph, or another attribute not known")
+    if has_gap and operator not in _WITH_GAPS:
+        raise ValueError(f"an input of its operator {operator!r} is missing")
 
 
 def _check_tensor(tensor: Value) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from asc_nas.audio.io import AudioError
+from asc_nas.audio.io import BLOCK_VALUES, AudioError
 from asc_nas.audio.window_mel import WindowMel
 from asc_nas.core.errors import UsageError
 from asc_nas.runtime.card import ModelCard
@@ -152,7 +152,15 @@ class SceneStream:
         The array is kept until its window is full: it must not be changed afterwards.
         """
         self._fed += wave.shape[1]
-        return self._classify(self._windower.push(self._resampler.push(wave)))
+        parts = [
+            self._classify(self._windower.push(self._resampler.push(part)))
+            for part in self._resampler.parts(wave)
+        ]
+        return Update(
+            [step for part in parts for step in part.steps],
+            [segment for part in parts for segment in part.segments],
+            [window for part in parts for window in part.windows],
+        )
 
     def finish(self) -> Update:
         """Classify what is left, and return the rest of the timeline.
@@ -218,6 +226,13 @@ class Resampler:
         self._rates = sample_rate, wanted
         self._stream: soxr.ResampleStream | None = None
         self._channels = 1
+
+    def parts(self, wave: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Cut `wave` (channels, n) so that no part becomes more than `BLOCK_VALUES` samples."""
+        rate, wanted = self._rates
+        most = max(1, BLOCK_VALUES * rate // (max(rate, wanted) * max(1, len(wave))))
+        for first in range(0, max(1, wave.shape[1]), most):
+            yield wave[:, first : first + most]
 
     def push(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the samples (channels, m) that are ready after adding `wave` (channels, n)."""

@@ -17,8 +17,8 @@ from pydantic import AfterValidator
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.space.shape_gene import ShapeGene
 
-_KERNEL = re.compile(r"([tfs])(\d+)")
-_BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d+(?:\.\d+)?)w(\d+(?:\.\d+)?)")
+_KERNEL = re.compile(r"([tfs])(\d{1,4})")
+_BLOCK = re.compile(r"([tfs]\d+(?:\+[tfs]\d+)*)e(\d{1,4}(?:\.\d+)?)w(\d(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)

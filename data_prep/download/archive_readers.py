@@ -27,6 +27,15 @@ DAMAGE = (
 """What reading a damaged archive raises, besides an OSError without a number."""
 
 
+LONGEST_NAMING, MOST_PADDING = 1 << 20, 1 << 26
+"""Bytes of a name or of settings in a tar archive, and of padding at its end."""
+
+_NAMING = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE),
+    tarfile.SOLARIS_XHDTYPE,
+)
+
+
 @dataclass(frozen=True)
 class Member:
     """One regular file of an archive: its name there, its size in bytes, how to find it."""
@@ -87,20 +96,38 @@ class _Zip(Reader):
         self._zip.close()
 
 
+class _BoundedInfo(tarfile.TarInfo):
+    """A header; one with a name or settings behind it, which are read at once, has few of them."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Return the header that a block holds; raise a ValueError for one that asks for much."""
+        info = super().frombuf(buf, encoding, errors)
+        if info.size < 0 or (info.type in _NAMING and info.size > LONGEST_NAMING):
+            raise ValueError(f"a name, settings or a file of {info.size:,} bytes")
+        return info
+
+
 class _Tar(Reader):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._tar = tarfile.open(path)  # noqa: SIM115 (closed by `close`)
+        self._tar = tarfile.open(path, tarinfo=_BoundedInfo)  # noqa: SIM115 (closed by `close`)
 
     def members(self) -> Iterator[Member]:
         for info in self._tar:
             if not (info.isreg() or info.isdir()):
                 raise self.refuse(info.name, "a link or a device")
+            if info.issparse():
+                raise self.refuse(info.name, "a file with holes")
             if info.isreg():
                 yield Member(info.name, info.size, info)
-        # What follows the last file is the compression's checksum, which tarfile leaves unread.
-        while self._tar.fileobj is not None and self._tar.fileobj.read(1 << 20):
-            pass
+        # What follows the last file is padding, and the compression's checksum, which tarfile
+        # leaves unread; if it is more, a header was damaged, which tarfile takes for the end.
+        read = 0
+        while self._tar.fileobj is not None and (rest := self._tar.fileobj.read(1 << 20)):
+            read += len(rest)
+            if any(rest) or read > MOST_PADDING:
+                raise tarfile.ReadError("it goes on behind its end")
 
     def open(self, member: Member) -> IO[bytes]:
         source = self._tar.extractfile(member.handle)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.data.manifest import Manifest
+from asc_nas.data.manifest import Manifest, check_name
 from data_prep.datasets.dcase2018_task5 import KNOWN_NODES
 
 PATH, LABEL, GROUP, DEVICE = "filename", "scene_label", "identifier", "source_label"
@@ -68,6 +68,8 @@ def read_truth(source: Path, role: str = "test") -> Truth:
             )
         clip = dict(zip(columns, cells, strict=True))
         check_new(source, number, clip[PATH], seen)
+        for what, column in (("label", LABEL), ("device", DEVICE)):
+            check_name(f"{source}, line {number}", what, clip.get(column, ""))
         clips.append(clip)
     return Truth(
         source,

@@ -119,6 +119,12 @@ REFUSED = {
     "weights that are not there": (larger_than_it_is(), "larger weights than it holds"),
     "thousands of operations": (many(), "20,002 operations"),
     "no operation": (network([]), "0 operations"),
+    "a gap in the inputs of Max": (
+        network([helper.make_node("Max", ["log_mel", ""], ["m"]), *mean("m")], [ZEROS]),
+        "an input of its operator 'Max' is missing"),
+    "a gap in the inputs of LayerNormalization": (
+        network([helper.make_node("LayerNormalization", ["log_mel", "zeros", ""], ["m"]),
+                 *mean("m")], [ZEROS]), "an input of its operator 'LayerNormalization'"),
     "a cut file": (toy_model()[:-5], "damaged"),
     "an operator of another domain": (
         network([helper.make_node("Gelu", ["log_mel"], ["g"], domain="com.microsoft"),
@@ -217,6 +223,12 @@ def test_a_network_that_answers_nan_for_sound_only_says_so(tmp_path):
     loaded = Classifier.load(installed(tmp_path, content))
     with pytest.raises(AscNasError, match="answers NaN"):
         loaded.classify(tones("low"), 8000)
+
+
+def test_a_gap_that_an_operator_may_have_is_taken(tmp_path):
+    clip = helper.make_node("Clip", ["log_mel", "", "six"], ["c"])
+    six = numpy_helper.from_array(np.float32(6), "six")
+    Classifier.load(installed(tmp_path, network([clip, *mean("c")], [ZEROS, six])))
 
 
 def test_our_own_networks_are_taken():

@@ -47,3 +47,12 @@ def test_the_order_of_kernels_does_not_make_another_gene():
 def test_malformed_text_is_refused(text):
     with pytest.raises(UsageError):
         Genotype.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["t" + "9" * 5000 + "e2w1", "t3e" + "9" * 400 + "w1", "t3e2w" + "9" * 400, "t²e2w1"]
+)
+def test_numbers_of_any_length_are_one_sentence(text):
+    with pytest.raises(UsageError, match=r"write (it as in )?t5") as error:
+        Genotype.parse(text)
+    assert len(str(error.value)) < 2100

@@ -1,0 +1,1 @@
+"""Made and mutated files through the command line: `make fuzz`."""
