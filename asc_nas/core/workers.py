@@ -113,8 +113,9 @@ def processes(
     timeout : float, optional
         Seconds after which a call is ended, with its process, and its future has a TimeoutError.
     """
+    context = _OneThreadContext()
     pool = ProcessPool(
-        count, initializer=_start_worker, initargs=(function, quiet), context=_OneThreadContext()
+        count, initializer=_start_worker, initargs=(function, quiet), context=context
     )
 
     def submit(*arguments: Any) -> Future[Result]:
@@ -127,6 +128,7 @@ def processes(
         yield submit
     finally:
         pool.stop()
+        context.end_all()
         pool.join()
 
 
@@ -147,7 +149,26 @@ class _OneThreadProcess(SpawnProcess):
 
 
 class _OneThreadContext(SpawnContext):
-    Process = _OneThreadProcess
+    """Knows the processes that it has made.
+
+    A pool that is joined takes away its locks before it ends its workers, one after the other: one
+    that was still starting (on a busy machine) then ended with a traceback on the terminal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: list[_OneThreadProcess] = []
+
+    def Process(self, *arguments: Any, **options: Any) -> _OneThreadProcess:  # type: ignore[override] # noqa: N802
+        """Make a process, as a context does."""
+        self._made.append(_OneThreadProcess(*arguments, **options))
+        return self._made[-1]
+
+    def end_all(self) -> None:
+        """End what still runs, all at once."""
+        for process in self._made:
+            if process.is_alive():
+                process.terminate()
 
 
 def _start_worker(function: Callable[..., Any], quiet: bool) -> None:
