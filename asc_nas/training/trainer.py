@@ -22,6 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Config
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import as_written
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import stream
 from asc_nas.data.augment import Augmentation, AugmentConfig
@@ -173,8 +174,9 @@ class Trainer:
         average = new_average(module, config)
         log: list[LoggedEpoch] = []
         if self.state_file.exists():
-            saved = checkpoint.load(self.state_file, module, optimizer, average)["log"]
-            log = [LoggedEpoch(**entry) for entry in saved]
+            with as_written(self.state_file, "delete it, and the training begins anew"):
+                saved = checkpoint.load(self.state_file, module, optimizer, average)["log"]
+                log = [LoggedEpoch(**entry) for entry in saved]
         augmentations: dict[FrontEnd, Augmentation] = {}
 
         def augment(own: Examples, positions: Any, rng: Any) -> tuple[Tensor, Tensor]:
