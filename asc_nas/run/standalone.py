@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from asc_nas.core.documents import Document
+from asc_nas.core.documents import Document, Measure
 from asc_nas.core.files import fingerprint
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
@@ -34,7 +34,7 @@ class Standalone(Document):
     seed: int
     macro_f1: float
     accuracy: float
-    log_loss: float
+    log_loss: Measure
 
 
 class Said(Document):

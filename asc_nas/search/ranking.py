@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 from scipy.stats import kendalltau
 
-from asc_nas.core.documents import Count, Document, Part
+from asc_nas.core.documents import Count, Document, Measure, Part
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
 from asc_nas.space.genotype import Genotype, GenotypeText
@@ -39,9 +39,9 @@ class Agreement(Part):
         Bounds of the 95 % bootstrap interval, architectures drawn with replacement.
     """
 
-    tau: float
-    low: float
-    high: float
+    tau: Measure
+    low: Measure
+    high: Measure
 
 
 def agreement(
@@ -146,7 +146,7 @@ class StandaloneScores(Part):
     """Scores on search-val of one training alone."""
 
     macro_f1: FiniteFloat
-    log_loss: float
+    log_loss: Measure
 
 
 class RankedNetwork(Part):
@@ -166,9 +166,9 @@ class RankedNetwork(Part):
     macs: Count
     params: Count
     macro_f1: FiniteFloat
-    log_loss: float
-    macro_f1_as_trained: float
-    log_loss_as_trained: float
+    log_loss: Measure
+    macro_f1_as_trained: Measure
+    log_loss_as_trained: Measure
     standalone: Annotated[list[StandaloneScores], Field(min_length=1)]
     standalone_macro_f1: FiniteFloat
     standalone_log_loss: float

@@ -45,7 +45,7 @@ def run(tmp_path_factory, recordings):
 
 @pytest.mark.slow
 def test_every_supernet_is_trained_on_all_parts_but_one(run):
-    parts, evaluator = split_of(run, 2), supernet_evaluator(run)
+    parts, (evaluator,) = split_of(run, 2), supernet_evaluator(run).evaluators.values()
     assert [place.weights.parent.name for place in run.supernets] == ["part-0", "part-1"]
     assert not (run.paths.root / "supernet/supernet.safetensors").exists()
     for (own, held_out), judged in zip(parts, evaluator.parts, strict=True):

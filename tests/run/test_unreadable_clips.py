@@ -37,7 +37,7 @@ def run_of(*unreadable):
     failed = {c.key: f"{c.key}: the file is empty." for c in clips if c.key.startswith(unreadable)}
     store = SimpleNamespace(failed=failed)
     manifest = Manifest("set", Path(), ("car", "rain"), clips)
-    return SimpleNamespace(manifest=manifest, store=store, listener=Notes())
+    return SimpleNamespace(manifest=manifest, store=lambda: store, listener=Notes())
 
 
 @pytest.mark.parametrize(

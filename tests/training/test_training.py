@@ -23,6 +23,7 @@ from asc_nas.training.recalibration import recalibrate
 from asc_nas.training.supernet_trainer import SupernetConfig, train_supernet
 from asc_nas.training.trainer import (
     Hooks,
+    Step,
     TrainConfig,
     Trainer,
     make_optimizer,
@@ -236,11 +237,12 @@ def test_the_same_weights_give_the_same_bytes(tmp_path):
     assert len({file.read_bytes() for file in files}) == 1
 
 
-def passes_that_break_in(module, step):
-    def passes(number):
-        return [lambda x: module(x) * (float("nan") if number >= step else 1.0)]
+def steps_that_break_in(module, examples, step):
+    def steps(number):
+        passes = [lambda x: module(x) * (float("nan") if number >= step else 1.0)]
+        return Step(passes, examples)
 
-    return passes
+    return steps
 
 
 def test_the_first_loss_that_is_not_finite_stops_and_the_last_good_state_is_kept(tmp_path):
@@ -248,7 +250,7 @@ def test_the_first_loss_that_is_not_finite_stops_and_the_last_good_state_is_kept
     config = TrainConfig(epochs=4, batch_size=8, warmup_epochs=0, checkpoint_every=1)
     module, state = new_network(NET, 0), tmp_path / "state.safetensors"
     trainer = Trainer(config, 0, state)
-    broken = passes_that_break_in(module, 2 * steps_per_epoch(examples, config) + 1)
+    broken = steps_that_break_in(module, examples, 2 * steps_per_epoch(examples, config) + 1)
     told = r"the loss was nan in step 2 of epoch 3 of 4.*state\.safetensors is kept.*retrain\.learn"
     with pytest.raises(AscNasError, match=told):
         trainer.fit(module, examples, broken)
