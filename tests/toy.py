@@ -1,7 +1,11 @@
 import numpy as np
+import torch
+from torch import nn
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.examples import Examples
+from asc_nas.nn.elastic import ElasticBatchNorm2d
+from asc_nas.nn.supernet import init_weights
 from asc_nas.space.netspec import resolve
 
 
@@ -29,6 +33,18 @@ def make_examples(clips=24, channels=1, labels=("a", "b", "c"), size=(16, 24), s
             seconds=size[1] * 128 / 8000,
         ),
     )
+
+
+def far_from_identity(net, seed=0):
+    """Draw weights and norms that would show a wrong slice, which norms near identity hide."""
+    generator = torch.Generator().manual_seed(seed)
+    init_weights(net, generator)
+    for module in net.modules():
+        if isinstance(module, ElasticBatchNorm2d | nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.running_var):
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+            for tensor in (module.bias.data, module.running_mean):
+                tensor.copy_(torch.randn(tensor.shape, generator=generator))
 
 
 def specs_on(skeleton, size, classes):

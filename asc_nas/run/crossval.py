@@ -19,7 +19,7 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.opening import Source, read_settings
 from asc_nas.run.paths import RunPaths
-from asc_nas.run.preparation import prepare, require_heard
+from asc_nas.run.preparation import prepare, share_features
 from asc_nas.run.sequence import run_all
 from asc_nas.run.training import train_networks
 from data_prep.splits import assign_roles
@@ -184,9 +184,7 @@ def _prepare(whole: RunFolder, runs: Runs, *, check: bool) -> None:
     """Extract the features once, for all."""
     prepare(whole, check=check)
     for run in runs.values():
-        if not run.paths.features.exists():
-            run.paths.features.symlink_to(Path("..") / whole.paths.features.name)
-        require_heard(run)
+        share_features(whole, run)
         if check and whole.paths.check.exists() and not run.paths.check.exists():
             write_text(run.paths.check, whole.paths.check.read_text(encoding="utf-8"))
 

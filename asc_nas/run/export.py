@@ -74,7 +74,7 @@ def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> 
 def card_data(run: RunFolder, trained_on: Sequence[str]) -> CardData:
     """Return what the card of a network of the run says about the clips behind it."""
     manifest = run.manifest
-    clips = {role: run.heard(role) for role in ROLES}
+    clips = {role: run.readable(role) for role in ROLES}
     train_folds = {clip.fold for role in trained_on for clip in clips[role]}
     return CardData(
         name=manifest.name,

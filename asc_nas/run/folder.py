@@ -1,6 +1,6 @@
 """A run directory with its settings: what all steps of a run share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -244,6 +244,12 @@ class RunFolder:
         """
         frontend = frontend or self.config.frontend
         if frontend not in self._stores:
+            if frontend not in self.config.frontends():
+                raise AscNasError(
+                    f"{self.paths.root}: has no features of {frontend.sample_rate} Hz, a window of "
+                    f"{frontend.win_length}, a hop of {frontend.hop_length} and {frontend.n_mels} "
+                    "bands; add this front end to space.frontends in a new run."
+                )
             folder = self.paths.features_of(frontend, self.config.frontend)
             self._stores[frontend] = FeatureStore.open(folder, frontend)
         return self._stores[frontend]
@@ -252,19 +258,7 @@ class RunFolder:
         """The examples of `roles`, made by a front end; by default the run's own."""
         return Examples.load(self.manifest, self.store(frontend), roles)
 
-    def as_heard(self, *roles: str) -> Callable[[Genotype], Examples]:
-        """The function from a network to the examples of `roles` as it hears them."""
-        loaded: dict[FrontEnd, Examples] = {}
-
-        def examples(genotype: Genotype) -> Examples:
-            frontend = self.frontend(genotype)
-            if frontend not in loaded:
-                loaded[frontend] = self.examples(*roles, frontend=frontend)
-            return loaded[frontend]
-
-        return examples
-
-    def heard(self, role: str) -> tuple[Clip, ...]:
+    def readable(self, role: str) -> tuple[Clip, ...]:
         """Return the clips of a role that could be read."""
         clips, failed = self.manifest.with_role(role), self.store().failed
         return tuple(clip for clip in clips if clip.key not in failed)

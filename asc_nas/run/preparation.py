@@ -1,5 +1,7 @@
 """From recordings to the run's features."""
 
+from pathlib import Path
+
 from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.locks import taking_turns
 from asc_nas.data.manifest import Manifest
@@ -23,7 +25,23 @@ def prepare(run: RunFolder, *, check: bool = False) -> None:
             _check(run, run.manifest)
 
 
-def require_heard(run: RunFolder) -> None:
+def share_features(whole: RunFolder, run: RunFolder) -> None:
+    """Let a run beside the features of `whole`, which has the same clips, use them.
+
+    Raises
+    ------
+    AscNasError
+        See `require_readable`.
+    """
+    own = run.config.frontend
+    for frontend in run.config.frontends():
+        folder = run.paths.features_of(frontend, own)
+        if not folder.exists():
+            folder.symlink_to(Path("..") / whole.paths.features_of(frontend, own).name)
+    require_readable(run)
+
+
+def require_readable(run: RunFolder) -> None:
     """Raise unless the clips that can be read are enough to train, to steer the search and to test.
 
     Raises
@@ -68,7 +86,7 @@ def _extract(run: RunFolder, manifest: Manifest) -> None:
                 f"{len(store.failed)} clips that cannot be read are left out; {paths.features} "
                 "lists them in index.json."
             )
-            require_heard(run)
+            require_readable(run)
 
 
 def _check(run: RunFolder, manifest: Manifest) -> None:

@@ -212,7 +212,7 @@ def describe_exported(run: RunFolder, model: Path, card: ModelCard) -> dict[str,
     describes other clips than the run's: then nobody knows.
     """
     manifest, data = run.manifest, card.data
-    clips = {role: run.heard(role) for role in ROLES}
+    clips = {role: run.readable(role) for role in ROLES}
     counts = {"train": data.train_clips, "search_val": data.search_val_clips}
     counts["test"] = data.test_clips
     of_run = (

@@ -31,7 +31,7 @@ from asc_nas.run.export import COMPARED, card_data, export_network
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import TWIN, load_together
 from asc_nas.run.networks import NamedNetwork, find_network
-from asc_nas.run.preparation import require_heard
+from asc_nas.run.preparation import share_features
 from asc_nas.run.teachers import taught_recipe
 from asc_nas.run.training import Training
 from asc_nas.runtime.card import CardData
@@ -128,7 +128,7 @@ class Shipping:
             source=source,
             train_folds=folds,
             test_folds=folds,
-            train_clips=len(self.run.heard("train")),
+            train_clips=len(self.run.readable("train")),
             search_val_clips=held_out.num_clips,
             test_clips=0,
         )
@@ -287,9 +287,7 @@ def ship(
     results = shipping.scores()
     run.first = assign_training_roles(whole.manifest, run.config.data, whole.config.seed)
     with whole.lock(), run.lock():
-        if not run.paths.features.exists():
-            run.paths.features.symlink_to(Path("..") / whole.paths.features.name)
-        require_heard(run)
+        share_features(whole, run)
         shipping.train()
         models = [shipping.export(name or whole.config.name, results, source)]
         if int8:

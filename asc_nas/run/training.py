@@ -49,7 +49,7 @@ def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Res
         score_network(network, run.examples("test", frontend=run.frontend(folder.genotype)))
     )
     cost, manifest = run.cost(folder.genotype), run.manifest
-    tested, in_test = len(run.heard("test")), len(manifest.with_role("test"))
+    tested, in_test = len(run.readable("test")), len(manifest.with_role("test"))
     result = Result(
         network=name,
         genotype=str(folder.genotype),

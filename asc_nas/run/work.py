@@ -18,7 +18,7 @@ from asc_nas.data.feature_store import FeatureStore, Index, store_shape
 from asc_nas.nn.supernet import init_supernet
 from asc_nas.run.beginning import size_limits
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.parts import split_of
+from asc_nas.run.parts import split_of, trained_on
 from asc_nas.run.population import evaluator_of
 from asc_nas.run.search import hand_made
 from asc_nas.search.strategies import new_strategy
@@ -169,15 +169,16 @@ def _shared_work(run: RunFolder, parts: Sequence[Examples]) -> tuple[float, floa
     config = run.config
     supernet = run.new_supernet()
     init_supernet(supernet, torch.Generator().manual_seed(0))
-
-    hear = run.as_heard("train")
+    hear = trained_on(run, 0)
 
     def train_shared(steps: int) -> None:
         part = _some(parts[0], steps * config.supernet.batch_size)
         settings = config.supernet.model_copy(update={**ONCE, "broadening_epochs": 0})
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(settings, 0, Path(folder) / "state")
-            train_supernet(supernet, part, trainer, heard_by=lambda g: _some(hear(g), len(part)))
+            train_supernet(
+                supernet, part, trainer, heard_by=lambda g: _some(hear(run.frontend(g)), len(part))
+            )
 
     steps = sum(steps_per_epoch(part, config.supernet) for part in parts)
     epoch = _seconds_of_one(train_shared, 1, 3) * steps

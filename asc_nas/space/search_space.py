@@ -89,7 +89,7 @@ class SearchSpace:
         UsageError
             If its choices do not suit the skeleton or the front end.
         """
-        shape = tuple(shape_choices(config, skeleton, frontend))
+        shape = tuple(_shape_choices(config, skeleton, frontend))
         for gene in itertools.chain(*shape):  # what does not suit is told here
             skeleton.shaped((gene,))
             if frontend is not None:
@@ -197,7 +197,7 @@ class SearchSpace:
         return max(len(gene.kernels) for gene in self.blocks[block])
 
 
-def shape_choices(
+def _shape_choices(
     config: SpaceConfig, skeleton: Skeleton, frontend: FrontEnd | None
 ) -> Iterator[tuple[ShapeGene, ...]]:
     """Yield the candidates of every choice of the shape that `config` lists, in order.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from pydantic import (
     Field,
@@ -179,7 +180,9 @@ class Trainer:
                 log = [LoggedEpoch(**entry) for entry in saved]
         augmentations: dict[FrontEnd, Augmentation] = {}
 
-        def augment(own: Examples, positions: Any, rng: Any) -> tuple[Tensor, Tensor]:
+        def augment(
+            own: Examples, positions: np.ndarray, rng: np.random.Generator
+        ) -> tuple[Tensor, Tensor]:
             if own.frontend not in augmentations:
                 settings = config.augment.heard_through(own.frontend, examples.frontend)
                 augmentations[own.frontend] = Augmentation(settings, own)

@@ -155,3 +155,41 @@ def test_the_workers_end_with_an_interrupted_or_killed_parent(number, tmp_path):
 
 def read(path: Path) -> str:
     return path.read_text()
+
+
+SLOW_SECOND = """
+import os, sys, time
+if any("spawn_main" in argument for argument in sys.orig_argv):
+    try:
+        os.mkdir(os.environ["FIRST"])
+    except FileExistsError:
+        time.sleep(2)  # the second worker is still starting when the pool ends
+"""
+ENDS_SLOWLY = """
+import signal, sys, time
+from asc_nas.core.workers import processes
+
+def work(number):
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(2.5), sys.exit()))
+    return number
+
+if __name__ == "__main__":
+    with processes(work, 2) as submit:
+        submit(1).result()
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_still_starting_when_the_pool_ends_says_nothing(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SLOW_SECOND)
+    script = tmp_path / "script.py"
+    script.write_text(ENDS_SLOWLY)
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "FIRST": str(tmp_path / "first")},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -4,11 +4,10 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from toy import far_from_identity
 
 from asc_nas.audio.logmel import FrontEnd
-from asc_nas.nn.elastic import ElasticBatchNorm2d
-from asc_nas.nn.supernet import Supernet, init_supernet, init_weights
+from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.space.hearing import frontend_of, spec_of
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.shape_gene import ShapeGene
@@ -46,14 +45,8 @@ def specs(genotype):
 
 def randomised():
     """Build a supernet whose norms are far from identity, which would hide a wrong slice."""
-    net, generator = Supernet(SPACE, specs), torch.Generator().manual_seed(0)
-    init_weights(net, generator)
-    for module in net.modules():
-        if isinstance(module, ElasticBatchNorm2d | nn.BatchNorm2d):
-            for tensor in (module.weight.data, module.running_var):
-                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
-            for tensor in (module.bias.data, module.running_mean):
-                tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    net = Supernet(SPACE, specs)
+    far_from_identity(net)
     for level, shape in enumerate(SPACE.inputs):
         mels = frontend_of(shape, FRONTEND).n_mels
         norm = net.input_norm_of(shape)

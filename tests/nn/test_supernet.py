@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
-from toy import specs_on
+from toy import far_from_identity, specs_on
 
 from asc_nas.nn.elastic import ElasticBatchNorm2d, ElasticConv2d
 from asc_nas.nn.supernet import Supernet, init_supernet, init_weights
@@ -30,14 +30,7 @@ def randomised(name, seed=0):
     """Build a supernet whose norms are far from identity, which would hide a wrong slice."""
     skeleton = skeleton_from(name)
     net = Supernet(SearchSpace.build(CONFIG, skeleton), specs_on(skeleton, SIZE, 5))
-    generator = torch.Generator().manual_seed(seed)
-    init_weights(net, generator)
-    for module in net.modules():
-        if isinstance(module, ElasticBatchNorm2d | nn.BatchNorm2d):
-            for tensor in (module.weight.data, module.running_var):
-                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
-            for tensor in (module.bias.data, module.running_mean):
-                tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    far_from_identity(net, seed)
     net.input_norm.set_statistics(torch.full((24,), -40.0), torch.full((24,), 12.0))
     return net.eval()
 

@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from tiny import write_config
 
-from asc_nas.core.errors import UsageError
+from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.run.crossval import crossval
 from asc_nas.run.run import Run
+from asc_nas.run.ship import ship
 from asc_nas.runtime.classifier import Classifier
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
@@ -51,7 +54,7 @@ def test_every_front_end_has_features_of_its_own(run):
     assert len(folders) == 3
     for frontend in run.config.frontends():
         examples = run.examples("train", frontend=frontend)
-        assert examples.batch(examples.rows[:1] * 0)[0].shape[2:] == frontend.size
+        assert examples.batch(np.array([0]))[0].shape[2:] == frontend.size
         assert examples.clip_keys == run.examples("train").clip_keys
 
 
@@ -97,6 +100,31 @@ def test_a_ranking_trains_each_on_what_it_hears(run):
         pytest.skip("there is no supernet to rank")
     heard = {Genotype.parse(n.genotype).genes[0] for n in run.rank().networks}
     assert len(heard) > 1
+
+
+def test_a_front_end_that_the_run_lacks_is_told(run):
+    network = str(run.config.search_space().largest()).replace("-20", "-21").replace("-32", "-21")
+    with pytest.raises(AscNasError, match=r"21 bands; add this front end to space\.frontends"):
+        run.train(network)
+
+
+def test_folds_and_the_shipped_model_share_the_features_of_all_front_ends(tmp_path, recordings):
+    config = write_config(
+        tmp_path / "tiny.yaml",
+        data={"workers": 1},
+        space=SPACE,
+        retrain={"epochs": 1},
+        baselines={},
+    )
+    network = "input:8000-640-256-32 stem:4-8 stage1:8 head:0 t3e3w1 t3e3w1"
+    place = tmp_path / "crossval"
+    crossval(config, recordings, out=place, networks=[network])
+    model = ship(place, network)[0]
+    for folder in ("fold-1", "fold-4", "all"):
+        links = sorted(path for path in (place / folder).glob("features*"))
+        assert len(links) == 3
+        assert all(link.is_symlink() for link in links)
+    assert model.card.frontend.sample_rate == 8000
 
 
 def test_teachers_that_cannot_hear_alike_are_refused_before_anything_is_made(tmp_path, recordings):

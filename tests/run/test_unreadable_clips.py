@@ -12,7 +12,7 @@ from asc_nas.core.errors import AscNasError
 from asc_nas.core.progress import Listener
 from asc_nas.data.manifest import ROLES, Clip, Manifest
 from asc_nas.evaluation.result import Result
-from asc_nas.run.preparation import require_heard
+from asc_nas.run.preparation import require_readable
 from asc_nas.run.run import Run
 from asc_nas.runtime.card import ModelCard
 from data_prep.synthetic import Plan, generate
@@ -51,13 +51,13 @@ def run_of(*unreadable):
 )
 def test_too_few_clips_that_can_be_read_are_an_error(unreadable, told):
     with pytest.raises(AscNasError, match=told):
-        require_heard(run_of(*unreadable))
+        require_readable(run_of(*unreadable))
 
 
 @pytest.mark.parametrize("role", ["test", "search_val"])
 def test_a_class_that_is_not_tested_is_said(role):
     run = run_of(f"{role}/rain")
-    require_heard(run)
+    require_readable(run)
     told = f"warning: none of 2 clips of the class 'rain' with the role '{role}' can be read: it"
     assert [note[: len(told)] for note in run.listener.notes] == [told]
 
@@ -65,7 +65,7 @@ def test_a_class_that_is_not_tested_is_said(role):
 @pytest.mark.parametrize("unreadable", [[], ["test/rain1", "train/rain2", "search_val/car1"]])
 def test_enough_clips_are_nothing_to_speak_of(unreadable):
     run = run_of(*unreadable)
-    require_heard(run)
+    require_readable(run)
     assert run.listener.notes == []
 
 

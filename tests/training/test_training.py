@@ -273,3 +273,11 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     with pytest.raises(AscNasError, match="weights were not finite at the end of epoch 2 of 3"):
         Trainer(config, 0, state, hooks=hooks).fit(module, examples)
     assert len(checkpoint.load(state, new_network(NET, 0))["log"]) == 1
+
+
+def test_weights_in_place_of_a_state_are_told_with_the_file(tmp_path):
+    state = tmp_path / "state.safetensors"
+    checkpoint.save(state, new_network(NET, 0), {})
+    config = TrainConfig(epochs=1, batch_size=8)
+    with pytest.raises(AscNasError, match=r"state\.safetensors.*delete it, and the training beg"):
+        Trainer(config, 0, state).fit(new_network(NET, 0), make_examples())

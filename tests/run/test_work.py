@@ -1,0 +1,111 @@
+"""How long the steps of a run take: measured on some of each, without what every call costs."""
+
+from types import SimpleNamespace
+
+import pytest
+from tiny import write_config
+
+from asc_nas.run import work as work_module
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.parts import split_of
+from asc_nas.run.preparation import prepare
+from asc_nas.training.trainer import steps_per_epoch
+from data_prep.synthetic import Plan, generate
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    generate(folder, 0, Plan.tiny(), workers=1)
+    return folder
+
+
+def test_the_difference_of_two_amounts_is_timed(monkeypatch):
+    clock = iter([0.0, 5.0, 5.0 + 5.0 + 3.0 * 4])  # 4 more units take 12 s more
+    monkeypatch.setattr(work_module.time, "perf_counter", lambda: next(clock))
+    assert work_module._seconds_of_one(lambda amount: None, 2, 6) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_the_work_is_measured_without_what_every_call_costs(
+    folds, recordings, tmp_path, monkeypatch
+):
+    config = write_config(tmp_path / "tiny.yaml", search={"folds": folds})
+    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    prepare(run)
+    now = 0.0
+
+    def train_for(seconds, batch_size):
+        def train(network, part, trainer, **others):
+            nonlocal now
+            now += 7 + seconds * len(part) / batch_size
+
+        return train
+
+    def judge(genotypes):
+        nonlocal now
+        now += 7 + 3 * len(genotypes)
+
+    supernet, retrain = run.config.supernet, run.config.retrain
+    monkeypatch.setattr(work_module, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(work_module, "train_supernet", train_for(2, supernet.batch_size))
+    monkeypatch.setattr(work_module, "train_network", train_for(0.5, retrain.batch_size))
+    monkeypatch.setattr(work_module, "evaluator_of", lambda run, supernets: [*supernets] and judge)
+    work = work_module.measure(run)
+    parts = [own for own, _ in split_of(run, folds)]
+    assert work.supernet_epoch == 2 * sum(steps_per_epoch(own, supernet) for own in parts)
+    assert work.generation == 3 * run.config.search.population
+    trainings = 2 + 2 + 1  # members, baselines, and the twin for calibration
+    steps = steps_per_epoch(run.examples("train", "search_val"), retrain)
+    assert work.retrain_epoch == 0.5 * steps * trainings
+    assert work.rest == 3 * work_module.EXPORT_SECONDS
+
+
+@pytest.mark.parametrize(("folds", "workers"), [(1, 1), (2, 3)])
+def test_of_a_search_by_trainings_a_training_is_measured_with_folds_and_workers(
+    folds, workers, recordings, tmp_path, monkeypatch
+):
+    search = {"judge": "training", "folds": folds, "workers": workers, "population": 4}
+    search |= {"strategy": {"name": "surrogate", "first": 8}}
+    rank = {"epochs": 5, "batch_size": 8}
+    config = write_config(tmp_path / "tiny.yaml", search=search, rank=rank)
+    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    prepare(run)
+    now = 0.0
+
+    def train(spec, part, trainer):
+        nonlocal now
+        now += 7 + 0.5 * len(part) / trainer.config.batch_size
+
+    monkeypatch.setattr(work_module, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(work_module, "train_network", train)
+    monkeypatch.setattr(work_module, "train_supernet", None)  # there is none
+    work = work_module.measure(run)
+    steps = sum(steps_per_epoch(own, run.config.rank) for own, _ in split_of(run, folds))
+    training = 0.5 * steps * 5
+    assert work.supernet_epoch == 0
+    assert work.generation == pytest.approx(training * {1: 4, 3: 2}[workers])
+    assert work.of({"search": 1})["search"] == pytest.approx(training * {1: 8, 3: 3}[workers])
+    more = work.of({"search": 3})["search"] - work.of({"search": 2})["search"]
+    assert more == pytest.approx(work.generation)
+
+
+@pytest.mark.slow
+def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, monkeypatch):
+    seen = []
+
+    def fresh(train):
+        def start(network, examples, trainer, **others):
+            seen.append(trainer.state_file.exists())
+            return train(network, examples, trainer, **others)
+
+        return start
+
+    for name in ("train_supernet", "train_network"):
+        monkeypatch.setattr(work_module, name, fresh(getattr(work_module, name)))
+    config = write_config(tmp_path / "tiny.yaml")
+    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    prepare(run)
+    work_module.measure(run)
+    assert len(seen) == 3 + 3 * 4
+    assert not any(seen)
