@@ -75,8 +75,10 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         for i, genes in enumerate(self.candidates):
-            if not genes or len(set(genes)) != len(genes):
-                raise UsageError(f"choice {i} of the search space is empty or lists a gene twice.")
+            if not genes:
+                raise UsageError(f"choice {i} of the search space is empty.")
+            if twice := [gene for n, gene in enumerate(genes) if gene in genes[:n]]:
+                raise UsageError(f"the search space lists '{twice[0]}' twice; list it once.")
 
     @classmethod
     def build(

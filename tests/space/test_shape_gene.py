@@ -160,7 +160,7 @@ def test_the_skeleton_scaled_to_every_width_of_the_space():
     [
         ({"channels": ((8, 16),)}, "1 lists for 3 stages"),
         ({"downsampling": (((1, 1), (3, 1)),)}, "6 blocks"),
-        ({"heads": (0, 0)}, "twice"),
+        ({"heads": (0, 0)}, "'head:0' twice; list it once"),
         ({"stems": ((8,),)}, "2 convolutions"),
         ({"frontends": ({"n_mels": 5000},)}, "n_mels"),
     ],
