@@ -1,22 +1,28 @@
-"""Parquet files with a header of ours in their metadata; both have checksums."""
+"""Parquet files with a header of ours in their metadata; both have checksums.
+
+pyarrow gets and gives bytes, as it takes no path that is not UTF-8, and it reads them on one
+thread: its own threads may still hold an object of Python's when the process exits, which then
+aborts (seen in one of nine processes on a busy machine).
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import atomic_path, check_sum, json_text, with_checksum
+from asc_nas.core.files import check_sum, json_text, with_checksum, write_bytes
 
 
 def write_parquet(path: Path, table: Any, header: dict[str, Any]) -> None:
     """Write a table of pyarrow with a header (plain data), atomically."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     stamped = with_checksum(header | {"columns": _columns(table), "rows": table.num_rows})
     table = table.replace_schema_metadata({"asc_nas": json_text(stamped)})
-    # Through open files, as pyarrow takes no path that is not UTF-8.
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        pq.write_table(table, file, write_page_checksum=True)
+    made = pa.BufferOutputStream()
+    pq.write_table(table, made, write_page_checksum=True)
+    write_bytes(path, made.getvalue())
 
 
 def read_parquet(path: Path, problem: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -36,12 +42,12 @@ def read_parquet(path: Path, problem: str) -> tuple[list[dict[str, Any]], dict[s
     import pyarrow.parquet as pq
 
     try:
-        content = path.open("rb")
+        content = path.read_bytes()
     except OSError as error:
         raise AscNasError(f"{path}: not readable ({error.strerror}).") from error
     try:
-        with content as file:
-            table = pq.read_table(file, page_checksum_verification=True)
+        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        table = file.read(use_threads=False)
         header = json.loads((table.schema.metadata or {})[b"asc_nas"])
         columns = _columns(table)
         whole = (

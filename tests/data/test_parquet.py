@@ -1,5 +1,7 @@
 """Tables with checksums: every flipped bit is noticed, or is none of the content."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,24 @@ def test_a_table_of_something_else_is_refused(tmp_path):
 def test_a_label_that_no_card_takes_is_refused_before_the_work(tmp_path, label):
     with pytest.raises(AscNasError, match="rename it"):
         Manifest("toy", tmp_path, ("bus", label), ())
+
+
+THREADS = """
+import os, sys
+from pathlib import Path
+import pyarrow.parquet
+from asc_nas.data.manifest import Manifest
+before = len(os.listdir("/proc/self/task"))
+Manifest.read(Path(sys.argv[1]))
+print(before, len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_reading_leaves_no_thread_behind_that_could_end_the_process(tmp_path):
+    file, _ = written_manifest(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, file], capture_output=True, text=True, check=True
+    )
+    before, after = done.stdout.split()
+    assert before == after
