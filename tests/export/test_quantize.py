@@ -36,6 +36,8 @@ def network(skeleton, genotype="t3+f3e2w1 t5+s3e1.5w0.5"):
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, generator=generator)
+        if isinstance(layer, nn.Linear):  # whose bias would else differ from process to process
+            nn.init.uniform_(layer.bias, -0.2, 0.2, generator=generator)
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.bias, generator=generator)
             nn.init.uniform_(layer.weight, 0.5, 1.5, generator=generator)
