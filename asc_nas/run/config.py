@@ -99,9 +99,9 @@ class RetrainConfig(TrainConfig):
 
 
 class RankConfig(TrainConfig):
-    """How architectures are trained alone to see whether the supernet orders them rightly.
+    """How architectures are trained alone: where trainings judge a search, and for `asc-nas rank`.
 
-    For `asc-nas rank` only; a run does not do it.
+    `asc-nas rank` sees whether the supernet orders them rightly.
     """
 
     group = "rank"
@@ -111,6 +111,14 @@ class RankConfig(TrainConfig):
     repeats: PositiveInt = 2
     """Trainings of each architecture, with seeds 0, 1, ... Two single seeds agree badly on spoken
     digits (tau 0.36), so more make a better judge; time grows with them."""
+    folder: str | None = None
+    """Where their scores are kept. Give several runs the same folder, and what one has trained
+    with the same clips, roles and recipe no other trains again: a search under other limits starts
+    from what is known. None: in the run."""
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the settings that scores depend on."""
+        return self.model_dump(mode="json", exclude={"networks", "repeats", "folder"})
 
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"

@@ -291,6 +291,12 @@ class RunFolder:
         """Return what shrinking has left of the search space by now."""
         return remaining(self.config.search_space(), read_events(self.paths.shrinking))
 
+    @property
+    def standalone(self) -> Path:
+        """The folder for the scores of networks trained alone, which several runs may share."""
+        folder = self.config.rank.folder
+        return self.paths.standalone if folder is None else Path(folder)
+
     def evaluation_scope(self) -> dict[str, str]:
         """Return what an evaluation depends on: supernets, split of the clips, latency table."""
         roles = [[clip.key, clip.role] for clip in self.manifest.clips]
@@ -299,7 +305,7 @@ class RunFolder:
             weights = ",".join(sha256(supernet.weights) for supernet in self.supernets)
             scope = {"supernet": weights, "split": fingerprint(roles)}
         else:
-            recipe = self.config.rank.model_dump(mode="json")
+            recipe = self.config.rank.recipe()
             scope = {"recipe": fingerprint([recipe, search.folds]), "split": fingerprint(roles)}
         if self.latency_table is not None:
             scope["latency"] = sha256(self.paths.latency)

@@ -54,7 +54,7 @@ def rank(
         Trainings side by side, one thread each.
     """
     genotypes = networks_to_rank(run, like)
-    folder, repeats = standalone or run.paths.standalone, run.config.rank.repeats
+    folder, repeats = standalone or run.standalone, run.config.rank.repeats
     folds = run.config.search.folds
     trainings = standalone_trainings(run, genotypes, folder, repeats, folds)
     jobs = [Job.of(run, train_standalone, training) for training in trainings]

@@ -52,6 +52,9 @@ class StandaloneTraining:
 
     Attributes
     ----------
+    unfinished : Path
+        Folder of what is kept until the scores are there; of one run alone, where `file` may be of
+        several.
     folds : int
         1: trained on train, judged on search-val. More: once for every part of both, without it,
         and judged on all parts together.
@@ -60,6 +63,7 @@ class StandaloneTraining:
     genotype: Genotype
     seed: int
     file: Path
+    unfinished: Path
     folds: int = 1
 
     def __str__(self) -> str:
@@ -76,7 +80,7 @@ def standalone_trainings(
     """
     config = run.config
     roles = [[clip.key, clip.role] for clip in run.manifest.clips]
-    recipe = config.rank.model_dump(mode="json", exclude={"networks", "repeats"})
+    recipe, unfinished = config.rank.recipe(), run.paths.standalone.absolute()
     own: list[Any] = [] if folds == 1 else [folds, config.seed]
 
     def file(genotype: Genotype, seed: int) -> Path:
@@ -86,7 +90,7 @@ def standalone_trainings(
         return folder.absolute() / f"{name}.json"
 
     return [
-        StandaloneTraining(genotype, seed, file(genotype, seed), folds)
+        StandaloneTraining(genotype, seed, file(genotype, seed), unfinished, folds)
         for genotype in genotypes
         for seed in range(repeats)
     ]
@@ -120,7 +124,7 @@ def train_standalone(run: RunFolder, training: StandaloneTraining) -> Standalone
 
 
 def _said(training: StandaloneTraining, part: int) -> Path:
-    return training.file.with_name(f"{training.file.stem}-{part}.json")
+    return training.unfinished / f"{training.file.stem}-{part}.json"
 
 
 def _forget(training: StandaloneTraining) -> None:
@@ -154,7 +158,7 @@ class TrainingEvaluator:
     def __call__(self, genotypes: Sequence[Genotype]) -> list[Evaluation]:
         """Return one evaluation per genotype, in order."""
         run, folds = self.run, self.run.config.search.folds
-        trainings = standalone_trainings(run, genotypes, run.paths.standalone, 1, folds)
+        trainings = standalone_trainings(run, genotypes, run.standalone, 1, folds)
         jobs = [Job.of(run, train_standalone, training) for training in trainings]
         with run.listener.stage(f"Training {len(jobs)} candidates alone") as progress:
             results: list[Standalone] = spread(run, jobs, self.workers, progress)

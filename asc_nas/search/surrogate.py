@@ -1,9 +1,10 @@
-"""An additive model of scores, and whether what steers a search is worth more than counting.
+"""A model of scores, and whether what steers a search is worth more than counting.
 
 Of most small spaces cost alone orders networks well (Yang et al., arXiv 1912.12522): a search pays
 only where something predicts better than that, above all among networks of equal cost.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -13,15 +14,20 @@ from numpy.typing import NDArray
 from asc_nas.core.documents import Document, Part
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.ranking import Agreement, agreement
+from asc_nas.space.genotype import BlockGene
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.space.shape_gene import ShapeGene
 
 BANDS = 3
 """Bands of equal cost in which predictions are held against the truth."""
 
+OF_ONE_BLOCK = 0.3
+"""How much what one block chose counts beside what the whole network is: which block has a kernel
+matters less than that the kernel is there, and a few dozen networks cannot tell more."""
+
 
 class Surrogate:
-    """Bayesian ridge regression on the genes of every block and the logarithms of the costs.
+    """A Gaussian process on costs, shape, means over the blocks and, counting less, every block.
 
     Parameters
     ----------
@@ -30,23 +36,42 @@ class Surrogate:
     """
 
     def __init__(self, space: SearchSpace, judged: Sequence[Evaluation], score: str) -> None:
-        from sklearn.linear_model import BayesianRidge
-        from sklearn.pipeline import make_pipeline
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
         from sklearn.preprocessing import StandardScaler
 
         self._space = space
-        self._model = make_pipeline(StandardScaler(), BayesianRidge())
-        self._model.fit(self._features(judged), [getattr(e, score) for e in judged])
+        self._kernels = [space.kernels(block) for block in range(len(space.blocks))]
+        values = np.array([getattr(e, score) for e in judged], dtype=np.float64)
+        self._mean, self._scale = values.mean(), values.std() or 1.0
+        self._scaler = StandardScaler().fit(self._features(judged))
+        kernel = ConstantKernel() * RBF(5.0) + WhiteKernel(0.3)
+        self._model = GaussianProcessRegressor(kernel)
+        with warnings.catch_warnings():  # scores without noise reach a bound of the kernel
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._model.fit(self._weighted(judged), (values - self._mean) / self._scale)
 
     def predict(
         self, evaluations: Sequence[Evaluation]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return mean and standard deviation of the score of each, (evaluations,)."""
-        mean, spread = self._model.predict(self._features(evaluations), return_std=True)
-        return mean, spread
+        """Return the expected score of each and its standard deviation, (evaluations,).
+
+        The noise of a single training is not in it.
+        """
+        mean, spread = self._model.predict(self._weighted(evaluations), return_std=True)
+        noise = self._model.kernel_.k2.noise_level
+        sure = np.sqrt(np.maximum(spread**2 - noise, 0))
+        return self._mean + self._scale * mean, self._scale * sure
+
+    def _weighted(self, evaluations: Sequence[Evaluation]) -> NDArray[np.float64]:
+        rows: NDArray[np.float64] = self._scaler.transform(self._features(evaluations))
+        of_blocks = sum(len(kernels) + 2 for kernels in self._kernels)
+        rows[:, rows.shape[1] - of_blocks :] *= OF_ONE_BLOCK
+        return rows
 
     def _features(self, evaluations: Sequence[Evaluation]) -> NDArray[np.float64]:
-        """Return (evaluations, features): costs, shape, kernels, expansion and width of blocks."""
+        """Return (evaluations, features): costs, shape, means over blocks, then every block's."""
         rows = []
         for evaluation in evaluations:
             row = [np.log(evaluation.macs), np.log(evaluation.params)]
@@ -54,11 +79,28 @@ class Surrogate:
                 place = candidates[0].place
                 own = [gene for gene in evaluation.genotype.shape if gene.place == place]
                 row += _shape_features(own[0] if own else None, candidates)
-            for block, gene in enumerate(evaluation.genotype.blocks):
-                row += [float(kernel in gene.kernels) for kernel in self._space.kernels(block)]
+            row += _mean_features(evaluation.genotype.blocks)
+            for kernels, gene in zip(self._kernels, evaluation.genotype.blocks, strict=True):
+                row += [float(kernel in gene.kernels) for kernel in kernels]
                 row += [0.0, 0.0] if gene.is_skip else [gene.expansion, gene.width]
             rows.append(row)
         return np.array(rows, dtype=np.float64)
+
+
+def _mean_features(blocks: Sequence[BlockGene]) -> list[float]:
+    """Return how many blocks there are, and the means of what they are."""
+    active = [
+        [
+            len(gene.kernels),
+            max(kernel.time for kernel in gene.kernels),
+            max(kernel.frequency for kernel in gene.kernels),
+            gene.expansion,
+            gene.width,
+        ]
+        for gene in blocks
+        if not gene.is_skip
+    ]
+    return [float(len(active)), *np.mean(active or [[0.0] * 5], axis=0).tolist()]
 
 
 def _shape_features(own: ShapeGene | None, candidates: Sequence[ShapeGene]) -> list[float]:
@@ -130,33 +172,47 @@ def verdict(
     MACs, with an interval above 0, and better than their parameters do.
     """
     sign = 1.0 if score.sense == "max" else -1.0
-    truth = sign * np.array([getattr(e, score.name) for e in judged])
-    left_out = [
-        float(Surrogate(space, [*judged[:i], *judged[i + 1 :]], score.name).predict([e])[0][0])
-        for i, e in enumerate(judged)
-    ]
-    macs = np.array([e.macs for e in judged], dtype=float)
-
-    def predictor(values: Sequence[float]) -> Predictor:
-        found = np.asarray(values, dtype=float)
-        return Predictor(
-            overall=agreement(found.tolist(), truth.tolist(), rng),
-            in_bands=agreement(_within(found, macs), _within(truth, macs), rng),
-        )
-
-    own = predictor([sign * value for value in left_out])
-    costs = {name: predictor([getattr(e, name) for e in judged]) for name in ("macs", "params")}
+    truth = [sign * getattr(e, score.name) for e in judged]
+    macs = [e.macs for e in judged]
+    left_out = [sign * value for value in leave_one_out(space, judged, score.name)]
+    own = predictor(left_out, truth, macs, rng)
+    costs = {
+        name: predictor([getattr(e, name) for e in judged], truth, macs, rng)
+        for name in ("macs", "params")
+    }
     pays = own.in_bands.low > 0 and own.in_bands.tau > costs["params"].in_bands.tau
     return Verdict(networks=len(judged), score=score.name, surrogate=own, pays=bool(pays), **costs)
 
 
-def _within(values: NDArray[np.float64], macs: NDArray[np.float64]) -> list[float]:
+def leave_one_out(space: SearchSpace, judged: Sequence[Evaluation], score: str) -> list[float]:
+    """Return what a surrogate of all others predicts for each."""
+    return [
+        float(Surrogate(space, [*judged[:i], *judged[i + 1 :]], score).predict([e])[0][0])
+        for i, e in enumerate(judged)
+    ]
+
+
+def predictor(
+    values: Sequence[float], truth: Sequence[float], macs: Sequence[float], rng: np.random.Generator
+) -> Predictor:
+    """Hold values against the truth, more being better in both, over all and at equal cost.
+
+    Parameters
+    ----------
+    values, truth, macs : one per network
+    """
+    return Predictor(
+        overall=agreement(values, truth, rng),
+        in_bands=agreement(_within(values, macs), _within(truth, macs), rng),
+    )
+
+
+def _within(values: Sequence[float], macs: Sequence[float]) -> list[float]:
     """Return values without what cost explains: less a straight line in log MACs in each band."""
-    left = np.empty_like(values)
-    order = np.argsort(macs, kind="stable")
-    for band in np.array_split(order, BANDS):
-        x = np.log(macs[band])
-        x = x - x.mean()
-        slope = (x @ values[band]) / (x @ x) if x.any() else 0.0
-        left[band] = values[band] - values[band].mean() - slope * x
+    known, cost = np.asarray(values, dtype=float), np.log(np.asarray(macs, dtype=float))
+    left = np.empty_like(known)
+    for band in np.array_split(np.argsort(cost, kind="stable"), BANDS):
+        x = cost[band] - cost[band].mean()
+        slope = (x @ known[band]) / (x @ x) if x.any() else 0.0
+        left[band] = known[band] - known[band].mean() - slope * x
     return left.tolist()

@@ -70,13 +70,13 @@ def test_a_training_that_was_stopped_after_a_part_goes_on_to_the_same_scores(run
     (killed,) = standalone_trainings(run, [GENOTYPE], tmp_path / "killed", 1, 2)
     expected = standalone.train_standalone(run, whole)
     parts = split_of(run, 2)
-    killed.file.parent.mkdir()
-    said = killed.file.with_name(f"{killed.file.stem}-0.json")
+    said = standalone._said(killed, 0)
     standalone._train_part(run, killed, *parts[0], said)
     before = said.stat().st_mtime_ns, np.array(standalone.Said.read(said).posteriors)
     assert before[1].sum() == pytest.approx(parts[0][1].num_clips)
     assert standalone.train_standalone(run, killed) == expected
     assert [file.name for file in killed.file.parent.iterdir()] == [killed.file.name]
+    assert not list(run.paths.standalone.glob(f"{killed.file.stem}-*"))
     assert 0 <= expected.macro_f1 <= 1
 
 
@@ -86,6 +86,23 @@ def test_what_was_trained_once_is_read_by_later_searches(run, monkeypatch):
     monkeypatch.setattr(standalone, "train", None)  # nothing is trained again
     assert judge([GENOTYPE]) == first
     assert first[0].macs == run.cost(GENOTYPE).macs
+
+
+def test_runs_that_share_a_folder_train_a_network_once(tmp_path, recordings, monkeypatch):
+    shared = tmp_path / "trainings"
+    runs = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        run = open_run(tmp_path / name, recordings)
+        rank = run.config.rank.model_copy(update={"folder": str(shared)})
+        config = run.config.model_copy(update={"rank": rank})
+        runs.append(replace(run, config=config, asked=config))
+        runs[-1].prepare()
+    first = TrainingEvaluator(runs[0], 1)([GENOTYPE])
+    assert len(list(shared.iterdir())) == 1
+    monkeypatch.setattr(standalone, "train", None)  # nothing is trained again
+    assert TrainingEvaluator(runs[1], 1)([GENOTYPE]) == first
+    assert runs[0].evaluation_scope() == runs[1].evaluation_scope()
 
 
 def test_a_search_by_trainings_needs_no_supernet(run):

@@ -69,6 +69,23 @@ def test_predictions_find_an_additive_rule_in_a_few_dozen_networks():
     assert (spread > 0).all()
 
 
+def test_what_counts_wherever_it_stands_is_found_in_fewer():
+    def by_count(genotype):
+        along_time = sum(k.time > 1 for gene in genotype for k in gene.kernels)
+        return 0.3 + 0.03 * along_time + float(rng.normal(0, 0.01))
+
+    rng = np.random.default_rng(0)
+    space = SearchSpace.build(
+        SpaceConfig(kernels=(("t3", "t5", "f3", "f5"),), widths=(0.5, 1.0)), SKELETON
+    )
+    seen = judged_by(by_count, [space.sample(rng) for _ in range(20)])
+    unseen = judged_by(by_count, [space.sample(rng) for _ in range(40)])
+    model = Surrogate(space, seen, "macro_f1")
+    mean, spread = model.predict(unseen)
+    assert np.corrcoef(mean, [e.macro_f1 for e in unseen])[0, 1] > 0.8
+    assert spread.mean() > model.predict(seen)[1].mean()  # surer of what was seen
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_finds_a_better_front_than_random_search_with_as_many_judgements(seed):

@@ -1,8 +1,8 @@
 """Search by a surrogate: predict from the networks that were judged which to judge next.
 
 Made for judgements that are dear, such as real trainings. After NSGANetV2 (Lu et al., arXiv
-2007.10396), with an additive model in place of its ensemble: a few dozen trainings are enough to
-fit one coefficient per gene, and it says how sure it is.
+2007.10396), with a Gaussian process in place of its ensemble: a few dozen trainings are enough for
+it, and it says how sure it is.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ class SurrogateSettings(StrategySettings):
     """A model of the scores, fitted to the networks judged so far, proposes the next ones."""
 
     first: PositiveInt = 24
-    """Networks of the first round: the hand-made ones, and others spread over the whole range of
-    cost, which are at least half as many as this. With fewer than about twenty the model knows too
-    little."""
+    """Networks of the first round: the hand-made ones, and others that share half their choices
+    with them, spread over the whole range of cost, which are at least half as many as this. With
+    fewer than about twenty the model knows too little."""
     optimism: NonNegativeFloat = 1.0
     """How many standard deviations above its prediction `surrogate` takes a network for: more
     explores, 0 trusts the model."""
@@ -65,7 +65,8 @@ class SurrogateSearch:
         task, wanted = self._task, self._settings.first
         rng = stream(task.seed, "surrogate", "first")
         drawn = min(task.space.count, max(wanted - len(task.first), wanted // 2))
-        spread = sample_over_cost(task.space, task.cost_of, drawn, rng, task.limits.met_by)
+        meets = task.limits.met_by
+        spread = sample_over_cost(task.space, task.cost_of, drawn, rng, meets, task.first)
         return list(dict.fromkeys([*task.first, *spread]))
 
     def _promising(self) -> list[Genotype]:

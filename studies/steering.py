@@ -1,0 +1,84 @@
+"""What steers a search by trainings, held against trainings that it has not seen.
+
+python studies/steering.py RUN [--seeds 2] [--epochs 0] [--folds 1] [--workers 2]
+
+Every network that the search of RUN judged is trained again, with other seeds than the search had.
+Kendall's tau with the mean of those says, over all costs and at equal cost: how well the surrogate
+orders networks that it has not seen (leaving one out), how well cost alone does, and what bounds
+both: how well the search's own training of the same network does. With --epochs or --folds the
+trainings held against are longer, or judged out-of-fold. What is trained is kept in RUN, so that a
+second call goes on.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from progress import say
+
+from asc_nas.core.progress import Listener
+from asc_nas.core.randomness import stream
+from asc_nas.run.executors import Job, spread
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.run import Run
+from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone
+from asc_nas.search.history import read_generations
+from asc_nas.search.objectives import Objective
+from asc_nas.search.surrogate import leave_one_out, predictor
+
+SCORES = (Objective(name="macro_f1", sense="max"), Objective(name="log_loss", sense="min"))
+
+
+def main(
+    run: Path,
+    seeds: Annotated[int, typer.Option(min=2)] = 2,
+    epochs: int = 0,
+    folds: int = 1,
+    workers: int = 2,
+) -> None:
+    told = Listener(lambda title, done, of, text: say(int(done), int(of), f"{title} {text}"))
+    searched = Run.open(run, listener=told)
+    config = searched.config
+    recipe = config.rank.model_copy(update={"epochs": epochs or config.rank.epochs})
+    trained = RunFolder(config.model_copy(update={"rank": recipe}), searched.paths, told)
+    generations = read_generations(searched.paths.history)
+    judged = list({e.genotype: e for generation in generations for e in generation}.values())
+    genotypes = [evaluation.genotype for evaluation in judged]
+    own = searched.paths.standalone
+    trainings = standalone_trainings(trained, genotypes, own, seeds, folds)
+    with searched.listener.stage("Alone") as progress:
+        jobs = [Job.of(trained, train_standalone, t) for t in trainings if t.seed > 0]
+        found: list[Standalone] = spread(trained, jobs, workers, progress)
+
+    space, macs = searched.config.search_space(), [e.macs for e in judged]
+    print(
+        f"{len(judged)} networks of {min(macs) / 1e6:.2f} to {max(macs) / 1e6:.2f} M MACs; tau with"
+    )
+    print(f"{seeds - 1} trainings of each that the search has not seen (95 % interval)")
+    print(f"{'':24}{'score':<10}{'all':>24}{'at equal cost':>24}")
+    for score in SCORES:
+        sign = 1.0 if score.sense == "max" else -1.0
+        values = np.reshape([getattr(one, score.name) for one in found], (-1, seeds - 1))
+        truth = (sign * values.mean(1)).tolist()
+        steers = {
+            "surrogate, left out": [
+                sign * value for value in leave_one_out(space, judged, score.name)
+            ],
+            "the same, trained": [sign * getattr(e, score.name) for e in judged],
+            "MACs": macs,
+            "parameters": [e.params for e in judged],
+        }
+        for name, guess in steers.items():
+            rng = stream(0, "steering", name, score.name)
+            agrees = predictor(guess, truth, macs, rng)
+            cells = [
+                f"{tau.tau:.2f} ({tau.low:.2f} to {tau.high:.2f})"
+                for tau in (agrees.overall, agrees.in_bands)
+            ]
+            print(f"{name:<24}{score.name:<10}" + "".join(f"{cell:>24}" for cell in cells))
+
+
+if __name__ == "__main__":
+    main.__doc__ = __doc__.partition("\n")[0]
+    typer.run(main)
