@@ -38,6 +38,12 @@ def trained(runs: list[RunFolder], row: Row) -> torch.nn.Module:
     raise SystemExit(f"fold {row.fold}, seed {row.seed}: its folder is missing.")
 
 
+def runs_of(crossval: Path, fold: str) -> list[RunFolder]:
+    """Return the runs of a cross-validation that test on a fold."""
+    runs = [RunFolder.open(p.parent) for p in sorted(crossval.glob("fold-*/config.yaml"))]
+    return [run for run in runs if run.config.data.test_folds == (fold,)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("crossval", type=Path)
@@ -56,11 +62,7 @@ def main() -> None:
         raise SystemExit(f"{arguments.crossval}: no trainings of '{arguments.network}'.")
     folds = sorted({fold for fold, _ in rows})
     seeds = sorted({seed for _, seed in rows})
-    runs: dict[str, list[RunFolder]] = {fold: [] for fold in folds}
-    for place in sorted(arguments.crossval.glob("fold-*/config.yaml")):
-        run = RunFolder.open(place.parent)
-        (fold,) = run.config.data.test_folds
-        runs.get(fold, []).append(run)
+    runs = {fold: runs_of(arguments.crossval, fold) for fold in folds}
     networks = {key: trained(runs[key[0]], row) for key, row in rows.items()}
     tests = {fold: runs[fold][0].examples("test") for fold in folds}
 
