@@ -16,11 +16,20 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError, load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
+from asc_nas.audio.signal import voting
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import fingerprint
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.tasks import Lost, each
-from asc_nas.data.feature_store import DONE, INDEX, FeatureStore, Index, open_array
+from asc_nas.data.feature_store import (
+    DONE,
+    FEATURES,
+    INDEX,
+    FeatureStore,
+    Index,
+    open_array,
+    store_shape,
+)
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.feature_writer import FeatureWriter, create_arrays
 
@@ -41,7 +50,7 @@ class Task:
 
 
 Result = NDArray[np.float16] | str
-"""The features (channels, mels, frames) of a clip, or why there are none."""
+"""The features (channels, mels, frames) of a clip, NaN where not heard, or why there are none."""
 
 
 def extract(
@@ -56,7 +65,8 @@ def extract(
     """Compute what is still missing of the manifest's features, and open them.
 
     Each channel of a clip gives one example of `frontend.seconds`: longer clips keep their start,
-    shorter ones are padded with zeros.
+    shorter ones are padded with zeros. A channel without a signal in it gives none if others of
+    the clip have one: as where a model is asked, it neither votes nor is learnt from.
 
     Parameters
     ----------
@@ -110,7 +120,8 @@ def extract(
     if failed and (not skip_unreadable or len(failed) == total):
         raise AscNasError(_failure_message(failed, total))
     failed = {key: failed[key] for key in index.keys if key in failed}
-    replace(index, failed=failed, complete=True).write(folder)
+    unheard = _unheard(index, frontend, folder)
+    replace(index, failed=failed, unheard=unheard, complete=True).write(folder)
     return FeatureStore.open(folder, frontend)
 
 
@@ -166,8 +177,22 @@ def _clip_features(task: Task, frontend: FrontEnd) -> Result:
             f"{task.path}: its samples reach {peak:.3g} where full scale is 1, as in a damaged "
             "file; write the recording again or remove it."
         )
-    mel = log_mel(fit_length(wave, frontend.samples, frontend.short), frontend)
-    return mel.astype(np.float16)
+    wave = fit_length(wave, frontend.samples, frontend.short)
+    mel = log_mel(wave, frontend).astype(np.float16)
+    mel[~voting(wave)] = np.nan
+    return mel
+
+
+def _unheard(index: Index, frontend: FrontEnd, folder: Path) -> tuple[int, ...]:
+    """Return the rows that were written as not heard, also by an extraction that was killed."""
+    features = open_array(folder, FEATURES, store_shape(index, frontend))
+    several = [
+        row
+        for first, channels in zip(index.first_rows, index.channels, strict=False)
+        for row in range(first, first + channels)
+        if channels > 1
+    ]
+    return tuple(row for row in several if np.isnan(features[row, 0, 0]))
 
 
 def _failure_message(failed: dict[str, str], total: int) -> str:

@@ -117,7 +117,10 @@ def _value(setting: Any, plural: str = "") -> str:
         return f"{'list' if 'items' in setting else 'pair'}{plural} of {_value(several, 's')}"
     if kind == "object":
         return f"{_value(setting['additionalProperties'], 's')} by name"
-    bounds = [f"{word} {setting[rule]:g}" for rule, word in BOUNDS.items() if rule in setting]
+    given = {word: setting[rule] for rule, word in BOUNDS.items() if rule in setting}
+    bounds = [
+        f"{word} {most:{',' if isinstance(most, int) else 'g'}}" for word, most in given.items()
+    ]
     return " ".join([WORDS.get(kind, kind) + plural, *bounds])
 
 

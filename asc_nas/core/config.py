@@ -7,19 +7,26 @@ import difflib
 import reprlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Annotated, Any, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from asc_nas.core.errors import NO_TEXT, UsageError, closest
 from asc_nas.core.plain_yaml import LARGEST, parse_yaml
+
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+"""How many things are done or held; what is far beyond any use is found before it is begun."""
+Workers = Annotated[int, Field(gt=0, le=1000)]
+"""How many processes."""
 
 
 class Config(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     @classmethod
     def parse(cls, values: Any, where: str) -> Self:

@@ -15,7 +15,7 @@ from asc_nas.data.manifest import Manifest
 
 @dataclass(frozen=True)
 class Examples:
-    """One example per channel of every clip.
+    """One example per channel of every clip that is heard.
 
     Attributes
     ----------
@@ -55,8 +55,7 @@ class Examples:
         for clip in manifest.clips:
             if clip.role not in roles or clip.key in store.failed:
                 continue
-            span = store.rows(clip.key)
-            for row in range(span.start, span.stop):
+            for row in store.rows(clip.key):
                 rows.append(row)
                 targets.append(manifest.label_index(clip))
                 clips.append(len(keys))
@@ -91,7 +90,7 @@ class Examples:
 
     @property
     def num_clips(self) -> int:
-        """Number of clips; a clip has one example per channel."""
+        """Number of clips; a clip has one example per channel that is heard."""
         return len(self.clip_keys)
 
     @property

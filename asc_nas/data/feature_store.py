@@ -4,14 +4,14 @@ A store is a folder of four files:
 
 ``features.npy``
     (examples, mels, frames) float16, decibels; one example per channel of a clip, and a clip's
-    examples stand in consecutive rows.
+    examples stand in consecutive rows. A channel without a signal, where others have one, is NaN.
 ``checksums.npy``
     (examples,) uint32, the CRC-32 of each example's bytes; stores from before it have none.
 ``done.npy``
     (clips,) uint8, 1 where the clip's rows are written; this is what an interrupted job goes on by.
 ``index.json``
     Front-end settings and their fingerprint, clip keys, first row and channels per clip, the clips
-    that could not be read, and whether the store is complete.
+    that could not be read, the rows that are not heard, and whether the store is complete.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,6 +50,9 @@ class Index:
         Key and number of channels of each clip, in manifest order.
     failed : dict
         Reason by key of a clip that could not be read; its rows are zero.
+    unheard : tuple of int
+        Rows of channels without a signal, of clips in which others have one; stores from before
+        they were told apart list none.
     complete : bool
         False while clips are missing.
     """
@@ -60,6 +63,7 @@ class Index:
     keys: tuple[str, ...]
     channels: tuple[int, ...]
     failed: dict[str, str] = field(default_factory=dict)
+    unheard: tuple[int, ...] = ()
     complete: bool = False
 
     @cached_property
@@ -77,6 +81,7 @@ class Index:
                 "frontend": self.frontend,
                 "source": self.source,
                 "failed": self.failed,
+                "unheard": self.unheard,
                 "keys": self.keys,
                 "channels": self.channels,
                 "first_rows": self.first_rows[:-1],
@@ -106,6 +111,7 @@ class Index:
                 tuple(values["keys"]),
                 tuple(values["channels"]),
                 values["failed"],
+                tuple(values.get("unheard", ())),
                 values["complete"],
             )
         except (KeyError, TypeError) as error:
@@ -155,6 +161,8 @@ class FeatureStore:
         Clips that have features, in manifest order.
     failed : dict
         Reason by key of the clips that could not be read and were left out.
+    unheard : frozenset of int
+        Rows of channels without a signal, which are left out too.
     frontend : FrontEnd
         How the features were made.
     """
@@ -168,7 +176,8 @@ class FeatureStore:
         self.fingerprint = index.fingerprint
         self.frontend = FrontEnd.parse(index.frontend, f"{folder}: frontend")
         self.failed: Mapping[str, str] = index.failed
-        rows = (slice(*pair) for pair in zip(index.first_rows, index.first_rows[1:], strict=False))
+        rows = (range(*pair) for pair in zip(index.first_rows, index.first_rows[1:], strict=False))
+        self.unheard = frozenset(index.unheard)
         self._rows = {
             key: row for key, row in zip(index.keys, rows, strict=True) if key not in index.failed
         }
@@ -196,8 +205,8 @@ class FeatureStore:
             check = Check(folder, np.array(open_array(folder, CHECKSUMS, shape[:1])))
         return cls(folder, index, open_array(folder, FEATURES, shape), check)
 
-    def rows(self, clip_key: str) -> slice:
-        """Return where the clip's examples stand in `features`, one per channel.
+    def rows(self, clip_key: str) -> list[int]:
+        """Return where the clip's examples stand in `features`, one per channel that is heard.
 
         Raises
         ------
@@ -205,7 +214,7 @@ class FeatureStore:
             If the clip has no features, with the reason if it could not be read.
         """
         if clip_key in self._rows:
-            return self._rows[clip_key]
+            return [row for row in self._rows[clip_key] if row not in self.unheard]
         reason = self.failed.get(clip_key, "it was not in the manifest they were made from")
         raise AscNasError(f"{self.folder}: no features of the clip {clip_key} ({reason}).")
 

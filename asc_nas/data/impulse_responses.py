@@ -9,6 +9,7 @@ from torch import Tensor
 from asc_nas.audio.io import AUDIO_SUFFIXES, load_audio
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import filter_bank
+from asc_nas.audio.signal import first_heard
 from asc_nas.core.errors import UsageError
 
 SILENT = 1e-10
@@ -38,7 +39,7 @@ def read_responses(folder: str | Path, frontend: FrontEnd) -> Tensor:
 
 
 def _response(path: Path, frontend: FrontEnd) -> Tensor:
-    samples = load_audio(path, frontend.sample_rate)[0]
+    samples = first_heard(load_audio(path, frontend.sample_rate))
     n_fft = max(frontend.n_fft, 1 << (len(samples) - 1).bit_length())
     power = np.abs(np.fft.rfft(samples, n_fft)) ** 2
     bank = filter_bank(

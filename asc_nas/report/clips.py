@@ -11,6 +11,7 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import load_audio
+from asc_nas.audio.signal import first_heard
 from asc_nas.data.manifest import Clip
 
 SECONDS = 5.0
@@ -31,7 +32,7 @@ def spectrogram_png(log_mel: NDArray[np.floating]) -> bytes:
 
 
 def audio_ogg(path: Path, clip: Clip) -> bytes:
-    """Return the first `SECONDS` of a clip's first channel as Ogg Vorbis, its peak at `PEAK`.
+    """Return the first `SECONDS` of a clip's first heard channel as Ogg Vorbis, its peak at `PEAK`.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def audio_ogg(path: Path, clip: Clip) -> bytes:
         If the recording is missing or damaged.
     """
     seconds = min(clip.duration or SECONDS, SECONDS)
-    wave = load_audio(path, SAMPLE_RATE, clip.start, seconds)[0]
+    wave = first_heard(load_audio(path, SAMPLE_RATE, clip.start, seconds))
     loudest = float(np.abs(wave).max())
     if loudest > 0:
         wave = wave * (PEAK / loudest)

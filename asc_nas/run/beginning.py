@@ -58,13 +58,15 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     Raises
     ------
     UsageError
-        If no network of the space meets the limits, the given latency table lacks a layer, or the
-        clips cannot be cut into as many parts.
+        If no network of the space meets the limits, the given latency table lacks a layer, the
+        clips cannot be cut into as many parts, or a network is too large for any machine.
     AscNasError
         If the given latency table is none.
     """
     space, classes = config.search_space(), len(manifest.labels)
     require_parts(manifest, config.search.folds)
+    for genotype in (space.largest(), *map(config.fixed_genotype, config.baselines)):
+        specs_of(config, classes)(genotype)
     if config.latency is not None and config.latency != "measure":
         layers = layers_of_space(space, specs_of(config, classes))
         LatencyTable.read(Path(config.latency)).require(layers)

@@ -4,10 +4,10 @@ import re
 from itertools import cycle
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from asc_nas.audio.logmel import PRESETS, FrontEnd, frontend_from
-from asc_nas.core.config import Config
+from asc_nas.core.config import Config, Count, Workers
 from asc_nas.core.errors import UsageError
 from asc_nas.search.config import SearchConfig
 from asc_nas.search.shrinking import ShrinkingConfig
@@ -30,7 +30,7 @@ class DataConfig(SplitConfig):
     """Folder of the recordings, or the list that `csv` reads; usually given with `--data`."""
     skip_unreadable: bool = False
     """Leave out (and list) clips that cannot be read, where otherwise the run stops."""
-    workers: int | None = Field(None, ge=1)
+    workers: Workers | None = None
     """Processes that compute features; null is one per core. Fewer leave cores to other work."""
     exclude: str | None = None
     """Text file with the keys of clips to leave out, one per line, as `asc-nas data check
@@ -66,7 +66,7 @@ class FixedNetwork(Config):
 class TeacherConfig(FixedNetwork):
     """The ensemble that teaches the networks that are trained from scratch."""
 
-    members: PositiveInt = 3
+    members: Count = 3
     """Number of networks in the ensemble, which differ by their seeds; each is one more training.
     """
     share: float = Field(0.5, gt=0, le=1)
@@ -77,12 +77,12 @@ class TeacherConfig(FixedNetwork):
 class RetrainConfig(TrainConfig):
     """How chosen networks are trained from scratch."""
 
-    members: PositiveInt = 4
+    members: Count = 4
     """Members of the Pareto set that are trained, spread evenly over it; each is one training. Take
     several: scores of shared weights find good regions, not the best network."""
     use_search_val: bool = True
     """Train on train and search-val together: nothing is chosen on search-val any more."""
-    workers: PositiveInt = 1
+    workers: Workers = 1
     """Trainings side by side, on one thread each; with 1 they follow one another on all threads.
     More pay for long trainings of small networks."""
     calibrate: bool = True
@@ -106,9 +106,9 @@ class RankConfig(TrainConfig):
 
     group = "rank"
 
-    networks: int = Field(32, ge=4)
+    networks: int = Field(32, ge=4, le=10_000)
     """Number of architectures, spread over the whole range of MACs. More narrow the interval."""
-    repeats: PositiveInt = 2
+    repeats: Count = 2
     """Trainings of each architecture, with seeds 0, 1, ... Two single seeds agree badly on spoken
     digits (tau 0.36), so more make a better judge; time grows with them."""
     folder: str | None = None

@@ -87,6 +87,8 @@ def _extract(run: RunFolder, manifest: Manifest) -> None:
                 "lists them in index.json."
             )
             require_readable(run)
+        if store.unheard and frontend == config.frontend:
+            run.listener.note(f"channels without a signal are left out: {len(store.unheard)}.")
 
 
 def _check(run: RunFolder, manifest: Manifest) -> None:

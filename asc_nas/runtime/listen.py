@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError
+from asc_nas.audio.signal import NO_SIGNAL
 from asc_nas.runtime.classifier import Classification, Classifier
 from asc_nas.runtime.segments import Segment, answer, decide
-from asc_nas.runtime.stream import NO_SIGNAL, SceneStream, Update
+from asc_nas.runtime.stream import SceneStream, Update
 from asc_nas.runtime.timeline import Step, TimelineConfig
 
 Part = TypeVar("Part", Step, Segment)

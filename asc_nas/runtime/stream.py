@@ -13,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import BLOCK_VALUES, AudioError
+from asc_nas.audio.signal import has_signal, voting
 from asc_nas.audio.window_mel import WindowMel
 from asc_nas.core.errors import UsageError
 from asc_nas.runtime.card import ModelCard
@@ -22,11 +23,6 @@ from asc_nas.runtime.windower import Window, Windower
 
 MelObserver = Callable[[float, NDArray[np.float32]], None]
 """Told the start (seconds) and the log-mel (channels, mels, frames) of every network window."""
-
-
-NO_SIGNAL = 2.0**-13
-"""A channel whose samples differ by no more is silent: four steps of 16 bits, which are what dither
-and codecs make of zeros."""
 
 
 class WindowClassifier(Protocol):
@@ -197,26 +193,19 @@ class SceneStream:
         return replace(self._to_segments(steps), windows=heard)
 
     def _voting(self, window: Window) -> NDArray[np.bool_]:
-        """Return which channels are heard: those with a signal, or all where none has any."""
+        """Return which channels are heard, and count what is silent."""
         live = has_signal(window.wave)
         self._live = live | self._live if len(self._live) else live
-        if live.any():
-            return live
-        self._silent += window.end - max(window.start, self._silent_end)
-        self._silent_end = window.end
-        return ~live
+        if not live.any():
+            self._silent += window.end - max(window.start, self._silent_end)
+            self._silent_end = window.end
+        return voting(window.wave)
 
     def _smoothed(self, steps: list[Step]) -> list[Step]:
         return [smoothed for step in steps for smoothed in self._smooth.push(step)]
 
     def _to_segments(self, steps: list[Step]) -> Update:
         return Update(steps, [done for step in steps for done in self._segmenter.push(step)])
-
-
-def has_signal(wave: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return, for each channel of `wave` (channels, n), whether it is more than silence."""
-    found: NDArray[np.bool_] = np.ptp(wave, axis=1) > NO_SIGNAL
-    return found
 
 
 class Resampler:

@@ -2,9 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from asc_nas.core.config import Config
+from asc_nas.core.config import Config, Count, Workers
 from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Objective
 from asc_nas.search.strategies import STRATEGIES, StrategySettings
@@ -13,9 +13,9 @@ from asc_nas.search.strategies import STRATEGIES, StrategySettings
 class SearchConfig(Config):
     """How networks are searched."""
 
-    population: int = Field(40, ge=4)
+    population: int = Field(40, ge=4, le=10_000)
     """Candidates of a generation; more make a finer Pareto set and take longer."""
-    generations: PositiveInt = 20
+    generations: Count = 20
     """Rounds in which candidates are judged, the first, random one included. Time grows with them.
     """
     strategy: SerializeAsAny[StrategySettings] = Field("nsga2", validate_default=True)
@@ -31,7 +31,7 @@ class SearchConfig(Config):
     """What judges candidates: shared weights of the supernet, or a training of each alone, by the
     recipe of `rank` and with one seed. Trainings are true and dear: use `surrogate`, and a small
     `population`. No supernet is trained then."""
-    folds: PositiveInt = 1
+    folds: Count = 1
     """Parts of the training clips, cut by group. For every part the supernet (or with `judge:
     training` each network) is trained once without it, and networks are judged on all parts
     together, out-of-fold. More clips tell networks apart, at as many trainings. 1 trains on train
@@ -40,7 +40,7 @@ class SearchConfig(Config):
     """Judge every candidate with batch-norm statistics of its own, computed on training clips; else
     with those that all candidates left behind in training. On spoken digits scores say nothing
     without it; on ESC-10 it did not help."""
-    workers: PositiveInt = 1
+    workers: Workers = 1
     """Processes that judge a generation, on one thread each; with 1 it is judged on all threads of
     this one. Set it to the number of free cores."""
 

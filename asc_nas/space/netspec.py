@@ -4,6 +4,7 @@
 supernet all read that list, so the topology is written once.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from asc_nas.space.genotype import BlockGene, Genotype
 from asc_nas.space.skeleton import BlockPlan, Skeleton
 
 Shape = tuple[int, int]
+
+MOST_WEIGHTS = 2**28
+"""Weights of a network, 1 GB: more are refused before they are allocated."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class ConvSpec:
     stride: Shape
     groups: int
     out_size: Shape
+
+    @property
+    def weights(self) -> int:
+        """Number of weights."""
+        return self.in_channels // self.groups * self.out_channels * math.prod(self.kernel)
 
     @property
     def padding(self) -> Shape:
@@ -132,7 +141,7 @@ def resolve(genotype: Genotype, skeleton: Skeleton, input_size: Shape, num_class
     ------
     UsageError
         If the number of genes is not the skeleton's number of blocks, a gene skips a block that
-        cannot be left out, or the input is too small.
+        cannot be left out, the input is too small, or there are more than `MOST_WEIGHTS`.
     """
     skeleton = skeleton.shaped(genotype.shape)
     plans = skeleton.block_plans
@@ -165,9 +174,15 @@ def resolve(genotype: Genotype, skeleton: Skeleton, input_size: Shape, num_class
     head_channels = skeleton.head_channels or num_classes
     head = ConvSpec(channels, head_channels, (1, 1), (1, 1), 1, size)
     classifier = LinearSpec(head_channels, num_classes) if skeleton.head_channels else None
-    return NetSpec(
+    spec = NetSpec(
         input_size, skeleton.input_range_db, tuple(stem), tuple(blocks), head, classifier
     )
+    if sum(conv.weights for _, conv in spec.convolutions()) > MOST_WEIGHTS:
+        raise UsageError(
+            f"the network '{genotype}' has more than {MOST_WEIGHTS:,} weights; give the skeleton "
+            "or the space fewer channels or smaller expansions."
+        )
+    return spec
 
 
 def _resolve_block(

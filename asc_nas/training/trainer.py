@@ -8,20 +8,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from asc_nas.audio.logmel import FrontEnd
-from asc_nas.core.config import Config
+from asc_nas.core.config import Config, Count
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import as_written
 from asc_nas.core.progress import Progress, unheard
@@ -42,10 +35,10 @@ class TrainConfig(Config):
 
     group: ClassVar[str] = "retrain"
 
-    epochs: PositiveInt = 60
+    epochs: Count = 60
     """Number of epochs; `asc-nas init` sets it by the number of examples. Alone, a network for
     ESC-10 needs 200: 100 cost 2.5 points, 400 gained nothing."""
-    batch_size: PositiveInt = 32
+    batch_size: Count = 32
     """Number of examples in a step; `asc-nas init` sets it by their number in all."""
     learning_rate: PositiveFloat = 2e-3
     """Highest learning rate of AdamW; it rises in the warm-up, then falls to zero as a cosine does.
@@ -54,7 +47,7 @@ class TrainConfig(Config):
     weight_decay: NonNegativeFloat = 1e-2
     """Weight decay of AdamW, on convolutions and linear layers, not on norms. No config that comes
     with asc-nas changes it."""
-    warmup_epochs: NonNegativeInt = 3
+    warmup_epochs: int = Field(3, ge=0, le=1_000_000)
     """Epochs in which the learning rate rises from nearly zero. 1 will do where an epoch is long.
     """
     label_smoothing: NonNegativeFloat = 0.1
@@ -72,7 +65,7 @@ class TrainConfig(Config):
     """Share of the training, at its end, in which the learning rate stays where it is and the
     weights of all epochs are averaged (stochastic weight averaging, Izmailov et al., arXiv
     1803.05407; 0: off). Not together with `ema_decay`; 0.25 changed nothing on ESC-10."""
-    checkpoint_every: PositiveInt = 5
+    checkpoint_every: Count = 5
     """Epochs between two saved states. A stop loses those since the last one: take 1 where an epoch
     is long."""
     augment: AugmentConfig = AugmentConfig()

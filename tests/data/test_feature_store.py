@@ -44,7 +44,7 @@ def test_a_clips_examples_are_its_channels_in_consecutive_rows(folder):
     store = FeatureStore.open(folder, FRONT_END)
     assert store.features.shape == (4, FRONT_END.n_mels, FRONT_END.frames)
     assert store.features.dtype == np.float16
-    assert store.rows("b") == slice(1, 3)
+    assert store.rows("b") == [1, 2]
     for number, key in enumerate("ab"):
         np.testing.assert_array_equal(store.features[store.rows(key)], features_of(number))
 

@@ -194,8 +194,12 @@ def test_a_device_response_is_what_convolving_with_it_does(tmp_path):
     impulse = np.zeros(64)
     impulse[[0, 1]] = 0.5, 0.4  # a gentle low pass
     soundfile.write(tmp_path / "phone.wav", impulse, RATE, subtype="FLOAT")
+    second = np.stack([0 * impulse, impulse], 1)  # the first channel has no signal
+    soundfile.write(tmp_path / "stereo.wav", second, RATE, subtype="FLOAT")
     responses = read_responses(tmp_path, FRONT_END)
-    assert responses.shape == (1, 64)
+    assert responses.shape == (2, 64)
+    assert torch.equal(responses[0], responses[1])
+    responses = responses[:1]
     wave = noise(seconds=2)
     expected = features(np.convolve(wave, impulse)[: len(wave)]) - features(wave)
     curve = expected.mean((0, 1, 3))

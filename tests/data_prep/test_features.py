@@ -8,7 +8,9 @@ import soundfile
 import data_prep.extraction
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
+from asc_nas.cli.commands.features import features
 from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import DONE, FEATURES, FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
 from data_prep.extraction import extract
@@ -57,6 +59,49 @@ def test_features_are_the_log_mel_of_each_clip(manifest, tmp_path):
         wave = load_audio(manifest.audio_path(clip), FRONT_END.sample_rate)
         expected = log_mel(fit_length(wave, FRONT_END.samples), FRONT_END).astype(np.float16)
         np.testing.assert_array_equal(store.features[store.rows(clip.key)], expected)
+
+
+@pytest.fixture
+def with_silence(tmp_path):
+    """Clips of three channels: one with sound, none with any, one that falls silent."""
+    rng = np.random.default_rng(0)
+    sound = np.zeros((3, 3000, 3), np.float32)
+    sound[0, :, 1] = rng.uniform(-0.5, 0.5, 3000)
+    sound[0, :, 2] = rng.integers(0, 2, 3000) / 2**15
+    sound[2] = rng.uniform(-0.5, 0.5, (3000, 3))
+    sound[2, 1000:, 0] = 0
+    for name, wave in zip("abc", sound, strict=True):
+        soundfile.write(tmp_path / f"{name}.wav", wave, 8000)
+    clips = [Clip(f"{name}.wav", "noise", channels=3, role="train") for name in "abc"]
+    return Manifest("noise", tmp_path, ("noise",), tuple(clips))
+
+
+def test_channels_without_a_signal_neither_vote_nor_are_learnt_from(with_silence, tmp_path):
+    store = extract(with_silence, FRONT_END, tmp_path / "store", workers=1)
+    assert [store.rows(f"{name}.wav") for name in "abc"] == [[1], [3, 4, 5], [6, 7, 8]]
+    examples = Examples.load(with_silence, store, ("train",))
+    assert examples.clips.tolist() == [0, 1, 1, 1, 2, 2, 2]
+    assert examples.batch(np.arange(len(examples)))[0].isfinite().all()
+    posteriors = np.random.default_rng(0).uniform(size=(len(examples), 2))
+    assert examples.clip_posteriors(posteriors)[0].tolist() == posteriors[0].tolist()
+
+
+def test_the_command_says_how_many_channels_were_silent(with_silence, tmp_path, capsys):
+    with_silence.write(tmp_path / "m.parquet")
+    features(tmp_path / "m.parquet", "esc10", tmp_path / "store", workers=1)
+    assert "left out: channels without a signal: 2\n" in capsys.readouterr().err
+
+
+def test_a_killed_extraction_knows_which_channels_were_silent(with_silence, tmp_path):
+    def stop(done, *_):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(with_silence, FRONT_END, tmp_path / "store", workers=1, progress=stop)
+    assert np.load(tmp_path / "store" / DONE).any()
+    store = extract(with_silence, FRONT_END, tmp_path / "store", workers=1)
+    assert [store.rows(f"{name}.wav") for name in "abc"] == [[1], [3, 4, 5], [6, 7, 8]]
 
 
 def test_features_do_not_depend_on_the_number_of_workers(manifest, tmp_path):

@@ -10,8 +10,23 @@ from asc_nas.data.manifest import Manifest
 from data_prep.checks import check
 from data_prep.datasets import READERS, read_dataset
 from data_prep.splits import SplitConfig, assign_roles
+from data_prep.synthetic import Plan, generate
 
-PUBLISHED = [name for name in READERS if READERS[name].info.folds and name in TREES]
+
+def esc10(folder):
+    for number, name in enumerate(("Dog bark", "Rain"), 1):
+        place = folder / f"{number:03d} - {name}"
+        place.mkdir()
+        for fold in range(1, 6):
+            (place / f"{fold}-{10 * fold + number}-A.ogg").touch()
+
+
+def synthetic(folder):
+    generate(folder, 0, Plan.tiny(0.5).with_labels("working", "absence"), workers=1)
+
+
+LAYOUTS = TREES | {"esc10": esc10, "esc50_esc10": trees.esc50, "synthetic": synthetic}
+PUBLISHED = [name for name in READERS if READERS[name].info.folds]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +58,7 @@ def joined(manifest):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_source_in_two_published_folds_is_a_warning_and_no_obstacle(name, tmp_path):
-    TREES[name](tmp_path)
+    LAYOUTS[name](tmp_path)
     manifest, first, other = joined(read_dataset(name, tmp_path))
     manifest.write(tmp_path / "m.parquet")
     manifest = Manifest.read(tmp_path / "m.parquet")

@@ -153,7 +153,7 @@ def test_the_score_that_was_searched_for_is_told_besides_macro_f1(whole_run):
 
 def test_an_embedded_recording_is_short_and_loud_enough(tmp_path):
     quiet = 0.001 * np.sin(np.arange(8 * 48000) / 10)
-    soundfile.write(tmp_path / "long.wav", np.stack([quiet, 0 * quiet], 1), 48000)
+    soundfile.write(tmp_path / "long.wav", np.stack([0 * quiet, quiet], 1), 48000)
     wave, rate = soundfile.read(io.BytesIO(audio_ogg(tmp_path / "long.wav", Clip("long.wav", "a"))))
     assert rate == SAMPLE_RATE
     assert len(wave) == SECONDS * SAMPLE_RATE

@@ -38,4 +38,6 @@ def features(
         )
     for key, reason in store.failed.items():
         typer.echo(f"left out: {key}: {reason}", err=True)
+    if store.unheard:
+        typer.echo(f"left out: channels without a signal: {len(store.unheard)}", err=True)
     typer.echo(f"{store.features.shape[0]} examples of {store.features.shape[1:]} -> {out}")

@@ -88,7 +88,7 @@ def _mistake(
     by_key: dict[str, Clip],
 ) -> Mistake:
     clip = by_key[examples.clip_keys[position]]
-    log_mel = np.asarray(examples.features[run.store(examples.frontend).rows(clip.key).start])
+    log_mel = np.asarray(examples.features[run.store(examples.frontend).rows(clip.key)[0]])
     target = int(examples.clip_targets[position])
     audio, reason = None, ""
     try:
