@@ -1,13 +1,49 @@
-"""Ctrl-C for commands that run until they are told to stop."""
+"""Ctrl-C: for commands that run until they are told to stop, and where Python would lose it."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 Item = TypeVar("Item")
+LATER = 0.01
+"""Seconds until a Ctrl-C that would have been lost is tried again."""
+
+
+def lose_none() -> None:
+    """From now on, raise a Ctrl-C also if it came where nothing can be raised, just after that.
+
+    Python only prints a KeyboardInterrupt in a callback of a C library (libsndfile's, as it writes
+    to an object of Python) or in a destructor, and goes on.
+    """
+    before = sys.unraisablehook
+
+    def hook(ignored: "UnraisableHookArgs") -> None:
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            before(ignored)
+            return
+        while True:
+            with suppress(KeyboardInterrupt):  # a second one
+                again = threading.Timer(LATER, _interrupt_main)
+                again.daemon = True
+                again.start()
+                return
+
+    sys.unraisablehook = hook
+
+
+def _interrupt_main() -> None:
+    """Send Ctrl-C to the main thread, whatever it waits for."""
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGINT)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 class Stop:

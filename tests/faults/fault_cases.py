@@ -39,7 +39,7 @@ class Done:
 
     def one_sentence(self):
         """Return its error: there is one, and no traceback."""
-        assert self.code in (1, 2), self.said
+        assert self.code in (1, 2), f"exit code {self.code}: {self.said}"
         assert "Traceback" not in self.said, self.said
         errors = [line for line in self.said.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1, self.said
@@ -204,13 +204,15 @@ def _without_times(card):
 
 CHANGING = {
     r".*-int8\.json": lambda path: _without_times(document(path)),
-    r"events\.jsonl": lambda path: [(event.key, event.values) for event in read_events(path)],
+    r"events\.jsonl": lambda path: sorted(
+        ((event.key, event.values) for event in read_events(path)), key=repr
+    ),
     r"report\.html": lambda path: re.sub(rb"data:audio/ogg;base64,[^\"]*", b"", path.read_bytes()),
     r"\.lock": lambda path: "",
 }
 """What differs from one run to the next, without any fault, and is not compared: the times in the
-cards of int8 models and in the log of events, the number that an Ogg stream of the report gets by
-chance, and who holds a lock."""
+cards of int8 models and in the log of events, and there the order of what is done side by side; the
+number that an Ogg stream of the report gets by chance; and who holds a lock."""
 
 
 def content(folder):
@@ -235,6 +237,6 @@ def differing(folder, whole):
 def go_on(server, step, folder, done):
     """Run the command again, to the same bytes; return the seconds of work that were repeated."""
     again = server.run(folder, step.arguments)
-    assert again.code == 0, again.said
-    assert differing(folder, step.after) == []
+    assert again.code == 0, f"exit code {again.code}: {again.said}"
+    assert not (other := differing(folder, step.after)), f"differ: {other}"
     return max(0.0, done.seconds + again.seconds - step.whole.seconds)
