@@ -1,13 +1,13 @@
 """What steers a search by trainings, held against trainings that it has not seen.
 
-python studies/steering.py RUN [--seeds 2] [--epochs 0] [--folds 1] [--workers 2]
+python studies/steering.py RUN [--seeds 1] [--epochs 0] [--networks 0] [--workers 2]
 
-Every network that the search of RUN judged is trained again, with other seeds than the search had.
-Kendall's tau with the mean of those says, over all costs and at equal cost: how well the surrogate
-orders networks that it has not seen (leaving one out), how well cost alone does, and what bounds
-both: how well the search's own training of the same network does. With --epochs or --folds the
-trainings held against are longer, or judged out-of-fold. What is trained is kept in RUN, so that a
-second call goes on.
+The networks that the search of RUN judged (all, or the first so many) are trained again, with so
+many seeds that the search did not have; with --epochs, longer or shorter than it did, and then with
+its own seed too. Kendall's tau with the mean of those says, over all costs and at equal cost: how
+well the surrogate orders networks that it has not seen (leaving one out), how well cost alone does,
+and what bounds both: how well the search's own training of the same network does. What is trained
+is kept with the other trainings of RUN, so that a second call goes on.
 """
 
 from pathlib import Path
@@ -32,9 +32,9 @@ SCORES = (Objective(name="macro_f1", sense="max"), Objective(name="log_loss", se
 
 def main(
     run: Path,
-    seeds: Annotated[int, typer.Option(min=2)] = 2,
+    seeds: Annotated[int, typer.Option(min=1)] = 1,
     epochs: int = 0,
-    folds: int = 1,
+    networks: int = 0,
     workers: int = 2,
 ) -> None:
     told = Listener(lambda title, done, of, text: say(int(done), int(of), f"{title} {text}"))
@@ -44,22 +44,25 @@ def main(
     trained = RunFolder(config.model_copy(update={"rank": recipe}), searched.paths, told)
     generations = read_generations(searched.paths.history)
     judged = list({e.genotype: e for generation in generations for e in generation}.values())
+    judged = judged[: networks or None]
     genotypes = [evaluation.genotype for evaluation in judged]
-    own = searched.paths.standalone
-    trainings = standalone_trainings(trained, genotypes, own, seeds, folds)
+    seen = recipe.epochs == config.rank.epochs  # seed 0, by the search
+    trainings = standalone_trainings(
+        trained, genotypes, searched.standalone, seeds + seen, config.search.folds
+    )
     with searched.listener.stage("Alone") as progress:
-        jobs = [Job.of(trained, train_standalone, t) for t in trainings if t.seed > 0]
+        jobs = [Job.of(trained, train_standalone, t) for t in trainings if t.seed >= seen]
         found: list[Standalone] = spread(trained, jobs, workers, progress)
 
     space, macs = searched.config.search_space(), [e.macs for e in judged]
     print(
         f"{len(judged)} networks of {min(macs) / 1e6:.2f} to {max(macs) / 1e6:.2f} M MACs; tau with"
     )
-    print(f"{seeds - 1} trainings of each that the search has not seen (95 % interval)")
+    print(f"{seeds} trainings of each, {recipe.epochs} epochs, not seen before (95 % interval)")
     print(f"{'':24}{'score':<10}{'all':>24}{'at equal cost':>24}")
     for score in SCORES:
         sign = 1.0 if score.sense == "max" else -1.0
-        values = np.reshape([getattr(one, score.name) for one in found], (-1, seeds - 1))
+        values = np.reshape([getattr(one, score.name) for one in found], (-1, seeds))
         truth = (sign * values.mean(1)).tolist()
         steers = {
             "surrogate, left out": [

@@ -1,3 +1,4 @@
+import paired
 import pytest
 import together
 from tiny import write_config
@@ -10,17 +11,18 @@ from asc_nas.run.ship import Shipping, common_seeds
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow
+OTHER = "t3e1.5w1 t3e1.5w1"
 COLUMNS = ("accuracy", "macro_f1", "log_loss")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Give a cross-validation of one network in two folds with two seeds."""
+    """Give a cross-validation of two networks in two folds with two seeds."""
     place = tmp_path_factory.mktemp("together")
     generate(place / "recordings", 0, Plan.tiny(), workers=1)
     data = {"folder": str(place / "recordings"), "workers": 1}
     config = write_config(place / "tiny.yaml", data=data)
-    asked = {"folds": ["1", "3"], "networks": ["baseline"], "seeds": [0, 1]}
+    asked = {"folds": ["1", "3"], "networks": ["baseline", OTHER], "seeds": [0, 1]}
     _, file = asc_nas.crossval(config, out=place / "out", **asked)
     return file.parent
 
@@ -34,12 +36,17 @@ def table_of(monkeypatch, capsys, *arguments):
     return {line[:10].strip(): [float(word) for word in line[10:end].split()] for line in lines}
 
 
+def rows_of(folder, network):
+    rows = Crossval.read(folder / "crossval.json").results
+    return [row for row in rows if row.network == network]
+
+
 def test_seeds_alone_are_as_they_were_tested_and_all_together_as_ship_counts_them(
     folder, monkeypatch, capsys
 ):
     table = table_of(monkeypatch, capsys, folder, "baseline")
     assert list(table) == ["0", "1", "0 1"]
-    rows = Crossval.read(folder / "crossval.json").results
+    rows = rows_of(folder, "baseline")
     for seed in (0, 1):
         own = [row for row in rows if row.seed == seed]
         means = [sum(getattr(row, name) for row in own) / 2 for name in COLUMNS]
@@ -60,3 +67,34 @@ def test_only_the_seeds_and_folds_that_are_named_are_read(folder, monkeypatch, c
 def test_a_network_that_was_not_trained_is_told(folder, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="no trainings of 'searched'"):
         table_of(monkeypatch, capsys, folder)
+
+
+def test_networks_are_paired_by_clip(folder, monkeypatch, capsys):
+    (other,) = {row.network for row in Crossval.read(folder / "crossval.json").results} - {
+        "baseline"
+    }
+    names = [f"{folder}:baseline", f"{folder}:{other}", f"{folder}:baseline"]
+    monkeypatch.setattr("sys.argv", ["paired.py", *names])
+    paired.main()
+    against_other, against_itself = capsys.readouterr().out.splitlines()
+    hits = [
+        sum(row.accuracy * row.test_clips for row in rows_of(folder, name))
+        for name in ("baseline", other)
+    ]
+    clips = sum(row.test_clips for row in rows_of(folder, "baseline"))
+    assert f"{100 * (hits[0] - hits[1]) / clips:+.1f} points" in against_other
+    assert "+0.0 points (+0.0 to +0.0)" in against_itself
+    assert f"4 trainings each, {clips // 2} clips" in against_itself
+
+
+def test_without_a_fold_in_common_nothing_is_paired(folder, monkeypatch, capsys, tmp_path):
+    rows = rows_of(folder, "baseline")
+    document = Crossval.read(folder / "crossval.json")
+    one = document.model_copy(update={"results": [row for row in rows if row.fold == "1"]})
+    other = document.model_copy(update={"results": [row for row in rows if row.fold == "3"]})
+    one.write(tmp_path / "one/crossval.json")
+    other.write(tmp_path / "other/crossval.json")
+    names = [f"{tmp_path / 'one'}:baseline", f"{tmp_path / 'other'}:baseline"]
+    monkeypatch.setattr("sys.argv", ["paired.py", *names])
+    with pytest.raises(SystemExit, match="no fold and seed in common"):
+        paired.main()
