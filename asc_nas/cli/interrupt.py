@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,8 +16,9 @@ LATER = 0.01
 """Seconds until a Ctrl-C that would have been lost is tried again."""
 
 
-def lose_none() -> None:
-    """From now on, raise a Ctrl-C also if it came where nothing can be raised, just after that.
+@contextmanager
+def none_lost() -> Iterator[None]:
+    """Raise a Ctrl-C also if it came where nothing can be raised: just after that.
 
     Python only prints a KeyboardInterrupt in a callback of a C library (libsndfile's, as it writes
     to an object of Python) or in a destructor, and goes on.
@@ -36,6 +37,10 @@ def lose_none() -> None:
                 return
 
     sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _interrupt_main() -> None:

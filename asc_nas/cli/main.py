@@ -28,7 +28,7 @@ from asc_nas.cli.commands.init import init
 from asc_nas.cli.commands.listen import listen
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
-from asc_nas.cli.interrupt import lose_none
+from asc_nas.cli.interrupt import none_lost
 from asc_nas.cli.output.text import print_whatever_comes, shown
 from asc_nas.core.errors import AscNasError, command, told
 from asc_nas.core.files import naming
@@ -94,9 +94,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     wait_asleep()
     print_whatever_comes()
-    lose_none()
     try:
-        app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
+        with none_lost():
+            app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
     except SystemExit as ended:
         _flush(arguments)
         if ended.code == STOPPED and (goes_on := _goes_on(arguments)):

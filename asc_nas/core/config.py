@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from asc_nas.core.errors import NO_TEXT, UsageError, closest
 from asc_nas.core.plain_yaml import LARGEST, parse_yaml
 
-Count = Annotated[int, Field(gt=0, le=1_000_000)]
+Amount = Annotated[int, Field(gt=0, le=1_000_000)]
 """How many things are done or held; what is far beyond any use is found before it is begun."""
 Workers = Annotated[int, Field(gt=0, le=1000)]
 """How many processes."""

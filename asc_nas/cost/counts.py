@@ -103,9 +103,7 @@ def _with_norm(name: str, *convs: ConvSpec) -> LayerCost:
     """Return the cost of convolutions whose sum goes through one batch norm."""
     macs = params = 0
     for conv in convs:
-        weights = conv.in_channels // conv.groups * conv.out_channels
-        weights *= conv.kernel[0] * conv.kernel[1]
-        macs += weights * conv.out_size[0] * conv.out_size[1]
-        params += weights
+        macs += conv.weights * conv.out_size[0] * conv.out_size[1]
+        params += conv.weights
     affine = 2 * convs[0].out_channels
     return LayerCost(name, macs, params + affine, affine)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import centre_frequencies
-from asc_nas.core.config import Config, Count
+from asc_nas.core.config import Amount, Config
 from asc_nas.data import mixing, recording_channel, warping
 from asc_nas.data.examples import Examples
 from asc_nas.data.impulse_responses import read_responses
@@ -49,7 +49,7 @@ class AugmentConfig(Config):
     segments shuffled (Inoue et al., "Domestic activities classification based on CNN using
     shuffling and mixing data augmentation", DCASE 2018 Task 5; there on waveforms). For scenes
     without an order in time; 0.5 gained nothing on ESC-10."""
-    shuffle_segments: Count = 5
+    shuffle_segments: Amount = 5
     """Number of segments of a clip that `shuffle_mix` shuffles."""
     mixup_alpha: NonNegativeFloat = 0.3
     """Parameter of the Beta distribution of mixup's shares (Zhang et al., arXiv 1710.09412). On

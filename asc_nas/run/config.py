@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from asc_nas.audio.logmel import PRESETS, FrontEnd, frontend_from
-from asc_nas.core.config import Config, Count, Workers
+from asc_nas.core.config import Amount, Config, Workers
 from asc_nas.core.errors import UsageError
 from asc_nas.search.config import SearchConfig
 from asc_nas.search.shrinking import ShrinkingConfig
@@ -66,7 +66,7 @@ class FixedNetwork(Config):
 class TeacherConfig(FixedNetwork):
     """The ensemble that teaches the networks that are trained from scratch."""
 
-    members: Count = 3
+    members: Amount = 3
     """Number of networks in the ensemble, which differ by their seeds; each is one more training.
     """
     share: float = Field(0.5, gt=0, le=1)
@@ -77,7 +77,7 @@ class TeacherConfig(FixedNetwork):
 class RetrainConfig(TrainConfig):
     """How chosen networks are trained from scratch."""
 
-    members: Count = 4
+    members: Amount = 4
     """Members of the Pareto set that are trained, spread evenly over it; each is one training. Take
     several: scores of shared weights find good regions, not the best network."""
     use_search_val: bool = True
@@ -108,13 +108,13 @@ class RankConfig(TrainConfig):
 
     networks: int = Field(32, ge=4, le=10_000)
     """Number of architectures, spread over the whole range of MACs. More narrow the interval."""
-    repeats: Count = 2
+    repeats: Amount = 2
     """Trainings of each architecture, with seeds 0, 1, ... Two single seeds agree badly on spoken
     digits (tau 0.36), so more make a better judge; time grows with them."""
     folder: str | None = None
     """Where their scores are kept. Give several runs the same folder, and what one has trained
     with the same clips, roles and recipe no other trains again: a search under other limits starts
-    from what is known. None: in the run."""
+    from what is known. null: in the run's own folder."""
 
     def recipe(self) -> dict[str, Any]:
         """Return the settings that scores depend on."""

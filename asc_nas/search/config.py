@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from asc_nas.core.config import Config, Count, Workers
+from asc_nas.core.config import Amount, Config, Workers
 from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Objective
 from asc_nas.search.strategies import STRATEGIES, StrategySettings
@@ -15,7 +15,7 @@ class SearchConfig(Config):
 
     population: int = Field(40, ge=4, le=10_000)
     """Candidates of a generation; more make a finer Pareto set and take longer."""
-    generations: Count = 20
+    generations: Amount = 20
     """Rounds in which candidates are judged, the first, random one included. Time grows with them.
     """
     strategy: SerializeAsAny[StrategySettings] = Field("nsga2", validate_default=True)
@@ -31,8 +31,8 @@ class SearchConfig(Config):
     """What judges candidates: shared weights of the supernet, or a training of each alone, by the
     recipe of `rank` and with one seed. Trainings are true and dear: use `surrogate`, and a small
     `population`. Give `rank.epochs` what `retrain.epochs` has: on ESC-50 trainings of a fifth chose
-    what learns fast, and lost to networks made by hand. No supernet is trained then."""
-    folds: Count = 1
+    what learns fast, which was behind networks made by hand. No supernet is trained then."""
+    folds: Amount = 1
     """Parts of the training clips, cut by group. For every part the supernet (or with `judge:
     training` each network) is trained once without it, and networks are judged on all parts
     together, out-of-fold. More clips tell networks apart, at as many trainings. 1 trains on train

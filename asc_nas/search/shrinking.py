@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, field_validator
 
-from asc_nas.core.config import Config, Count
+from asc_nas.core.config import Amount, Config
 from asc_nas.core.errors import UsageError
 from asc_nas.core.randomness import derived_seed
 from asc_nas.cost.counts import Cost
@@ -34,10 +34,10 @@ class ShrinkingConfig(Config):
     at: tuple[PositiveInt, ...] = Field(min_length=1)
     """Epochs of supernet training after which candidates go, in rising order: not before
     `supernet.broadening_epochs`, and before `supernet.epochs`."""
-    keep: Count = 6
+    keep: Amount = 6
     """Candidates per block after the last event; their number falls geometrically until then. The
     fewer, the more training each of them gets."""
-    samples: Count = 100
+    samples: Amount = 100
     """Sub-networks judged per event; every candidate of a block is in equally many (or one more).
     At least as many as a block has candidates; more of them take longer and judge more surely."""
     measure: Literal["log_loss", "macro_f1"] = "log_loss"

@@ -6,7 +6,7 @@ from functools import partial
 
 from pydantic import Field, NonNegativeInt
 
-from asc_nas.core.config import Count
+from asc_nas.core.config import Amount
 from asc_nas.core.documents import Document
 from asc_nas.core.randomness import derived_seed
 from asc_nas.data.examples import Examples
@@ -28,7 +28,7 @@ class SupernetConfig(TrainConfig):
     sampler: str = "strict_fair"
     """Which networks are trained in a step: `strict_fair` takes every candidate of every block
     equally often (FairNAS), `uniform` draws at random. They ranked networks equally well."""
-    passes: Count | None = None
+    passes: Amount | None = None
     """Networks per optimiser step, each a forward and backward pass; null is the largest number of
     candidates in a block. Time grows with it. A number makes samplers and spaces comparable at an
     equal budget."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from asc_nas.audio.logmel import FrontEnd
-from asc_nas.core.config import Config, Count
+from asc_nas.core.config import Amount, Config
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import as_written
 from asc_nas.core.progress import Progress, unheard
@@ -35,10 +35,10 @@ class TrainConfig(Config):
 
     group: ClassVar[str] = "retrain"
 
-    epochs: Count = 60
+    epochs: Amount = 60
     """Number of epochs; `asc-nas init` sets it by the number of examples. Alone, a network for
     ESC-10 needs 200: 100 cost 2.5 points, 400 gained nothing."""
-    batch_size: Count = 32
+    batch_size: Amount = 32
     """Number of examples in a step; `asc-nas init` sets it by their number in all."""
     learning_rate: PositiveFloat = 2e-3
     """Highest learning rate of AdamW; it rises in the warm-up, then falls to zero as a cosine does.
@@ -65,7 +65,7 @@ class TrainConfig(Config):
     """Share of the training, at its end, in which the learning rate stays where it is and the
     weights of all epochs are averaged (stochastic weight averaging, Izmailov et al., arXiv
     1803.05407; 0: off). Not together with `ema_decay`; 0.25 changed nothing on ESC-10."""
-    checkpoint_every: Count = 5
+    checkpoint_every: Amount = 5
     """Epochs between two saved states. A stop loses those since the last one: take 1 where an epoch
     is long."""
     augment: AugmentConfig = AugmentConfig()

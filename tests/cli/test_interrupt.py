@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_nas.cli.interrupt import lose_none
+from asc_nas.cli import main as command_line
+from asc_nas.cli.interrupt import none_lost
 
 
 class Interrupted(io.BytesIO):
@@ -33,6 +34,11 @@ class Destroyed:
         signal.raise_signal(signal.SIGINT)
 
 
+def work(happens):
+    happens()
+    time.sleep(60)
+
+
 @pytest.fixture
 def printed(monkeypatch):
     """What Python would have printed as ignored; Ctrl-C ends a test even where tests ignore it."""
@@ -50,15 +56,18 @@ def test_without_it_one_in_a_callback_is_lost(printed):
 
 @pytest.mark.parametrize("happens", [encode, Destroyed])
 def test_one_in_a_callback_or_a_destructor_comes_right_after(printed, happens):
-    lose_none()
-
-    def work():
-        happens()
-        time.sleep(60)
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
+    with pytest.raises(KeyboardInterrupt), none_lost():
+        work(happens)
     assert printed == []
+
+
+def test_every_command_does_so_and_leaves_nothing_behind(printed, monkeypatch):
+    before = sys.unraisablehook
+    monkeypatch.setattr(command_line, "app", lambda arguments: work(encode))
+    with pytest.raises(KeyboardInterrupt):
+        command_line.main(["doctor"])
+    assert printed == []
+    assert sys.unraisablehook is before
 
 
 def test_what_else_is_ignored_is_still_told(printed):
@@ -66,6 +75,6 @@ def test_what_else_is_ignored_is_still_told(printed):
         def __del__(self):
             raise ValueError("no")
 
-    lose_none()
-    Fails()
+    with none_lost():
+        Fails()
     assert printed == [ValueError]

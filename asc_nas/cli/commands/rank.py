@@ -32,7 +32,7 @@ def rank(
         Path | None,
         typer.Option(
             help="Folder for the scores of stand-alone trainings; runs can share it "
-            "[default: RUN/rank/standalone].",
+            "[default: rank.folder, or RUN/rank/standalone].",
             show_default=False,
         ),
     ] = None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, NonNegativeFloat
 
-from asc_nas.core.config import Count
+from asc_nas.core.config import Amount
 from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.search.objectives import SCORES, Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
@@ -27,7 +27,7 @@ from asc_nas.space.genotype import Genotype
 class SurrogateSettings(StrategySettings):
     """A model of the scores, fitted to the networks judged so far, proposes the next ones."""
 
-    first: Count = 24
+    first: Amount = 24
     """Networks of the first round: the hand-made ones, and others that share half their choices
     with them, spread over the whole range of cost, which are at least half as many as this. With
     fewer than about twenty the model knows too little."""
