@@ -104,11 +104,8 @@ def plan(spec: NetSpec) -> MemoryPlan:
 
 def in_place(block: BlockSpec) -> bool:
     """Whether a block's output is written over its input."""
-    return (
-        block.shortcut
-        and block.stride == (1, 1)
-        and block.in_channels == block.project.out_channels
-    )
+    same = block.in_channels == block.out_channels and block.stride == (1, 1)
+    return block.shortcut and same
 
 
 def _buffers(spec: NetSpec) -> tuple[list[Buffer], dict[str, str]]:
