@@ -1,13 +1,15 @@
 """What steers a search by trainings, held against trainings that it has not seen.
 
-python studies/steering.py RUN [--seeds 1] [--epochs 0] [--networks 0] [--workers 2]
+python studies/steering.py RUN [--seeds 1] [--epochs 0] [--folds 0] [--networks 0] [--workers 2]
 
 The networks that the search of RUN judged (all, or the first so many) are trained again, with so
-many seeds that the search did not have; with --epochs, longer or shorter than it did, and then with
-its own seed too. Kendall's tau with the mean of those says, over all costs and at equal cost: how
-well the surrogate orders networks that it has not seen (leaving one out), how well cost alone does,
-and what bounds both: how well the search's own training of the same network does. What is trained
-is kept with the other trainings of RUN, so that a second call goes on.
+many seeds that the search did not have; with --epochs, longer or shorter than it did, or with
+--folds, out-of-fold over so many parts of the training clips, and then with its own seed too.
+Kendall's tau with the mean of those says, over all costs and at equal cost: how well the surrogate
+orders networks that it has not seen (leaving one out), how well cost alone does, and what bounds
+both: how well the search's own training of the same network does, and the first of several seeds
+with the others. What is trained is kept with the other trainings of RUN, so that a second call goes
+on.
 """
 
 from pathlib import Path
@@ -34,6 +36,7 @@ def main(
     run: Path,
     seeds: Annotated[int, typer.Option(min=1)] = 1,
     epochs: int = 0,
+    folds: int = 0,
     networks: int = 0,
     workers: int = 2,
 ) -> None:
@@ -46,10 +49,10 @@ def main(
     judged = list({e.genotype: e for generation in generations for e in generation}.values())
     judged = judged[: networks or None]
     genotypes = [evaluation.genotype for evaluation in judged]
-    seen = recipe.epochs == config.rank.epochs  # seed 0, by the search
-    trainings = standalone_trainings(
-        trained, genotypes, searched.standalone, seeds + seen, config.search.folds
-    )
+    parts = folds or config.search.folds
+    asked = (recipe.epochs, parts)
+    seen = asked == (config.rank.epochs, config.search.folds)  # seed 0, by the search
+    trainings = standalone_trainings(trained, genotypes, searched.standalone, seeds + seen, parts)
     with searched.listener.stage("Alone") as progress:
         jobs = [Job.of(trained, train_standalone, t) for t in trainings if t.seed >= seen]
         found: list[Standalone] = spread(trained, jobs, workers, progress)
@@ -58,13 +61,16 @@ def main(
     print(
         f"{len(judged)} networks of {min(macs) / 1e6:.2f} to {max(macs) / 1e6:.2f} M MACs; tau with"
     )
-    print(f"{seeds} trainings of each, {recipe.epochs} epochs, not seen before (95 % interval)")
-    print(f"{'':24}{'score':<10}{'all':>24}{'at equal cost':>24}")
+    print(
+        f"{seeds} trainings of each, {recipe.epochs} epochs, not seen before (95 % interval)"
+        + (f", out-of-fold in {parts} parts" if parts > 1 else "")
+    )
+    print(f"{'':26}{'score':<10}{'all':>24}{'at equal cost':>24}")
     for score in SCORES:
         sign = 1.0 if score.sense == "max" else -1.0
         values = np.reshape([getattr(one, score.name) for one in found], (-1, seeds))
-        truth = (sign * values.mean(1)).tolist()
-        steers = {
+        unseen = sign * values
+        steers: dict[str, list[float]] = {
             "surrogate, left out": [
                 sign * value for value in leave_one_out(space, judged, score.name)
             ],
@@ -72,14 +78,18 @@ def main(
             "MACs": macs,
             "parameters": [e.params for e in judged],
         }
+        truths = dict.fromkeys(steers, unseen.mean(1).tolist())
+        if seeds > 1:
+            steers["one seed with the others"] = unseen[:, 0].tolist()
+            truths["one seed with the others"] = unseen[:, 1:].mean(1).tolist()
         for name, guess in steers.items():
             rng = stream(0, "steering", name, score.name)
-            agrees = predictor(guess, truth, macs, rng)
+            agrees = predictor(guess, truths[name], macs, rng)
             cells = [
                 f"{tau.tau:.2f} ({tau.low:.2f} to {tau.high:.2f})"
                 for tau in (agrees.overall, agrees.in_bands)
             ]
-            print(f"{name:<24}{score.name:<10}" + "".join(f"{cell:>24}" for cell in cells))
+            print(f"{name:<26}{score.name:<10}" + "".join(f"{cell:>24}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def test_other_seeds_and_longer_trainings_are_made_once_and_compared(tmp_path, c
 
     steering.main(run.paths.root, workers=1)
     lines = [line for line in capsys.readouterr().out.splitlines() if "log_loss" in line]
-    assert [line[:24].strip() for line in lines] == [
+    assert [line[:26].strip() for line in lines] == [
         *("surrogate, left out", "the same, trained", "MACs", "parameters")
     ]
     again = [Standalone.read(file) for file in run.standalone.glob("*.json")]
@@ -34,6 +34,13 @@ def test_other_seeds_and_longer_trainings_are_made_once_and_compared(tmp_path, c
     steering.main(run.paths.root, epochs=2, networks=4, workers=1)  # seed 0, which is not seen
     assert len(list(run.standalone.glob("*.json"))) == 2 * len(seen) + 4
     assert "4 networks" in capsys.readouterr().out
+
+    steering.main(run.paths.root, networks=4, folds=2, seeds=2, workers=1)
+    out = capsys.readouterr().out
+    assert "out-of-fold in 2 parts" in out
+    assert sum(line.startswith("one seed with the others") for line in out.splitlines()) == 2
+    again = [Standalone.read(file) for file in run.standalone.glob("*.json")]
+    assert len(again) == 2 * len(seen) + 4 + 8
 
     monkeypatch.setattr("asc_nas.training.trainer.Trainer.fit", None)
     steering.main(run.paths.root, workers=1)
