@@ -28,6 +28,7 @@ from asc_nas.cli.commands.init import init
 from asc_nas.cli.commands.listen import listen
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
+from asc_nas.cli.commands.verify import verify
 from asc_nas.cli.interrupt import none_lost
 from asc_nas.cli.output.text import print_whatever_comes, shown
 from asc_nas.core.errors import AscNasError, command, told
@@ -58,6 +59,7 @@ app.command("train")(train.train)
 app.command("crossval")(crossval)
 app.command("evaluate")(evaluate)
 app.command("export")(export.export)
+app.command("verify")(verify)
 app.command("ship")(ship)
 app.command("report")(report)
 app.command("classify")(classify)

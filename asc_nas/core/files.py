@@ -5,6 +5,7 @@ import json
 import os
 import re
 import reprlib
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -40,6 +41,31 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Give a new empty folder beside `target`; on success it takes the place of what was there.
+
+    A killed process leaves what stood there before, or, in the instant between two renames, nothing
+    but the new folder under its temporary name.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target.parent.absolute())
+    temporary, old = (
+        target.with_name(f".{target.name}{which}.{_HOST}.{os.getpid()}.tmp")
+        for which in ("", ".old")
+    )
+    try:
+        with naming(target, temporary):
+            temporary.mkdir()
+            yield temporary
+            if target.exists():
+                target.replace(old)
+            temporary.replace(target)
+    finally:
+        for folder in (temporary, old):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def naming(file: Path, *also: Path) -> Iterator[None]:
     """Let an OSError say that it is about `file`, if it names no file, or one of `also`.
 
@@ -62,7 +88,7 @@ def _remove_leftovers(folder: Path) -> None:
         with suppress(OSError):  # another process may be at it, too
             here = made_by is not None and made_by[1] == _HOST and not _is_alive(int(made_by[2]))
             if made_by is not None and (here or time.time() - path.stat().st_mtime > 86400):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_alive(process: int) -> bool:

@@ -1,7 +1,13 @@
 """Export of a run's trained networks: as ONNX with a card, and as what targets make of it."""
 
 from collections.abc import Sequence
+from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
+from asc_nas.audio.io import load_audio
+from asc_nas.audio.logmel import FrontEnd, fit_length
 from asc_nas.data.manifest import ROLES
 from asc_nas.export.onnx import export_model
 from asc_nas.export.targets import TARGETS, ExportedModel, Source, spread
@@ -65,10 +71,28 @@ def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> 
     makers = [TARGETS[target] for target in dict.fromkeys(targets) if target != "onnx"]
     if not makers:
         return [model]
+    source = source_of(run, model)
+    return [model, *(make(source) for make in makers)]
+
+
+def source_of(run: RunFolder, model: ExportedModel) -> Source:
+    """Return what export targets of a run's `model` start from."""
     heard = model.card.frontend
     train, test = (run.examples(role, frontend=heard) for role in ("train", "test"))
-    source = Source(model, train, test)
-    return [model, *(make(source) for make in makers)]
+    return Source(model, train, test, partial(_test_recordings, run, heard))
+
+
+def _test_recordings(run: RunFolder, frontend: FrontEnd, number: int) -> NDArray[np.int16]:
+    """Return the first channel of up to `number` test recordings, evenly spaced, see `Source`."""
+    clips = run.readable("test")
+    places = np.linspace(0, len(clips) - 1, min(number, len(clips))).astype(int)
+    found = []
+    for clip in (clips[place] for place in places):
+        path = run.manifest.audio_path(clip)
+        wave = load_audio(path, frontend.sample_rate, clip.start, frontend.seconds)
+        wave = fit_length(wave[:1], frontend.samples, frontend.short)
+        found.append(np.clip(np.rint(wave[0] * 2**15), -(2**15), 2**15 - 1).astype(np.int16))
+    return np.stack(found)
 
 
 def card_data(run: RunFolder, trained_on: Sequence[str]) -> CardData:

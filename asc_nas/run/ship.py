@@ -19,7 +19,7 @@ from asc_nas.evaluation.result import Result
 from asc_nas.evaluation.temperature import fit_temperature
 from asc_nas.export.onnx import export_model
 from asc_nas.export.quantize import CLIPS, quantize_onnx
-from asc_nas.export.targets import ExportedModel, Source, spread
+from asc_nas.export.targets import ExportedModel, spread
 from asc_nas.export.targets.int8 import write_int8, write_int8_card
 from asc_nas.run.calibration import clip_logits
 from asc_nas.run.config import NAME
@@ -27,7 +27,7 @@ from asc_nas.run.crossval import folds_of
 from asc_nas.run.crossval_summary import SCORES, Row, row_of, summary
 from asc_nas.run.executors import Job
 from asc_nas.run.executors import spread as spread_jobs
-from asc_nas.run.export import COMPARED, card_data, export_network
+from asc_nas.run.export import COMPARED, card_data, export_network, source_of
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import TWIN, load_together
 from asc_nas.run.networks import NamedNetwork, find_network
@@ -139,12 +139,7 @@ class Shipping:
 
     def quantize(self, model: ExportedModel) -> ExportedModel:
         """Write ``NAME-int8.onnx`` beside `model`, with the scores of the folds' int8 networks."""
-        cards = [
-            write_int8(
-                Source(self._in_fold(run), self._heard(run, "train"), self._heard(run, "test"))
-            ).card
-            for run in self.folds.values()
-        ]
+        cards = [write_int8(source_of(run, self._in_fold(run))).card for run in self.folds.values()]
         made = [card.quantization for card in cards if card.quantization is not None]
         target = model.file.with_name(f"{model.card.name}-int8.onnx")
         clips = spread(self._heard(self.run, "train"), CLIPS)

@@ -29,7 +29,8 @@ def export(
         list[str] | None,
         typer.Option(
             metavar="TARGET",
-            help="What to write besides the float ONNX: int8. May be given again.",
+            help="What to write besides the float ONNX: int8, or c (a folder with C code for a "
+            "device, front end included). May be given again.",
             show_default=False,
         ),
     ] = None,
@@ -65,6 +66,8 @@ def export(
         typer.echo(str(model.file))
         if model.card.quantization is not None:
             typer.echo(_compared(model.card))
+        for line in model.told:
+            typer.echo(f"    {line}")
     if dcase_report is not None:
         typer.echo(str(dcase_report))
 

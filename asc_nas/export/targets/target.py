@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asc_nas.core.registry import Registry
 from asc_nas.data.examples import Examples
@@ -18,10 +19,14 @@ from asc_nas.runtime.card import ModelCard
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A model file and its card, which lies beside it."""
+    """A model file (or folder) and its card, which lies beside it.
+
+    `told` are lines on what was measured, for the command line.
+    """
 
     file: Path
     card: ModelCard
+    told: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, file: Path) -> "ExportedModel":
@@ -46,11 +51,15 @@ class Source:
         For what has to be found on data, such as the ranges of activations.
     test : Examples
         Only measured.
+    recordings : function of a number
+        Returns so many of the test recordings, (n, samples) int16 at the rate and of the length
+        that the model hears: for what takes audio, and has to be compared on it.
     """
 
     model: ExportedModel
     train: Examples
     test: Examples
+    recordings: Callable[[int], NDArray[np.int16]]
 
 
 TARGETS: Registry[Callable[[Source], ExportedModel]] = Registry("export target")
