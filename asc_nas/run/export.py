@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from asc_nas.cost.memory import memory_of
 from asc_nas.data.manifest import ROLES
 from asc_nas.export.onnx import export_model
 from asc_nas.export.targets import TARGETS, ExportedModel, Source, spread
@@ -10,6 +11,7 @@ from asc_nas.run.calibration import calibrate
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import TWIN, NetworkFolder
 from asc_nas.runtime.card import CardData
+from asc_nas.space.genotype import Genotype
 
 COMPARED = 16
 """Clips on which an exported model is compared with PyTorch."""
@@ -47,6 +49,7 @@ def export_network(folder: NetworkFolder, name: str | None = None) -> ExportedMo
         genotype=str(folder.genotype),
         macs=result.macs,
         params=result.params,
+        **ram_of(run, folder.genotype),
         results=scores | {"per_class": result.per_class, "calibration": calibration},
         temperature=temperature,
         data=card_data(run, result.trained_on),
@@ -69,6 +72,15 @@ def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> 
     train, test = (run.examples(role, frontend=heard) for role in ("train", "test"))
     source = Source(model, train, test)
     return [model, *(make(source) for make in makers)]
+
+
+def ram_of(run: RunFolder, genotype: Genotype) -> dict[str, int]:
+    """Return what a card says of a network's working memory; a committee needs no more than one."""
+    spec, frontend = run.spec(genotype), run.frontend(genotype)
+    return {
+        "ram_bytes": memory_of(spec, frontend).total,
+        "float_ram_bytes": memory_of(spec, frontend, value_bytes=4).total,
+    }
 
 
 def card_data(run: RunFolder, trained_on: Sequence[str]) -> CardData:

@@ -116,7 +116,7 @@ def test_a_chip_stands_for_a_share_of_its_memory():
     assert limits_of("stm32l476rg") == LIMIT_PRESETS["stm32l476rg"]
 
 
-@pytest.mark.parametrize("chip", CHIPS.values(), ids=str)
+@pytest.mark.parametrize("chip", CHIPS.values(), ids=lambda chip: chip.name)
 def test_every_chip_has_limits_that_small_networks_meet_and_a_source(chip):
     limits = Limits.parse(chip.name, "test")
     ram, flash = 1024 * chip.ram_kib, 1024 * chip.flash_kib
