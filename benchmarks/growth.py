@@ -80,7 +80,7 @@ def measure(clips, blocks, candidates, population):
     if population:
         evaluate = PrefixEvaluator(
             [JudgedPart(supernet, random_examples(128), random_examples(64))],
-            lambda genotype: count(supernet.spec(genotype), 5.0),
+            lambda genotype: count(supernet.spec(genotype), FRONT_END),
         )
         rng = np.random.default_rng(0)
         genotypes = [supernet.space.sample(rng) for _ in range(population)]

@@ -135,7 +135,7 @@ def main(
     found = timing.in_turns(workers, rounds)
     steps = {name: statistics.median(step for step, _ in each) for name, each in found.items()}
     peak = statistics.median(peak for each in found.values() for _, peak in each)
-    macs = count(spec_of(config, network), 1.0).macs * config.retrain.batch_size * 3
+    macs = count(spec_of(config, network), config.frontend).macs * config.retrain.batch_size * 3
     peer, best = steps["torch.nn, default"], steps[list(VARIANTS)[-1]]
     print(f"{'':<32}{'ms':>8}{'ratio':>8}{'GMAC/s':>8}{'of peak':>9}")
     for name, step in steps.items():

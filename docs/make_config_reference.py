@@ -15,6 +15,7 @@ from asc_nas.audio.logmel import PRESETS
 from asc_nas.core.files import write_text
 from asc_nas.run.config import RunConfig
 from asc_nas.run.opening import MAY_CHANGE, TOLD
+from asc_nas.search.chips import CHIPS, SHARE, Chip
 from asc_nas.search.limits import LIMIT_PRESETS
 from asc_nas.search.strategies import STRATEGIES
 from asc_nas.space.skeleton import skeleton_from, skeleton_names
@@ -39,6 +40,15 @@ differ. A point is one per cent of accuracy.
 """
 SKELETONS = {name: skeleton_from(name) for name in skeleton_names()}
 NAMED = {"frontend": PRESETS, "skeleton": SKELETONS, "search.limits": LIMIT_PRESETS}
+LISTED = {"search.limits": tuple(CHIPS)}
+"""Ready-made ones that stand in a table of their own."""
+CHIPS_TABLE = f"""
+Chips, as `search.limits: NAME`, `--limits NAME` or `asc-nas init --chip NAME`. A network in int8
+may take {SHARE:g} of the RAM and of the flash; the rest is for the program around it. The clock
+is no limit by itself: set `max_macs` or `max_latency_ms` by what the program needs.
+
+| name | chip | flash, KiB | RAM, KiB | clock, MHz | source |
+|---|---|---|---|---|---|"""
 WORDS = {"integer": "whole number", "string": "text", "boolean": "true or false"}
 BOUNDS = dict(exclusiveMinimum="above", minimum="from", exclusiveMaximum="below", maximum="to")
 
@@ -70,8 +80,11 @@ def reference() -> str:
         head = f"\n## {', '.join(where)}\n\n{text}\n\n| setting | value | default | meaning |"
         parts += [head, "|---|---|---|---|", *(_row(where, name, groups) for name in names)]
         if where[0] in NAMED:
-            presets = NAMED[where[0]].items()
-            parts += ["\nReady-made:\n", *(f"- `{name}`: `{_yaml(is_)}`" for name, is_ in presets)]
+            presets, apart = NAMED[where[0]].items(), LISTED.get(where[0], ())
+            ready = (f"- `{name}`: `{_yaml(is_)}`" for name, is_ in presets if name not in apart)
+            parts += ["\nReady-made:\n", *ready]
+        if where[0] in LISTED:
+            parts += [CHIPS_TABLE, *map(_chip_row, CHIPS.values())]
     return "\n".join(parts).replace("``", "`") + "\n"
 
 
@@ -103,6 +116,11 @@ def _row(where: tuple[str, ...], name: str, groups: dict[str, Any]) -> str:
     value = "a name or " * bool(named) + _value(setting)
     meaning = " ".join(setting["description"].split()).replace("|", "\\|")
     return f"| `{'`<br>`'.join(keys)}` | {value} | {shown} | {meaning} |"
+
+
+def _chip_row(chip: Chip) -> str:
+    cells = chip.title, chip.flash_kib, chip.ram_kib, chip.clock_mhz
+    return f"| `{chip.name}` | {' | '.join(map(str, cells))} | {chip.source} |"
 
 
 def _value(setting: Any, plural: str = "") -> str:

@@ -23,7 +23,7 @@ def test_config_is_complete(path):
     size = (config.frontend.n_mels, config.frontend.frames)
 
     def cost_of(genotype):
-        return count(resolve(genotype, config.skeleton, size, 10), config.frontend.seconds)
+        return count(resolve(genotype, config.skeleton, size, 10), config.frontend)
 
     require_feasible(config.search_space(), cost_of, config.search.limits)
     for baseline in config.baselines.values():
@@ -34,7 +34,7 @@ def test_the_square_peers_of_nasc_cost_what_the_unidirectional_baseline_costs():
     config = RunConfig.parse(read_yaml(CONFIGS[0].with_name("nasc.yaml")), "nasc.yaml")
     size = (config.frontend.n_mels, config.frontend.frames)
     macs = {
-        name: count(resolve(fixed.genotype(6), config.skeleton, size, 10), 5.0).macs
+        name: count(resolve(fixed.genotype(6), config.skeleton, size, 10), config.frontend).macs
         for name, fixed in config.baselines.items()
     }
     assert macs["square3"] == pytest.approx(macs["baseline"], rel=0.02)

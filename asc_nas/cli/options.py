@@ -27,8 +27,8 @@ LimitsOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Named limits: dcase-task1 (parameters as int8) or dcase-task1-fp16. They replace "
-        "the limits of the config.",
+        help="Named limits: dcase-task1 (parameters as int8), dcase-task1-fp16, or a chip such as "
+        "stm32l476rg (docs/CONFIG.md lists them). They replace the limits of the config.",
         show_default=False,
     ),
 ]

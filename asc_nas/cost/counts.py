@@ -1,4 +1,4 @@
-"""MACs, parameters and bytes of a network, from its layer list.
+"""MACs, parameters and bytes of a network, from its layer list and its front end.
 
 MACs (multiply-accumulates) are those of the convolutions and the linear layer for one example, as
 PyTorch profilers count them; batch norm, pooling and sums are left out, since inference folds or
@@ -15,6 +15,8 @@ would get a larger one.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from asc_nas.audio.logmel import FrontEnd
+from asc_nas.cost.memory import memory_of
 from asc_nas.space.netspec import ConvSpec, NetSpec
 
 
@@ -41,6 +43,8 @@ class LayerCost:
 class Cost:
     """What one network costs for one example of `seconds` length.
 
+    `ram_bytes` is the working memory of a device: activations in int8, and the buffers of the front
+    end, see `asc_nas.cost.memory`.
     `latency_ms` is the time of one example on the device of a latency table; None without one.
     `affine` are those of the parameters that belong to batch norms or are a linear layer's bias.
     """
@@ -48,6 +52,7 @@ class Cost:
     macs: int
     params: int
     seconds: float
+    ram_bytes: int
     latency_ms: float | None = None
     affine: int = 0
 
@@ -66,13 +71,14 @@ class Cost:
         return self.params * bytes_per_param
 
 
-def count(spec: NetSpec, seconds: float) -> Cost:
-    """Return the cost of `spec` for one example of `seconds` of audio."""
+def count(spec: NetSpec, frontend: FrontEnd) -> Cost:
+    """Return the cost of `spec` for one example that it hears through `frontend`."""
     layers = layer_costs(spec)
     return Cost(
         macs=sum(layer.macs for layer in layers),
         params=sum(layer.params for layer in layers),
-        seconds=seconds,
+        seconds=frontend.seconds,
+        ram_bytes=memory_of(spec, frontend).total,
         affine=sum(layer.affine for layer in layers),
     )
 

@@ -68,7 +68,7 @@ class Memory:
     Attributes
     ----------
     activations : int
-        Of the network in int8.
+        Of the network, in the type of its values.
     audio, features, transform : int
         The samples of one transform, the log-mel of an example, and the transform's own.
     """
@@ -84,10 +84,18 @@ class Memory:
         return self.audio + self.features + max(self.activations, self.transform)
 
 
-def memory_of(spec: NetSpec, frontend: FrontEnd) -> Memory:
-    """Return what a network in int8 and its front end need on a device."""
+def memory_of(spec: NetSpec, frontend: FrontEnd, value_bytes: int = 1) -> Memory:
+    """Return what a network and its front end need on a device.
+
+    Networks that run one after the other, as a committee's do, need no more than one of them.
+
+    Parameters
+    ----------
+    frontend : the one that the network hears through
+    value_bytes : bytes of a value of the network's: 1 for int8, 4 for float32
+    """
     return Memory(
-        activations=plan(spec).values,
+        activations=value_bytes * plan(spec).values,
         audio=_SAMPLE_BYTES * frontend.n_fft,
         features=_FEATURE_BYTES * frontend.n_mels * frontend.frames,
         transform=_BIN_BYTES * (1 + frontend.n_fft // 2),

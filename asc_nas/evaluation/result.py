@@ -26,6 +26,8 @@ class Result(Document):
     accuracy, macro_f1, log_loss, per_class, confusion
         See `asc_nas.evaluation.scores.Scores`; labels and classes are in the order of `labels`.
     macs, params : int, of one example
+    ram_bytes : int or None
+        Of a device, see `asc_nas.cost.counts.Cost`; None in files of earlier versions.
     latency_ms : float or None
         Predicted; None without a latency table.
     data : str
@@ -50,6 +52,7 @@ class Result(Document):
     macs: Count
     macs_per_second: float | None = None
     params: Count
+    ram_bytes: Count | None = None
     latency_ms: float | None = None
     data: str
     trained_on: list[str]

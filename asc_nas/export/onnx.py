@@ -41,6 +41,8 @@ def export_model(
     data: CardData,
     temperature: float = 1.0,
     members: int = 1,
+    ram_bytes: int | None = None,
+    float_ram_bytes: int | None = None,
 ) -> ModelCard:
     """Write ``folder/NAME.onnx`` and its card ``folder/NAME.json``; return the card.
 
@@ -53,7 +55,8 @@ def export_model(
         (n, mels, frames) float32 log-mel in dB: the clips the two networks are compared on.
     folder : Path
         Made if it is missing.
-    name, labels, frontend, genotype, macs, params, results, data, temperature, members
+    name, labels, frontend, genotype, macs, params, results, data, temperature, members, ram_bytes,
+    float_ram_bytes
         As in `ModelCard`; `bytes` and `sha256` are filled in here.
 
     Raises
@@ -72,6 +75,8 @@ def export_model(
         "members": members,
         "macs": macs,
         "params": params,
+        "ram_bytes": ram_bytes,
+        "float_ram_bytes": float_ram_bytes,
         "results": dict(results),
         "data": data,
     }

@@ -20,6 +20,7 @@ CANDIDATES = 4000
 COSTS = {
     "macs": ("MACs of one example, million", 1e6),
     "params": ("Parameters, thousand", 1e3),
+    "ram_bytes": ("RAM of a device, int8, kB", 1e3),
     "latency_ms": ("Latency of one example, ms", 1.0),
 }
 """What the front can be drawn against: title and unit."""
@@ -59,8 +60,8 @@ def pareto_plot(report: RunReport) -> Plot:
         ),
     ]
     groups = [group for group in groups if group[1]]
-    timed = [all(row.latency_ms is not None for row in rows) for _, rows, _ in groups]
-    names = [name for name in COSTS if name != "latency_ms" or all(timed)]
+    every_row = [row for _, rows, _ in groups for row in rows]
+    names = [n for n in COSTS if all(getattr(row, n) is not None for row in every_row)]
     traces = []
     for trace, rows, scores in groups:
         trace |= {
@@ -166,6 +167,8 @@ def every(rows: Sequence[Evaluation], most: int) -> Sequence[Evaluation]:
 def _hover(row: Evaluation | Network, score: float) -> str:
     """Return what is shown over a point; Plotly reads HTML there."""
     lines = [f"macro-F1 {score:.3f}", f"{row.macs / 1e6:.2f} M MACs, {row.params:,} parameters"]
+    if row.ram_bytes is not None:
+        lines.append(f"{row.ram_bytes / 1000:.1f} kB RAM")
     if row.latency_ms is not None:
         lines.append(f"{row.latency_ms:.3f} ms")
     if isinstance(row, Network):

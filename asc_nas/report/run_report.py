@@ -24,7 +24,8 @@ class Network:
         Its folder's name.
     argument : str
         What ``asc-nas train`` takes for it: name or genotype.
-    macs, params, latency_ms : cost of one example; latency is None without a table
+    macs, params, ram_bytes, latency_ms : cost of one example
+        RAM is None where an earlier version counted, latency without a table.
     supernet : Evaluation, ParetoMember or None
         Scores in the search; None if the search did not find it.
     spec : NetSpec or None
@@ -40,6 +41,7 @@ class Network:
     genotype: str
     macs: int
     params: int
+    ram_bytes: int | None
     latency_ms: float | None
     supernet: Evaluation | ParetoMember | None = None
     spec: NetSpec | None = None

@@ -12,6 +12,13 @@ from asc_nas.search.ranking import Ranking
 
 Cell = str | int | float | None
 
+_COSTS = {
+    "macs": "MACs",
+    "params": "Parameters",
+    "ram_bytes": "RAM, bytes",
+    "latency_ms": "Latency, ms",
+}
+"""Columns of the costs; one that is not known of any network is left out."""
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -80,10 +87,10 @@ def _latex(text: str) -> str:
 def network_table(report: RunReport) -> Table:
     """Return cost and scores of all networks, one row each."""
     networks, names = report.networks, report.supernet_scores
-    timed = any(network.latency_ms is not None for network in networks)
+    known = [name for name in _COSTS if any(getattr(n, name) is not None for n in networks)]
     rows = []
     for network in networks:
-        cost = (network.macs, network.params, *((network.latency_ms,) if timed else ()))
+        cost = (getattr(network, name) for name in known)
         trained = (
             network.test("accuracy"),
             network.test("macro_f1"),
@@ -96,7 +103,7 @@ def network_table(report: RunReport) -> Table:
         f"Networks: cost of one example, {' and '.join(SCORES[name] for name in names)} with the "
         "supernet's weights on search-val, and mean scores on test after training from scratch",
         (
-            *("Network", "MACs", "Parameters", *(("Latency, ms",) if timed else ())),
+            *("Network", *(_COSTS[name] for name in known)),
             *(f"Supernet {SCORES[name]}" for name in names),
             *("Test accuracy", "Test macro-F1", "s.d. of macro-F1", "Seeds", "Genotype"),
         ),

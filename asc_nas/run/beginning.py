@@ -14,7 +14,7 @@ from asc_nas.run.config import DataConfig, RunConfig
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.limits import Limits
 from asc_nas.space.genotype import Genotype
-from asc_nas.space.hearing import spec_of
+from asc_nas.space.hearing import frontend_of, spec_of
 from asc_nas.space.netspec import NetSpec
 from data_prep.checks import without
 from data_prep.checks.table import leaks
@@ -93,8 +93,8 @@ def require_parts(manifest: Manifest, folds: int) -> None:
 
 def cost_of(config: RunConfig, classes: int) -> Callable[[Genotype], Cost]:
     """Return the function from a genotype to what it costs, without latency."""
-    specs, seconds = specs_of(config, classes), config.frontend.seconds
-    return lambda genotype: count(specs(genotype), seconds)
+    specs = specs_of(config, classes)
+    return lambda genotype: count(specs(genotype), frontend_of(genotype.shape, config.frontend))
 
 
 def specs_of(config: RunConfig, classes: int) -> Callable[[Genotype], NetSpec]:

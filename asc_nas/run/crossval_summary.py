@@ -31,6 +31,7 @@ class Row(Part):
     log_loss: Measure
     macs: Count
     params: Count
+    ram_bytes: Count | None = None
     test_clips: Count
     test_clips_left_out: Count = 0
     absent: list[str] = Field(default_factory=list)
@@ -61,6 +62,7 @@ class NetworkSummary(Part):
     folds: dict[str, dict[str, Measure]]
     macs: Range
     params: Range
+    ram_bytes: Range | None = None
 
 
 class Crossval(Document):
@@ -112,6 +114,7 @@ def summary(rows: Sequence[Row]) -> list[NetworkSummary]:
                 folds=folds,
                 macs=_range([row.macs for row in own]),
                 params=_range([row.params for row in own]),
+                ram_bytes=_known_range([row.ram_bytes for row in own]),
             )
         )
     return found
@@ -120,6 +123,11 @@ def summary(rows: Sequence[Row]) -> list[NetworkSummary]:
 def _spread(values: Sequence[float]) -> Spread:
     known = len(values) > 1 and all(map(isfinite, values))
     return Spread(mean=mean(values), std=stdev(values) if known else None)
+
+
+def _known_range(values: Sequence[int | None]) -> Range | None:
+    known = [value for value in values if value is not None]
+    return _range(known) if len(known) == len(values) else None
 
 
 def _range(values: Sequence[int]) -> Range:

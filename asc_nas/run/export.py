@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length
+from asc_nas.cost.memory import memory_of
 from asc_nas.data.manifest import ROLES
 from asc_nas.export.onnx import export_model
 from asc_nas.export.targets import TARGETS, ExportedModel, Source, spread
@@ -16,6 +17,7 @@ from asc_nas.run.calibration import calibrate
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import TWIN, NetworkFolder
 from asc_nas.runtime.card import CardData
+from asc_nas.space.genotype import Genotype
 
 COMPARED = 16
 """Clips on which an exported model is compared with PyTorch."""
@@ -53,6 +55,7 @@ def export_network(folder: NetworkFolder, name: str | None = None) -> ExportedMo
         genotype=str(folder.genotype),
         macs=result.macs,
         params=result.params,
+        **ram_of(run, folder.genotype),
         results=scores | {"per_class": result.per_class, "calibration": calibration},
         temperature=temperature,
         data=card_data(run, result.trained_on),
@@ -93,6 +96,15 @@ def _test_recordings(run: RunFolder, frontend: FrontEnd, number: int) -> NDArray
         wave = fit_length(wave[:1], frontend.samples, frontend.short)
         found.append(np.clip(np.rint(wave[0] * 2**15), -(2**15), 2**15 - 1).astype(np.int16))
     return np.stack(found)
+
+
+def ram_of(run: RunFolder, genotype: Genotype) -> dict[str, int]:
+    """Return what a card says of a network's working memory; a committee needs no more than one."""
+    spec, frontend = run.spec(genotype), run.frontend(genotype)
+    return {
+        "ram_bytes": memory_of(spec, frontend).total,
+        "float_ram_bytes": memory_of(spec, frontend, value_bytes=4).total,
+    }
 
 
 def card_data(run: RunFolder, trained_on: Sequence[str]) -> CardData:

@@ -282,7 +282,7 @@ class RunFolder:
     def cost(self, genotype: Genotype) -> Cost:
         """Cost of `genotype` for one example; a network the table does not cover has no latency."""
         spec, table = self.spec(genotype), self.latency_table
-        cost = count(spec, self.config.frontend.seconds)
+        cost = count(spec, self.frontend(genotype))
         if table is None or not table.covers(spec):
             return cost
         return replace(cost, latency_ms=table.predict(spec))

@@ -27,7 +27,7 @@ from asc_nas.run.crossval import folds_of
 from asc_nas.run.crossval_summary import SCORES, Row, row_of, summary
 from asc_nas.run.executors import Job
 from asc_nas.run.executors import spread as spread_jobs
-from asc_nas.run.export import COMPARED, card_data, export_network, source_of
+from asc_nas.run.export import COMPARED, card_data, export_network, ram_of, source_of
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import TWIN, load_together
 from asc_nas.run.networks import NamedNetwork, find_network
@@ -186,6 +186,7 @@ class Shipping:
             members=count,
             macs=count * cost.macs,
             params=count * cost.params,
+            **ram_of(run, self.network.genotype),
             results=results,
             temperature=temperature,
             data=data,

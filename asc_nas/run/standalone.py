@@ -19,7 +19,7 @@ from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import Recipe, train
 from asc_nas.run.parts import split_of
-from asc_nas.search.objectives import Evaluation
+from asc_nas.search.objectives import SCORES, Evaluation
 from asc_nas.space.genotype import Genotype, GenotypeText
 from asc_nas.training.trainer import posteriors
 
@@ -163,14 +163,8 @@ class TrainingEvaluator:
         with run.listener.stage(f"Training {len(jobs)} candidates alone") as progress:
             results: list[Standalone] = spread(run, jobs, self.workers, progress)
         return [
-            Evaluation(
-                genotype,
-                alone.macro_f1,
-                alone.accuracy,
-                alone.log_loss,
-                run.cost(genotype).macs,
-                run.cost(genotype).params,
-                run.cost(genotype).latency_ms,
+            Evaluation.of(
+                genotype, run.cost(genotype), {name: getattr(alone, name) for name in SCORES}
             )
             for genotype, alone in zip(genotypes, results, strict=True)
         ]

@@ -58,6 +58,7 @@ def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Res
         macs=cost.macs,
         macs_per_second=cost.macs_per_second,
         params=cost.params,
+        ram_bytes=cost.ram_bytes,
         latency_ms=cost.latency_ms,
         data=manifest.name,
         trained_on=list(roles),

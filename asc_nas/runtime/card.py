@@ -159,6 +159,9 @@ class ModelCard(Config):
     macs, params, bytes : int
         Multiply-accumulates for one clip, parameters (both of all members), and size of the ONNX
         file.
+    ram_bytes, float_ram_bytes : int or None
+        Working memory of a device that runs the network in int8 or in float32, one example at a
+        time: its activations and the buffers of its front end. None on cards of earlier versions.
     sha256 : str
         Hexadecimal SHA-256 of the ONNX file.
     numeric_type : "float32" or "int8"
@@ -188,6 +191,8 @@ class ModelCard(Config):
     macs: int = Field(ge=0)
     params: int = Field(ge=0)
     bytes: int = Field(gt=0, le=LARGEST_FILE)
+    ram_bytes: int | None = Field(default=None, ge=0)
+    float_ram_bytes: int | None = Field(default=None, ge=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     numeric_type: Literal["float32", "int8"] = "float32"
     param_bytes: int | None = Field(default=None, ge=0)

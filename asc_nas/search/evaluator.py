@@ -13,7 +13,7 @@ from asc_nas.cost.counts import Cost
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
 from asc_nas.nn.supernet import Supernet
-from asc_nas.search.objectives import Evaluation
+from asc_nas.search.objectives import SCORES, Evaluation
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.recalibration import recalibrate
 from asc_nas.training.trainer import posteriors, to_channels_last
@@ -97,17 +97,9 @@ class SupernetEvaluator:
         return found
 
     def _judged(self, genotype: Genotype, clips: NDArray[np.float64]) -> Evaluation:
-        scores = score(clips, self._targets, self.parts[0].held_out.labels)
-        cost = self.cost_of(genotype)
-        return Evaluation(
-            genotype,
-            scores.macro_f1,
-            scores.accuracy,
-            scores.log_loss,
-            cost.macs,
-            cost.params,
-            cost.latency_ms,
-        )
+        found = score(clips, self._targets, self.parts[0].held_out.labels)
+        scores = {name: getattr(found, name) for name in SCORES}
+        return Evaluation.of(genotype, self.cost_of(genotype), scores)
 
 
 def _calibration(examples: Examples, most: int, batch_size: int) -> list[Tensor]:

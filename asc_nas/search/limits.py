@@ -7,14 +7,16 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 from asc_nas.core.config import Config
 from asc_nas.core.errors import closest
 from asc_nas.cost.counts import Cost
+from asc_nas.search.chips import CHIPS, known
 from asc_nas.search.objectives import no_latency
 
 _DCASE_TASK1 = {"max_macs_per_second": 30e6, "max_param_bytes": 128_000, "count_as": "nessi"}
 LIMIT_PRESETS: dict[str, dict[str, Any]] = {
     "dcase-task1": _DCASE_TASK1 | {"bytes_per_param": 1},
     "dcase-task1-fp16": _DCASE_TASK1 | {"bytes_per_param": 2},
+    **{name: chip.limits for name, chip in CHIPS.items()},
 }
-"""Limits that have a name: DCASE Task 1, for parameters handed in as int8 or as float16."""
+"""Limits that have a name: DCASE Task 1, for parameters handed in as int8 or as float16; chips."""
 
 
 class Limits(Config):
@@ -34,6 +36,9 @@ class Limits(Config):
     bytes_per_param: PositiveInt = 4
     """Bytes of a parameter: 4 for float32, 2 for float16, 1 for int8. Set it to the type that goes
     to the device."""
+    max_ram_kb: PositiveFloat | None = None
+    """Kilobytes (1000 bytes) of RAM: all activations of the network in int8 that are alive at once,
+    as the exported C code lays them, and the samples, log-mel and transform of its front end."""
     max_latency_ms: PositiveFloat | None = None
     """Milliseconds per example on the device of the table that `latency` names."""
     count_as: Literal["layers", "nessi"] = "layers"
@@ -46,8 +51,11 @@ class Limits(Config):
         if not isinstance(value, str):
             return value
         if value not in LIMIT_PRESETS:
-            known = tuple(LIMIT_PRESETS)
-            raise ValueError(f"no such limits.{closest(value, known)} Known: {', '.join(known)}")
+            others = [name for name in LIMIT_PRESETS if name not in CHIPS]
+            raise ValueError(
+                f"no such limits.{closest(value, tuple(LIMIT_PRESETS))} Known: "
+                f"{', '.join(others)}, and chips: {known()}"
+            )
         return LIMIT_PRESETS[value]
 
     def excess(self, cost: Cost) -> dict[str, float]:
@@ -66,6 +74,7 @@ class Limits(Config):
             "max_macs_per_second": macs / cost.seconds,
             "max_params": float(cost.params),
             "max_param_bytes": float(cost.param_bytes(self.bytes_per_param)),
+            "max_ram_kb": cost.ram_bytes / 1000,
             "max_latency_ms": cost.latency_ms or 0.0,
         }
         bounds = {name: getattr(self, name) for name in used}

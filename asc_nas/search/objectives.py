@@ -1,20 +1,24 @@
 """Objectives as data: name, sense, weight; signs are applied in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import PositiveFloat, field_validator
 
 from asc_nas.core.config import Config
 from asc_nas.core.errors import UsageError, closest
+from asc_nas.cost.counts import Cost
 from asc_nas.space.genotype import Genotype
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One genotype judged with the supernet's weights on search-val, and its cost."""
+    """One genotype judged with the supernet's weights on search-val, and its cost.
+
+    Latency is None without a table, RAM where an earlier version judged.
+    """
 
     genotype: Genotype
     macro_f1: float
@@ -23,6 +27,12 @@ class Evaluation:
     macs: int
     params: int
     latency_ms: float | None = None
+    ram_bytes: int | None = None
+
+    @classmethod
+    def of(cls, genotype: Genotype, cost: Cost, scores: Mapping[str, Any]) -> Self:
+        """Return a genotype with its cost and its scores by name."""
+        return cls(genotype, **scores, **{name: getattr(cost, name) for name in COSTS})
 
     def row(self) -> dict[str, Any]:
         """Return plain values, the genotype in its text form."""
@@ -31,7 +41,7 @@ class Evaluation:
 
 SCORES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "log_loss": "log loss"}
 """What a network is good at, and how people call it."""
-COSTS = ("macs", "params", "latency_ms")
+COSTS = ("macs", "params", "ram_bytes", "latency_ms")
 MEASURES = (*SCORES, *COSTS)
 
 
@@ -48,7 +58,8 @@ class Objective(Config):
 
     name: str
     """`macro_f1`, `accuracy` or `log_loss` with shared weights on search-val, or a cost: `macs`,
-    `params` or `latency_ms`, which needs `latency`."""
+    `params`, `ram_bytes` (of the network in int8 with the buffers of its front end) or
+    `latency_ms`, which needs `latency`."""
     sense: Literal["max", "min"]
     """Whether it shall be high or low. Parameters may be maximised: at equal latency, more of them
     are room to learn (MoGA)."""
@@ -82,10 +93,16 @@ def to_minimise(evaluations: Sequence[Evaluation], objectives: Sequence[Objectiv
     Raises
     ------
     UsageError
-        If a latency is asked for that was not predicted.
+        If a latency is asked for that was not predicted, or RAM that was not counted.
     """
     signs = [-1.0 if objective.sense == "max" else 1.0 for objective in objectives]
     values = [[getattr(e, objective.name) for objective in objectives] for e in evaluations]
-    if any(None in row for row in values):
+    unknown = {o.name for row in values for o, v in zip(objectives, row, strict=True) if v is None}
+    if "latency_ms" in unknown:
         raise no_latency("search.objectives")
+    if unknown:
+        raise UsageError(
+            f"search.objectives: {', '.join(sorted(unknown))} is not known of networks that an "
+            "earlier version of asc-nas judged; delete RUN/search and search again."
+        )
     return np.array(values, dtype=np.float64).reshape(len(values), len(objectives)) * signs

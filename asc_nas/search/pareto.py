@@ -41,6 +41,7 @@ class ParetoMember(Part):
     log_loss: FiniteFloat | None = None
     macs: Count
     params: Count
+    ram_bytes: Count | None = None
     latency_ms: float | None = None
 
 

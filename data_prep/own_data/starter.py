@@ -116,7 +116,7 @@ space:                   # every block may use time and frequency kernels, or su
 search:
   population: 40
   generations: 15
-  limits: {bounds}   # max_macs, max_macs_per_second, max_params, max_param_bytes
+  limits: {bounds}   # max_macs, max_params, max_param_bytes, max_ram_kb ...
 retrain:
   members: 4             # networks of the Pareto set that are trained from scratch and tested
   epochs: {settings.retrain_epochs}

@@ -80,7 +80,7 @@ def test_the_description_has_what_the_run_knows_and_says_what_is_to_do(exported)
         (card.frontend.n_mels, card.frontend.frames),
         len(card.labels),
     )
-    cost = count(spec, card.frontend.seconds)
+    cost = count(spec, card.frontend)
     assert document["system"]["complexity"] == {
         "total_parameters": cost.params,
         "memory_use": cost.params,

@@ -175,3 +175,27 @@ def test_a_limit_that_is_no_number_is_refused(tmp_path, text):
     done = asc_nas("init", tmp_path, f"--max-macs={text}")
     assert done.returncode == 2
     assert "not a positive number" in done.stderr
+
+
+def test_a_chip_gives_its_limits_and_others_come_on_top(recordings, tmp_path):
+    common = ("init", recordings, "--no-check", "--out", tmp_path / "c.yaml", "--chip")
+    done = asc_nas(*common, "stm32l476rg", "--max-ram-kb", 40, "--max-macs", "8M")
+    assert done.returncode == 0, done.stderr
+    limits = yaml.safe_load((tmp_path / "c.yaml").read_text())["search"]["limits"]
+    assert limits == {
+        "max_ram_kb": 40,
+        "max_param_bytes": 524288,
+        "bytes_per_param": 1,
+        "count_as": "layers",
+        "max_macs": 8_000_000,
+    }
+    done = asc_nas(*common, "stm32l467rg", "--force")
+    assert done.returncode == 2
+    assert "Did you mean 'stm32l476rg'" in done.stderr
+    assert "1024 KiB flash, 128 KiB RAM, 80 MHz; ST DS10198" in done.stderr
+
+
+def test_too_little_ram_is_told_with_the_smallest(recordings, tmp_path):
+    done = asc_nas("init", recordings, "--no-check", "--max-ram-kb", 1, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "max_ram_kb: no genotype of this space comes below 1; the smallest" in done.stderr

@@ -97,6 +97,14 @@ def test_the_card_is_shown_for_people_and_for_programs(here):
     assert json.loads(models("show", "esc10", "--json").output)["labels"] == ["bus", "park"]
 
 
+def test_the_ram_of_a_device_is_shown_if_the_card_knows_it(here):
+    assert "RAM" not in models("show", "esc10").output
+    path = here / "packaged" / "esc10.json"
+    card = ModelCard.read(path)
+    card.model_copy(update={"ram_bytes": 34_200, "float_ram_bytes": 120_000}).write(path)
+    assert "34,200 bytes in int8, 120,000 bytes in float32" in models("show", "esc10").output
+
+
 def test_whole_models_are_verified(here):
     done = models("verify")
     assert done.exit_code == 0, done.output

@@ -78,6 +78,7 @@ def test_a_committee_is_the_mean_of_its_networks_and_costs_as_much(shipped):
     models = shipped / "all" / "models"
     one, card = (ModelCard.read(models / f"{name}.json") for name in ("shipped", "committee"))
     assert (card.members, card.macs, card.params) == (2, 2 * one.macs, 2 * one.params)
+    assert card.ram_bytes == one.ram_bytes > 0  # they run one after the other
     assert ModelCard.read(models / "committee-int8.json").members == 2
     assert card.results["cross_validation"]["seeds"] == [0, 1]
     assert "2 of t" in asc_nas("models", "show", models / "committee.onnx").replace("\n", " ")

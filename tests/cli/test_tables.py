@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from asc_nas.cli.output.network_tables import print_pareto
@@ -31,6 +33,15 @@ def test_the_pareto_table_shows_the_score_that_was_searched_for(objectives, titl
     assert head.split("Parameters")[0].split() == ["Id", *" ".join(titles).split()]
     assert ("0.625" in out) == ("log loss" in titles)
     assert "0.800" in out
+
+
+def test_the_pareto_table_shows_ram_where_it_is_known(capsys):
+    known = replace(MEMBERS[0], ram_bytes=34_260)
+    print_pareto(Pareto.of([known, MEMBERS[1]], SearchConfig()))
+    head, first, second = capsys.readouterr().out.splitlines()[-3:]
+    assert head.split() == ["Id", "macro-F1", "MACs", "Parameters", "RAM", "Latency", "Genotype"]
+    assert "34.3 kB" in first
+    assert second.split()[-3:-1] == ["-", "-"]
 
 
 def test_what_a_search_tells_is_the_best_of_the_score_that_it_is_for():

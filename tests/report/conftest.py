@@ -107,7 +107,8 @@ def _write_search(run):
         cost = run.cost(Genotype.parse(text))
         score = 0.1 if text == DOMINATED else 0.3 + 0.1 * number
         others = 0.7 - 0.1 * number, 1 + 0.1 * number  # accuracy, log loss: best first
-        evaluations.append(Evaluation(Genotype.parse(text), score, *others, cost.macs, cost.params))
+        scores = dict(zip(("macro_f1", "accuracy", "log_loss"), (score, *others), strict=True))
+        evaluations.append(Evaluation.of(Genotype.parse(text), cost, scores))
     write_history(paths.history, [evaluations[:2], evaluations[1:3], evaluations[3:]], {})
     ParetoSet.of(pareto_set(evaluations, DEFAULT_OBJECTIVES)).write(paths.pareto)
     epochs = [LoggedEpoch(epoch=epoch, loss=2 / epoch) for epoch in range(1, 9)]
@@ -140,6 +141,7 @@ def _write_result(run, name, genotype, seed):
         labels=list(LABELS),
         macs=cost.macs,
         params=cost.params,
+        ram_bytes=cost.ram_bytes,
         seed=seed,
         data="made up",
         trained_on=["train", "search_val"],

@@ -109,7 +109,7 @@ def test_plots_hold_every_part(written):
 def test_the_front_is_a_line_only_along_the_one_cost_that_was_traded(whole_run):
     found = gather(whole_run, whole_run.folder, mistakes=0)
     modes = {cost["name"]: cost["mode"][1] for cost in pareto_plot(found)["costs"]}
-    assert modes == {"macs": "lines+markers", "params": "markers"}
+    assert modes == {"macs": "lines+markers", "params": "markers", "ram_bytes": "markers"}
     third = replace(found, objectives=(*found.objectives, Objective(name="params", sense="min")))
     assert "lines+markers" not in pareto_plot(third)["costs"][0]["mode"]
     other = replace(found, objectives=BY_LOG_LOSS)
@@ -258,3 +258,14 @@ def test_an_untrained_network_has_no_mistakes_to_show(whole_run, tmp_path, capsy
 def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
     assert report(tmp_path) == 2
     assert "not a run directory" in capsys.readouterr().err
+
+
+def test_ram_is_shown_of_every_network_and_may_be_unknown(whole_run, tmp_path):
+    found = gather(whole_run, whole_run.folder, mistakes=0)
+    table = network_table(found)
+    place = table.columns.index("RAM, bytes")
+    assert [row[place] for row in table.rows] == [network.ram_bytes for network in found.networks]
+    assert all(network.ram_bytes for network in found.networks)
+    old = replace(found, networks=tuple(replace(n, ram_bytes=None) for n in found.networks))
+    assert "RAM, bytes" not in network_table(old).columns
+    assert "ram_bytes" not in [cost["name"] for cost in pareto_plot(old)["costs"]]

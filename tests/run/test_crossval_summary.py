@@ -110,6 +110,17 @@ def test_a_log_loss_that_is_not_known_is_null_in_the_file(tmp_path):
     assert math.isnan(Crossval.read(tmp_path / "c.json").results[0].log_loss)
 
 
+def test_ram_is_summed_up_where_every_training_knows_it(tmp_path):
+    rows = [row("net", "1", 0, 0.5), row("net", "2", 0, 0.6)]
+    (old,) = summary(rows)
+    assert old.ram_bytes is None
+    known = [rows[0].model_copy(update={"ram_bytes": n}) for n in (10, 20)]
+    (new,) = summary(known)
+    assert (new.ram_bytes.min, new.ram_bytes.max) == (10, 20)
+    (mixed,) = summary([rows[0], known[0]])
+    assert mixed.ram_bytes is None
+
+
 def test_the_table_of_results_says_which_clips_were_scored(capsys):
     known = {"labels": ["car", "rain"], "confusion": [[4, 0], [0, 0]],
              "per_class": {"car": 1.0, "rain": None}}  # fmt: skip

@@ -25,9 +25,12 @@ def test_complexity_is_that_of_the_card_and_macs_are_counted_as_the_challenge_do
     (float_model, int8), text = reported
     complexity = yaml.safe_load(text)["system"]["complexity"]
     assert complexity["total_parameters"] == float_model.card.params
+    cost = tiny_run.cost(Genotype.parse(int8.card.genotype))
+    assert int8.card.ram_bytes == float_model.card.ram_bytes == cost.ram_bytes
+    assert float_model.card.float_ram_bytes > cost.ram_bytes
     assert complexity["memory_use"] == int8.card.params  # a byte each
     spec = tiny_run.spec(Genotype.parse(int8.card.genotype))
-    assert complexity["macs"] == count(spec, tiny_run.config.frontend.seconds).nessi_macs
+    assert complexity["macs"] == count(spec, tiny_run.config.frontend).nessi_macs
 
 
 def test_the_layers_of_the_table_add_up_to_its_total(reported):

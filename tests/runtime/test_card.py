@@ -47,6 +47,14 @@ def test_a_card_from_before_calibration_reads_as_uncalibrated(tmp_path):
         ModelCard.read(written(tmp_path, temperature=0))
 
 
+def test_a_card_from_before_ram_was_counted_knows_none(tmp_path):
+    old = ModelCard.read(written(tmp_path, ram_bytes=None, float_ram_bytes=None))
+    assert (old.ram_bytes, old.float_ram_bytes) == (None, None)
+    assert ModelCard.read(written(tmp_path, ram_bytes=34_200)).ram_bytes == 34_200
+    with pytest.raises(AscNasError, match="'ram_bytes'"):
+        ModelCard.read(written(tmp_path, ram_bytes=-1))
+
+
 def test_the_file_has_the_documented_keys(tmp_path):
     values = json.loads(written(tmp_path).read_text())
     documented = [

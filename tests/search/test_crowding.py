@@ -92,7 +92,7 @@ def toy_evaluate(genotypes):
 
 def run_search(objectives, seed=0, generations=25, population=16):
     config = SearchConfig(population=population, generations=generations, objectives=objectives)
-    strategy = new_strategy(config, SPACE, lambda genotype: Cost(1, 1, 1.0, 1.0), seed)
+    strategy = new_strategy(config, SPACE, lambda genotype: Cost(1, 1, 1.0, 1, 1.0), seed)
     last = search_with(strategy, toy_evaluate)[-3:]
     return [evaluation for found in last for evaluation in found]
 

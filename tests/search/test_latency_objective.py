@@ -43,14 +43,14 @@ def test_faster_and_larger_networks_are_on_the_front_and_their_latency_is_writte
 
 def test_a_latency_limit_is_met_or_not():
     limits = Limits(max_latency_ms=2.0)
-    assert limits.met_by(Cost(1, 1, 1.0, latency_ms=2.0))
-    assert limits.excess(Cost(1, 1, 1.0, latency_ms=3.0)) == {"max_latency_ms": 0.5}
+    assert limits.met_by(Cost(1, 1, 1.0, 1, latency_ms=2.0))
+    assert limits.excess(Cost(1, 1, 1.0, 1, latency_ms=3.0)) == {"max_latency_ms": 0.5}
 
 
 def test_latency_without_a_table_is_one_clear_error():
     for ask in (
         lambda: to_minimise([made_up(0.5, None)], OBJECTIVES),
-        lambda: Limits(max_latency_ms=1).excess(Cost(1, 1, 1.0)),
+        lambda: Limits(max_latency_ms=1).excess(Cost(1, 1, 1.0, 1)),
     ):
         with pytest.raises(UsageError, match="latency: measure"):
             ask()

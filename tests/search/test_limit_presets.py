@@ -21,16 +21,16 @@ def test_a_name_stands_for_the_challenges_limits():
 def test_int8_leaves_room_for_twice_the_parameters_of_float16():
     def room(name):
         limits = Limits.parse(name, "test")
-        return max(n for n in (64_000, 128_000, 128_001) if limits.met_by(Cost(1, n, 1.0)))
+        return max(n for n in (64_000, 128_000, 128_001) if limits.met_by(Cost(1, n, 1.0, 1)))
 
     assert (room("dcase-task1"), room("dcase-task1-fp16")) == (128_000, 64_000)
 
 
 def test_the_challenges_count_decides_at_the_limit():
-    close = Cost(macs=29_999_000, params=50_000, seconds=1.0, affine=2_000)
+    close = Cost(macs=29_999_000, params=50_000, seconds=1.0, ram_bytes=1, affine=2_000)
     assert not Limits.parse("dcase-task1", "test").met_by(close)
     assert Limits(max_macs_per_second=30e6, max_macs=30_000_000).met_by(close)
-    longer = Cost(macs=299_990_000, params=50_000, seconds=10.0, affine=2_000)
+    longer = Cost(macs=299_990_000, params=50_000, seconds=10.0, ram_bytes=1, affine=2_000)
     assert Limits.parse("dcase-task1", "test").met_by(longer)
 
 

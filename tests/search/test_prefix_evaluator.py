@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from torch import nn
-from toy import make_examples, specs_on
+from toy import HEARD, make_examples, specs_on
 
 from asc_nas.cost.counts import count
 from asc_nas.nn.subnet import InvertedResidual
@@ -43,7 +43,7 @@ SPACE = SearchSpace.build(
 
 
 def cost_of(genotype):
-    return count(resolve(genotype, SKELETON, SIZE, 3), 1.0)
+    return count(resolve(genotype, SKELETON, SIZE, 3), HEARD)
 
 
 def new_part(seed):

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from toy import HEARD
 
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import count
@@ -32,7 +33,7 @@ SPACE = SearchSpace.build(
 
 
 def cost_of(genotype):
-    return count(resolve(genotype, SKELETON, (40, 101), 9), 2.0)
+    return count(resolve(genotype, SKELETON, HEARD.size, 9), HEARD)
 
 
 def tau_by_pairs(a, b):

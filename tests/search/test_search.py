@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymoo.core.problem import Problem
 from pymoo.operators.crossover.ux import UniformCrossover
+from toy import HEARD
 
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
@@ -32,7 +33,7 @@ SPACE = SearchSpace.build(SpaceConfig(skip=True), SKELETON)
 
 
 def cost_of(genotype):
-    return count(resolve(genotype, SKELETON, (40, 101), 9), 2.0)
+    return count(resolve(genotype, SKELETON, HEARD.size, 9), HEARD)
 
 
 def toy_evaluate(genotypes):
@@ -236,7 +237,7 @@ def test_pareto_set_is_written_sorted_and_numbered_and_read_again(tmp_path):
     ParetoSet.of(members).write(tmp_path / "pareto.json")
     document = json.loads((tmp_path / "pareto.json").read_text())
     assert [(row["id"], row["macs"]) for row in document["members"]] == [(0, 20), (1, 60)]
-    names = ("id", "genotype", "macro_f1", "log_loss", "macs", "params", "latency_ms")
+    names = ("id", "genotype", "macro_f1", "log_loss", "macs", "params", "ram_bytes", "latency_ms")
     assert tuple(document["members"][0]) == names
     again = ParetoSet.read(tmp_path / "pareto.json").members
     assert again == ParetoSet.of(members).members

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from toy import HEARD
 
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
@@ -29,7 +30,7 @@ CONFIG = ShrinkingConfig(at=(4, 6, 9), keep=3, samples=60, cost_aware=False)
 
 
 def cost_of(genotype):
-    return count(resolve(genotype, SKELETON, (40, 101), 9), 2.0)
+    return count(resolve(genotype, SKELETON, HEARD.size, 9), HEARD)
 
 
 def loss_of(gene):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.problem import Problem
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
+from toy import HEARD
 
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import count
@@ -25,7 +26,7 @@ SPACE = SearchSpace.build(SpaceConfig(skip=True), SKELETON)
 
 
 def cost_of(genotype):
-    return count(resolve(genotype, SKELETON, (40, 101), 9), 2.0)
+    return count(resolve(genotype, SKELETON, HEARD.size, 9), HEARD)
 
 
 def judge(genotype):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from toy import HEARD
 
 from asc_nas.cost.counts import count
 from asc_nas.search.config import SearchConfig
@@ -24,7 +25,7 @@ HAND_MADE = Genotype.parse(" ".join(["t5e2w1", "f5e2w1"] * 3))
 
 
 def cost_of(genotype):
-    return count(resolve(genotype, SKELETON, (40, 101), 9), 2.0)
+    return count(resolve(genotype, SKELETON, HEARD.size, 9), HEARD)
 
 
 def judged_by(rule, genotypes):

@@ -67,6 +67,22 @@ def init(
             min=1, metavar="BYTES", help="For --max-kb: 4 (float32, default) or 1 (int8)."
         ),
     ] = None,
+    max_ram_kb: Annotated[
+        float | None,
+        typer.Option(
+            parser=number,
+            metavar="KB",
+            help="Maximum kilobytes (1000) of RAM, in int8 with the buffers of the front end.",
+        ),
+    ] = None,
+    chip: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="RAM and flash of a chip, such as stm32l476rg (docs/CONFIG.md lists them): half "
+            "of each. The other limits come on top, or replace its own.",
+        ),
+    ] = None,
     max_latency_ms: Annotated[
         float | None,
         typer.Option(parser=number, metavar="MS", help="Maximum milliseconds per example."),
@@ -99,6 +115,7 @@ def init(
     from asc_nas.cli.output import init_tables as tables
     from asc_nas.cli.output.terminal import Terminal
     from asc_nas.run import starter as own
+    from asc_nas.search.chips import limits_of
 
     config = out or Path(f"{run_name(folder)}.yaml")
     starter, terminal = own.Starter(run_name(config), config), Terminal()
@@ -110,9 +127,11 @@ def init(
         "max_params": max_params and int(max_params),
         "max_param_bytes": max_kb and int(1000 * max_kb),
         "bytes_per_param": bytes_per_param,
+        "max_ram_kb": max_ram_kb,
         "max_latency_ms": max_latency_ms,
     }
-    used = {name: value for name, value in limits.items() if value is not None}
+    given = {name: value for name, value in limits.items() if value is not None}
+    used = (limits_of(chip) if chip else {}) | given
     inspected = own.inspect(folder, starter, seconds, terminal)
     tables.print_look(inspected.found, inspected.manifest, inspected.seconds)
     tables.print_blocks(inspected)

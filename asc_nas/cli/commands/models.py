@@ -136,6 +136,13 @@ def _row(card: "ModelCard") -> tuple[str, ...]:
     )
 
 
+def _ram(card: "ModelCard") -> str:
+    """Return the working memory that a device needs; empty if the card does not know it."""
+    found = {"int8": card.ram_bytes, "float32": card.float_ram_bytes}
+    told = [f"{ram:,} bytes in {kind}" for kind, ram in found.items() if ram is not None]
+    return f"{', '.join(told)}: activations and buffers of the front end" if told else ""
+
+
 def _described(card: "ModelCard", path: Path) -> list[tuple[str, str]]:
     """Return the card as (title, text) lines."""
     front, data = card.frontend, card.data
@@ -151,6 +158,7 @@ def _described(card: "ModelCard", path: Path) -> list[tuple[str, str]]:
             f"{front.frames} frames",
         ),
         ("cost", f"{card.macs:,} MACs per window, {card.params:,} parameters"),
+        ("RAM", _ram(card)),
         ("size", f"{card.bytes:,} bytes, {card.numeric_type}"),
         ("tested", ", ".join(f"{k} {v:.3f}" for k, v in numbers.items()) or "no results"),
     ]

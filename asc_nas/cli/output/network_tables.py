@@ -35,7 +35,7 @@ def print_pareto(members: "Pareto") -> None:
 
     scores = dict.fromkeys([leading_score(members.objectives).name, "macro_f1"])
     titles = [SCORES[name] for name in scores]
-    columns = ("Id", *titles, "MACs", "Parameters", "Latency", "Genotype")
+    columns = ("Id", *titles, "MACs", "Parameters", "RAM", "Latency", "Genotype")
     table = Table(*columns, box=None, header_style="bold")
     for i, member in enumerate(members):
         table.add_row(
@@ -43,6 +43,7 @@ def print_pareto(members: "Pareto") -> None:
             *(f"{getattr(member, name):.3f}" for name in scores),
             _millions(member.macs),
             f"{member.params:,}",
+            _kilobytes(member.ram_bytes),
             _milliseconds(member.latency_ms),
             str(member.genotype),
         )
@@ -52,7 +53,7 @@ def print_pareto(members: "Pareto") -> None:
 
 def print_results(results: "Results") -> None:
     """Print networks trained from scratch: scores on test with the last epoch's weights."""
-    scores = ("Accuracy", "macro-F1", "MACs", "Parameters", "Latency")
+    scores = ("Accuracy", "macro-F1", "MACs", "Parameters", "RAM", "Latency")
     table = Table("Network", "Seed", *scores, "Genotype", box=None, header_style="bold")
     for result in results:
         table.add_row(
@@ -62,6 +63,7 @@ def print_results(results: "Results") -> None:
             f"{result.macro_f1:.3f}",
             _millions(result.macs),
             f"{result.params:,}",
+            _kilobytes(result.ram_bytes),
             _milliseconds(result.latency_ms),
             result.genotype,
         )
@@ -161,6 +163,10 @@ def _millions(value: int) -> str:
 
 def _millions_between(low: int, high: int) -> str:
     return _millions(high) if low == high else f"{low / 1e6:.2f} to {_millions(high)}"
+
+
+def _kilobytes(value: int | None) -> str:
+    return "-" if value is None else f"{value / 1000:.1f} kB"
 
 
 def _milliseconds(value: float | None) -> str:

@@ -63,6 +63,7 @@ def _network(
         genotype=str(genotype),
         macs=known.macs,
         params=known.params,
+        ram_bytes=known.ram_bytes,
         latency_ms=known.latency_ms,
         supernet=supernet,
         spec=files.guard("drawings", run.paths.manifest, lambda: run.spec(genotype)),

@@ -130,9 +130,7 @@ def _ideal(objectives: Sequence[Objective]) -> dict[str, float]:
 
 def _unjudged(genotype: Genotype, task: SearchTask) -> Evaluation:
     """Return a genotype with its cost alone."""
-    cost = task.cost_of(genotype)
-    nan = float("nan")
-    return Evaluation(genotype, nan, nan, nan, cost.macs, cost.params, cost.latency_ms)
+    return Evaluation.of(genotype, task.cost_of(genotype), dict.fromkeys(SCORES, float("nan")))
 
 
 def _with_score(evaluation: Evaluation, name: str, value: float) -> Evaluation:
