@@ -8,7 +8,7 @@ here, so that the figure is the code's own and not an estimate:
   made and convolved, so that the expanded map itself is never there.
 - A block's projection adds the shortcut as it writes, with its pooling and its cut or padding. Of
   the same shape as the block's input, its output is written over it.
-- A head with a classifier is averaged plane by plane; without one the average comes first and the
+- A head with a classifier is averaged as it is computed; without one the average comes first and the
   convolution works on it, which is the same, since both are linear.
 - Buffers whose times do not overlap share memory: each, the largest first, is put at the lowest
   free place (greedy by size, as in TensorFlow Lite Micro; Pisarchyk and Lee, arXiv 2001.03288).
@@ -52,7 +52,7 @@ class MemoryPlan:
     offsets : dict
         Place of the first value of each map, by the name of what makes it: ``input``, ``stem.0``,
         ``blocks.3.depthwise``, ``blocks.3``, ``pooled``, ``logits``; and of the planes of a fused
-        step, ``blocks.3.planes`` or ``head.planes``.
+        step, ``blocks.3.planes``.
     values : int
         Values of the whole; in int8 their number of bytes.
     """
@@ -155,7 +155,6 @@ def _buffers(spec: NetSpec) -> tuple[list[Buffer], dict[str, str]]:
     if spec.classifier is None:
         make("pooled", spec.head.in_channels)
     else:
-        make("head.planes", PLANES * prod(spec.head.out_size))
         make("pooled", spec.head.out_channels)
     step += 1
     use("pooled")

@@ -53,8 +53,7 @@ def steps_of(spec):
         steps.append(([current], {"pooled": spec.head.in_channels}))
         steps.append((["pooled"], {"logits": spec.head.out_channels}))
     else:
-        planes = PLANES * prod(spec.head.out_size)
-        steps.append(([current], {"pooled": spec.head.out_channels, "head.planes": planes}))
+        steps.append(([current], {"pooled": spec.head.out_channels}))
         steps.append((["pooled"], {"logits": spec.classifier.out_features}))
     return steps
 

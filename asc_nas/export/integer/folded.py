@@ -145,6 +145,12 @@ class _Reader:
     def _constant(self, node: NodeProto, place: int) -> np.ndarray:
         return self._constants[node.input[place]]
 
+    def _bias(self, node: NodeProto) -> np.ndarray:
+        """Return a layer's bias; the exporter leaves out one that is zero."""
+        if len(node.input) > 2:
+            return self._constant(node, 2)
+        return np.zeros(self._constant(node, 1).shape[0], np.float32)
+
     def _next(self, kind: str) -> bool:
         return bool(self._nodes) and self._nodes[0].op_type == kind
 
@@ -186,8 +192,7 @@ class _Reader:
     def _keep(self, name: str, *nodes: NodeProto) -> None:
         """Store a layer of one or several summed convolutions, and take the ReLU behind it."""
         weights = _merged([self._constant(node, 1) for node in nodes])
-        biases = [self._constant(node, 2) for node in nodes if len(node.input) > 2]
-        bias = np.sum(biases, axis=0) if biases else np.zeros(len(weights), np.float32)
+        bias = np.sum([self._bias(node) for node in nodes], axis=0)
         self._layers[name] = FoldedLayer(weights, bias, self._relu(self._last.output[0]))
 
     def _relu(self, value: str) -> str:
@@ -219,7 +224,7 @@ class _Reader:
             self._sums[name] = activated
         self._layers[f"{name}.project"] = FoldedLayer(
             self._constant(project_node, 1),
-            self._constant(project_node, 2),
+            self._bias(project_node),
             projected if shortcut else activated,
         )
         return BlockSpec(expand, tuple(specs), project, shortcut, activated != value)
@@ -247,9 +252,10 @@ class _Reader:
 
     def _classifier(self) -> LinearSpec:
         node = self._take("Gemm")
-        weights, bias = self._constant(node, 1), self._constant(node, 2)
+        weights = self._constant(node, 1)
         if not _attributes(node).get("transB"):
             weights = weights.T
+        bias = self._bias(node) if len(node.input) > 2 else np.zeros(len(weights), np.float32)
         self._layers["classifier"] = FoldedLayer(weights[:, :, None, None], bias, node.output[0])
         return LinearSpec(weights.shape[1], weights.shape[0])
 
