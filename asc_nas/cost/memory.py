@@ -8,8 +8,8 @@ here, so that the figure is the code's own and not an estimate:
   made and convolved, so that the expanded map itself is never there.
 - A block's projection adds the shortcut as it writes, with its pooling and its cut or padding. Of
   the same shape as the block's input, its output is written over it.
-- A head with a classifier is averaged as it is computed; without one the average comes first and the
-  convolution works on it, which is the same, since both are linear.
+- A head with a classifier is averaged as it is computed; without one the average comes first and
+  the convolution works on it, which is the same, since both are linear.
 - Buffers whose times do not overlap share memory: each, the largest first, is put at the lowest
   free place (greedy by size, as in TensorFlow Lite Micro; Pisarchyk and Lee, arXiv 2001.03288).
 

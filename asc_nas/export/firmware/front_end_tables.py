@@ -20,7 +20,7 @@ _LOWEST_BITS = 12
 """Bits of a power that asc_front_end.c drops."""
 _SAMPLE_BITS = 31 + 15
 """Bits behind the point of a sample times its window."""
-_LARGEST_FFT, _LARGEST_FACTOR = 2**16, 251
+_SMALLEST_FFT, _LARGEST_FFT, _LARGEST_FACTOR = 8, 2**16, 251
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,16 @@ def front_end_tables(frontend: FrontEnd, target: str) -> FrontEndTables:
     Raises
     ------
     AscNasError
-        If its transform is too long, or of a length with a large prime factor; `target` is named.
+        If its transform is too long or too short, or of a length with a large prime factor;
+        `target` is named.
     """
     n_fft = frontend.n_fft
-    factors = _factors(n_fft // 2)
-    if n_fft > _LARGEST_FFT or max(factors) > _LARGEST_FACTOR:
+    factors = _factors(n_fft // 2) or [1]
+    if not _SMALLEST_FFT <= n_fft <= _LARGEST_FFT or max(factors) > _LARGEST_FACTOR:
         raise AscNasError(
-            f"{target}: a transform of {n_fft} samples cannot be exported as C: at most "
-            f"{_LARGEST_FFT}, without a prime factor above {_LARGEST_FACTOR}; set frontend.n_fft "
-            "to a product of small numbers."
+            f"{target}: a transform of {n_fft} samples cannot be exported as C: from "
+            f"{_SMALLEST_FFT} to {_LARGEST_FFT}, without a prime factor above {_LARGEST_FACTOR}; "
+            "set frontend.n_fft to a product of small numbers."
         )
     turn = n_fft if n_fft % 4 == 0 else 2 * n_fft
     own_window = frontend.win_length != n_fft
@@ -82,7 +83,7 @@ def _factors(length: int) -> list[int]:
         while length % factor == 0:
             found.append(factor)
             length //= factor
-    return found or [1]
+    return found
 
 
 def _mel(frontend: FrontEnd) -> tuple[int, str]:
