@@ -199,6 +199,7 @@ def _call(command: Sequence[str], folder: Path, about: str = "") -> str:
         )
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout).strip().splitlines()
+        said = [line for line in said if "error" in line] or said
         what = said[0] if said else f"it ended with {error.returncode}"
         raise AscNasError(f"{about}: {what}") from error
     except subprocess.TimeoutExpired as error:

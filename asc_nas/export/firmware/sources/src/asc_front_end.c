@@ -2,19 +2,22 @@
 
 #define HALF (ASC_FFT / 2) /* the real transform is a complex one of half its length */
 #define FLOOR (-100 * 128)
+#define SILENT 64
 #define LOWEST_BITS 12 /* of a power that are dropped, so that a band's sum fits 64 bits */
 
-/* cos of `turn` / ASC_TURN of a turn, 1 is 2^30. */
+/* cos of `turn` / ASC_TURN of a turn, 0 <= turn < ASC_TURN; 1 is 2^30. */
 static int32_t cosine(int32_t turn) {
     const int32_t quarter = ASC_TURN / 4;
-    turn %= ASC_TURN;
     if (turn > 2 * quarter) {
         turn = ASC_TURN - turn;
     }
     return turn <= quarter ? asc_cosine[turn] : -asc_cosine[2 * quarter - turn];
 }
 
-static int32_t sine(int32_t turn) { return cosine(turn + 3 * (ASC_TURN / 4)); }
+static int32_t sine(int32_t turn) {
+    const int32_t quarter = ASC_TURN / 4;
+    return cosine(turn < quarter ? turn + 3 * quarter : turn - quarter);
+}
 
 /* a * b, where 1 of b is 2^30. */
 static int32_t times(int32_t a, int32_t b) {
@@ -31,15 +34,6 @@ static int32_t window(int32_t i) {
 #endif
 }
 
-/* Sample i of a frame times its window: 46 bits. */
-static int64_t windowed(const int16_t *ring, int32_t begin, int32_t end, int32_t i) {
-    int32_t place = begin + i;
-    if (place < 0 || place >= end) {
-        return 0;
-    }
-    return (int64_t)ring[place % ASC_FFT] * window(i);
-}
-
 /* Bits of a positive number. */
 static int bits(uint64_t value) {
     int n = 0;
@@ -52,33 +46,55 @@ static int bits(uint64_t value) {
     return n + (value != 0);
 }
 
-static int64_t shifted(int64_t value, int right) {
-    return right >= 0 ? value >> right : value * ((int64_t)1 << -right);
+/* A frame in the ring: its sample i lies at (first + i) % ASC_FFT; those outside from..to are silent. */
+typedef struct {
+    const int16_t *ring;
+    int32_t first, from, to;
+} frame;
+
+/* Sample i of a frame times its window, shifted to the right. */
+static int32_t windowed(const frame *f, int32_t i, int right) {
+    if (i < f->from || i >= f->to) {
+        return 0;
+    }
+    int32_t place = f->first + i;
+    place = place < ASC_FFT ? place : place - ASC_FFT;
+    int64_t value = (int64_t)f->ring[place] * window(i);
+    return (int32_t)(value >> right);
 }
 
-/* Fill bins with the frame, in the order in which the stages of the transform need it. Returns by
- * how many bits its samples were shifted to the right so that the largest has 29 bits. */
-static int gather(const int16_t *ring, int32_t begin, int32_t end, asc_bin *bins) {
-    int64_t largest = 0;
-    for (int32_t i = 0; i < ASC_FFT; i++) {
-        int64_t value = windowed(ring, begin, end, i);
+/* Fill bins with a frame, in the order in which the stages of the transform need it. Returns by how
+ * many bits its samples were shifted to the right so that none has more than 29 bits, or SILENT. */
+static int gather(const frame *f, asc_bin *bins) {
+    int32_t loudest = 0;
+    for (int32_t i = f->from; i < f->to; i++) {
+        int32_t place = f->first + i;
+        int32_t value = f->ring[place < ASC_FFT ? place : place - ASC_FFT];
         value = value < 0 ? -value : value;
-        largest = value > largest ? value : largest;
+        loudest = value > loudest ? value : loudest;
     }
-    int right = bits((uint64_t)largest) - 29;
+    if (loudest == 0) {
+        return SILENT;
+    }
+    const int right = bits((uint64_t)loudest) + 31 - 29;
+    int32_t digits[ASC_FFT_FACTORS] = {0}, steps[ASC_FFT_FACTORS], from = 0;
+    for (int stage = 0, step = 1; stage < ASC_FFT_FACTORS; stage++) {
+        steps[stage] = step;
+        step *= asc_fft_factors[stage];
+    }
     for (int32_t i = 0; i < HALF; i++) {
-        int32_t from = 0, rest = i, length = HALF, step = 1; /* digits of i in reverse */
-        for (int stage = 0; stage < ASC_FFT_FACTORS; stage++) {
-            int32_t factor = asc_fft_factors[stage];
-            length /= factor;
-            from += rest / length * step;
-            rest %= length;
-            step *= factor;
+        bins[i].value.re = windowed(f, 2 * from, right);
+        bins[i].value.im = windowed(f, 2 * from + 1, right);
+        for (int stage = ASC_FFT_FACTORS - 1; stage >= 0; stage--) { /* count with digits reversed */
+            from += steps[stage];
+            if (++digits[stage] < asc_fft_factors[stage]) {
+                break;
+            }
+            from -= digits[stage] * steps[stage];
+            digits[stage] = 0;
         }
-        bins[i].value.re = (int32_t)shifted(windowed(ring, begin, end, 2 * from), right);
-        bins[i].value.im = (int32_t)shifted(windowed(ring, begin, end, 2 * from + 1), right);
     }
-    return largest == 0 ? 64 : right;
+    return right;
 }
 
 /* Turn a value back by an angle of which this is the cosine and the sine. */
@@ -89,40 +105,42 @@ static asc_bin turned(asc_bin a, int32_t c, int32_t s) {
     return b;
 }
 
-/* One transform of `factor` values that lie `apart` from each other, divided by `factor`. */
-static void butterfly(asc_bin *bins, int32_t apart, int factor) {
-    asc_bin t[ASC_FFT_LARGEST_FACTOR];
-    if (factor == 4) {
-        for (int q = 0; q < 4; q++) {
-            t[q].value.re = (bins[q * apart].value.re + 2) >> 2;
-            t[q].value.im = (bins[q * apart].value.im + 2) >> 2;
-        }
-        int32_t even_re = t[0].value.re + t[2].value.re, even_im = t[0].value.im + t[2].value.im;
-        int32_t less_re = t[0].value.re - t[2].value.re, less_im = t[0].value.im - t[2].value.im;
-        int32_t odd_re = t[1].value.re + t[3].value.re, odd_im = t[1].value.im + t[3].value.im;
-        int32_t side_re = t[1].value.im - t[3].value.im, side_im = t[3].value.re - t[1].value.re;
-        bins[0].value.re = even_re + odd_re;
-        bins[0].value.im = even_im + odd_im;
-        bins[apart].value.re = less_re + side_re;
-        bins[apart].value.im = less_im + side_im;
-        bins[2 * apart].value.re = even_re - odd_re;
-        bins[2 * apart].value.im = even_im - odd_im;
-        bins[3 * apart].value.re = less_re - side_re;
-        bins[3 * apart].value.im = less_im - side_im;
-        return;
+/* One transform of four values that lie `apart` from each other, divided by four. */
+static void four(asc_bin *bins, int32_t apart) {
+    asc_bin t[4];
+    for (int q = 0; q < 4; q++) {
+        t[q].value.re = (bins[q * apart].value.re + 2) >> 2;
+        t[q].value.im = (bins[q * apart].value.im + 2) >> 2;
     }
+    int32_t even_re = t[0].value.re + t[2].value.re, even_im = t[0].value.im + t[2].value.im;
+    int32_t less_re = t[0].value.re - t[2].value.re, less_im = t[0].value.im - t[2].value.im;
+    int32_t odd_re = t[1].value.re + t[3].value.re, odd_im = t[1].value.im + t[3].value.im;
+    int32_t side_re = t[1].value.im - t[3].value.im, side_im = t[3].value.re - t[1].value.re;
+    bins[0].value.re = even_re + odd_re;
+    bins[0].value.im = even_im + odd_im;
+    bins[apart].value.re = less_re + side_re;
+    bins[apart].value.im = less_im + side_im;
+    bins[2 * apart].value.re = even_re - odd_re;
+    bins[2 * apart].value.im = even_im - odd_im;
+    bins[3 * apart].value.re = less_re - side_re;
+    bins[3 * apart].value.im = less_im - side_im;
+}
+
+/* The same of any number of values; `roots` are the cosines and sines of its parts of a turn. */
+static void any(asc_bin *bins, int32_t apart, int factor, const asc_bin *roots) {
     const int32_t share = (1 << 30) / factor;
+    asc_bin t[ASC_FFT_LARGEST_FACTOR];
     for (int q = 0; q < factor; q++) {
         t[q].value.re = times(bins[q * apart].value.re, share);
         t[q].value.im = times(bins[q * apart].value.im, share);
     }
     for (int k = 0; k < factor; k++) {
         asc_bin sum = t[0];
-        for (int q = 1; q < factor; q++) {
-            int32_t turn = q * k % factor * (ASC_TURN / factor);
-            asc_bin part = turned(t[q], cosine(turn), sine(turn));
-            sum.value.re += part.value.re;
-            sum.value.im += part.value.im;
+        for (int q = 1, part = k; q < factor; q++) {
+            asc_bin value = turned(t[q], roots[part].value.re, roots[part].value.im);
+            sum.value.re += value.value.re;
+            sum.value.im += value.value.im;
+            part = part + k < factor ? part + k : part + k - factor;
         }
         bins[k * apart] = sum;
     }
@@ -135,6 +153,11 @@ static void transform(asc_bin *bins) {
     for (int stage = ASC_FFT_FACTORS - 1; stage >= 0; stage--) {
         int factor = asc_fft_factors[stage];
         int32_t length = apart * factor, step = ASC_TURN / length;
+        asc_bin roots[ASC_FFT_LARGEST_FACTOR];
+        for (int k = 0; k < factor; k++) {
+            roots[k].value.re = cosine(k * (ASC_TURN / factor));
+            roots[k].value.im = sine(k * (ASC_TURN / factor));
+        }
         for (int32_t u = 0; u < apart; u++) {
             for (int q = 1; u > 0 && q < factor; q++) {
                 int32_t c = cosine(q * u * step), s = sine(q * u * step);
@@ -143,26 +166,33 @@ static void transform(asc_bin *bins) {
                 }
             }
             for (int32_t first = u; first < HALF; first += length) {
-                butterfly(bins + first, apart, factor);
+                if (factor == 4) {
+                    four(bins + first, apart);
+                } else {
+                    any(bins + first, apart, factor, roots);
+                }
             }
         }
         apart = length;
     }
 }
 
-static uint64_t squared(int64_t re, int64_t im) { return (uint64_t)(re * re + im * im); }
+static uint64_t squared(int32_t re, int32_t im) {
+    return (uint64_t)((int64_t)re * re + (int64_t)im * im);
+}
 
-/* Powers of the real frame's spectrum from the transform of its even and odd samples, in place. */
+/* Powers of the real frame's spectrum from the transform of its even and odd samples, in place. Its
+ * values have 29 bits and a half, so that sums of two fit 32. */
 static void powers(asc_bin *bins) {
-    int64_t re = bins[0].value.re, im = bins[0].value.im;
+    const int32_t re = bins[0].value.re, im = bins[0].value.im;
     for (int32_t k = 1; k <= HALF / 2; k++) {
-        asc_bin a = bins[k], b = bins[HALF - k];
-        int64_t even_re = ((int64_t)a.value.re + b.value.re) / 2;
-        int64_t even_im = ((int64_t)a.value.im - b.value.im) / 2;
+        const asc_bin a = bins[k], b = bins[HALF - k];
+        const int32_t even_re = (a.value.re + b.value.re) / 2;
+        const int32_t even_im = (a.value.im - b.value.im) / 2;
+        const int32_t turn = k * (ASC_TURN / ASC_FFT);
         asc_bin odd;
-        odd.value.re = (int32_t)(((int64_t)a.value.im + b.value.im) / 2);
-        odd.value.im = (int32_t)(((int64_t)b.value.re - a.value.re) / 2);
-        int32_t turn = k * (ASC_TURN / ASC_FFT);
+        odd.value.re = (a.value.im + b.value.im) / 2;
+        odd.value.im = (b.value.re - a.value.re) / 2;
         odd = turned(odd, cosine(turn), sine(turn));
         bins[HALF - k].power = squared(even_re - odd.value.re, even_im - odd.value.im);
         bins[k].power = squared(even_re + odd.value.re, even_im + odd.value.im);
@@ -189,15 +219,18 @@ static int32_t logarithm(uint64_t value) {
 
 void asc_log_mel(const int16_t ring[ASC_FFT], int32_t begin, int32_t end, asc_bin bins[ASC_BINS],
                  int16_t mel[ASC_MELS]) {
-    int right = gather(ring, begin, end, bins);
-    if (right < 64) {
+    const int32_t first = (begin % ASC_FFT + ASC_FFT) % ASC_FFT;
+    const int32_t to = end - begin < ASC_FFT ? end - begin : ASC_FFT;
+    const frame heard = {ring, first, begin < 0 ? -begin : 0, to};
+    const int right = gather(&heard, bins);
+    if (right != SILENT) {
         transform(bins);
         powers(bins);
     }
     const uint16_t *weights = asc_mel_weights;
     for (int band = 0; band < ASC_MELS; band++) {
         uint64_t sum = 0;
-        for (int i = 0; right < 64 && i < asc_mel_count[band]; i++) {
+        for (int i = 0; right != SILENT && i < asc_mel_count[band]; i++) {
             sum += (bins[asc_mel_first[band] + i].power >> LOWEST_BITS) * weights[i];
         }
         weights += asc_mel_count[band];
