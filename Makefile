@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast faults fuzz audit lint install
+.PHONY: demo test test-fast faults fuzz fuzz-firmware audit lint install
 
 demo: install  ## The whole job on the built-in synthetic set, ending with classified recordings.
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
@@ -24,6 +24,9 @@ faults: install  ## Kills, full disks, dead workers, damaged files: results/faul
 FUZZ ?= --count 10000 --seed 0
 fuzz: install  ## Damaged and hostile files of ten kinds: no traceback, no hang, bounded memory.
 	$(BIN)/python tests/fuzz/run.py $(FUZZ)
+
+fuzz-firmware: install  ## A million buffers into the exported C code, under the sanitizers.
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/firmware.py
 
 audit: install  ## Known vulnerabilities of the installed packages; only tells.
 	$(BIN)/python .ci/audit
