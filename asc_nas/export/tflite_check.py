@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from asc_nas.core.errors import AscNasError
 from asc_nas.export.integer.arithmetic import Integers
 from asc_nas.export.integer.network import IntegerNetwork
-from asc_nas.export.tflite_file import INSTALL
+from asc_nas.export.tflite_graph import INSTALL
 
 Inputs = Sequence[NDArray[np.int8]]
 """Of each network, (clips, mels, frames, 1)."""

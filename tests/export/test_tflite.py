@@ -21,7 +21,8 @@ from asc_nas.export.targets import TARGETS, ExportedModel, Source
 from asc_nas.export.targets.c import compared
 from asc_nas.export.targets.tflite import FORMAT
 from asc_nas.export.tflite_check import INTERPRETERS, MICRO, arena_bytes, checked
-from asc_nas.export.tflite_file import OPERATORS, tflite_bytes
+from asc_nas.export.tflite_file import tflite_bytes
+from asc_nas.export.tflite_graph import OPERATORS
 from asc_nas.runtime.model_files import find_card, models_in
 
 schema = pytest.importorskip(
