@@ -23,7 +23,7 @@ from asc_nas.export.tflite_graph import INSTALL
 Inputs = Sequence[NDArray[np.int8]]
 """Of each network, (clips, mels, frames, 1)."""
 MICRO = "tflite-micro"
-_LARGEST_ARENA = 2**28
+_LARGEST_ARENA = 2**26
 _STEP = 16  # bytes, to which the interpreter aligns
 _CALL = """
 import sys
@@ -49,7 +49,7 @@ def checked(
     Raises
     ------
     AscNasError
-        If one answers otherwise, or none is installed.
+        If one answers otherwise or does not run the file, or none is installed.
     """
     inputs = [_channels_last(network.input(features)) for network in networks]
     expected = np.stack([network.logits(features) for network in networks], 1)
@@ -57,7 +57,13 @@ def checked(
     if not found:
         raise AscNasError(f"{name}: no interpreter to check it with: install one with {INSTALL}.")
     for package, version in found.items():
-        answers = INTERPRETERS[package](file, inputs)
+        try:
+            answers = INTERPRETERS[package](file, inputs)
+        except (RuntimeError, ValueError) as error:
+            raise AscNasError(
+                f"{name}: {package} {version} does not run it ({error}); the file is not written. "
+                f"Try another version of {package}."
+            ) from error
         wrong = int((answers != expected).any((1, 2)).sum())
         if wrong:
             raise AscNasError(
@@ -82,7 +88,8 @@ def arena_bytes(file: bytes) -> int:
         raise AscNasError(f"the package {MICRO} is not installed: install it with {INSTALL}.")
     told = re.search(r"Arena allocation total (\d+) bytes", _run_in(_LARGEST_ARENA, file) or "")
     if told is None:
-        raise AscNasError(f"{MICRO} does not run the network.")
+        megabytes = _LARGEST_ARENA // 2**20
+        raise AscNasError(f"{MICRO} does not run the network in an arena of {megabytes} MB.")
     used = -(-int(told[1]) // _STEP)  # at the end; to plan where maps lie may take more
     more = 1
     while not _runs((used + more) * _STEP, file):

@@ -65,6 +65,8 @@ class _Network:
 
     def _block(self, name: str, key: str, block: BlockSpec, x: int) -> int:
         layers, hidden = self._network.layers, x
+        # first, as what is pooled or cut takes less of the arena than x
+        shortcut = self._shortcut(name, block, x) if block.shortcut else x
         if block.expand is not None:
             hidden = self._layer(f"{name}.expand", layers[f"{key}.expand"], x)
         depthwise = layers[f"{key}.depthwise"]
@@ -72,8 +74,7 @@ class _Network:
         out = self._layer(f"{name}.project", layers[f"{key}.project"], hidden)
         if not block.shortcut:
             return out
-        both, shortcut = self._network.sums[key], self._shortcut(name, block, x)
-        return self._sum(f"{name}.sum", both, shortcut, out)
+        return self._sum(f"{name}.sum", self._network.sums[key], shortcut, out)
 
     def _layer(
         self,

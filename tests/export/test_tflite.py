@@ -132,13 +132,14 @@ def examples(clips: int, seed: int) -> Examples:
     return replace(make_examples(clips, size=FRONTEND.size, seed=seed), frontend=FRONTEND)
 
 
-@pytest.fixture
-def source(tmp_path) -> Source:
-    made = make(tmp_path, GENOTYPES[1], VARIANTS[2], members=2)
+@pytest.fixture(params=[2])
+def source(tmp_path, request) -> Source:
+    made = make(tmp_path, GENOTYPES[1], VARIANTS[request.param], members=2)
     model = ExportedModel(made.file, made.card)
     return Source(model, examples(24, seed=0), examples(15, seed=1), lambda number: 1 / 0)
 
 
+@pytest.mark.parametrize("source", [1, 2], indirect=True)
 def test_the_target_writes_the_file_and_tells_all_that_a_device_needs(source):
     made = TARGETS["tflite"](source)
     assert made.file == source.model.file.with_name("toy.tflite")
@@ -174,7 +175,9 @@ def test_the_target_writes_the_file_and_tells_all_that_a_device_needs(source):
 
 def filled(said: dict, features: np.ndarray) -> np.ndarray:
     """Return a network's input as docs/FILES.md tells to make it."""
-    level = np.maximum(features - features.max((1, 2), keepdims=True), -said["input_range"])
+    level = features
+    if said["input_range"] is not None:
+        level = np.maximum(level - level.max((1, 2), keepdims=True), -said["input_range"])
     multipliers, offsets = (
         np.array(said[f"input_{name}"])[:, None] for name in ("multipliers", "offsets")
     )
@@ -199,6 +202,14 @@ def test_an_interpreter_that_answers_otherwise_is_told_and_nothing_is_written(
 
     monkeypatch.setitem(INTERPRETERS, package, partial(one_off, ask=INTERPRETERS[package]))
     match = rf"toy.tflite: {package} \S+ answers otherwise than Python on 1 of 8 clips"
+    with pytest.raises(AscNasError, match=match):
+        TARGETS["tflite"](source)
+    assert not [*source.model.file.parent.glob("*.tflite*")]
+
+
+def test_an_interpreter_that_does_not_run_the_file_is_told(source, monkeypatch):
+    monkeypatch.setattr(tflite_check, "_LARGEST_ARENA", 4096)
+    match = rf"toy.tflite: {MICRO} \S+ does not run it \(.*allocate tensors\)"
     with pytest.raises(AscNasError, match=match):
         TARGETS["tflite"](source)
     assert not [*source.model.file.parent.glob("*.tflite*")]
