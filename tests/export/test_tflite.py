@@ -77,6 +77,17 @@ def test_stems_of_any_kernel_are_padded_as_in_numpy(tmp_path, kernel):
     answers_alike(make(tmp_path, GENOTYPES[0], {"stem": stem}).networks)
 
 
+def test_a_relu_counts_where_the_scale_goes_below_zero(tmp_path):
+    (network,) = make(tmp_path, GENOTYPES[0], VARIANTS[1]).networks
+    head, classifier = network.layers["head"], network.layers["classifier"]
+    scale = replace(head.target, zero=-60)
+    layers = network.layers | {
+        "head": replace(head, target=scale),
+        "classifier": replace(classifier, source=scale),
+    }
+    answers_alike((replace(network, layers=layers),))
+
+
 def test_a_committee_is_one_file_with_an_input_and_an_output_each(tmp_path):
     made = make(tmp_path, GENOTYPES[1], VARIANTS[1], members=3)
     model = model_of(answers_alike(made.networks))
