@@ -29,8 +29,9 @@ def export(
         list[str] | None,
         typer.Option(
             metavar="TARGET",
-            help="What to write besides the float ONNX: int8, or c (a folder with C code for a "
-            "device, front end included). May be given again.",
+            help="What to write besides the float ONNX: int8, c (a folder with C code for a "
+            "device, front end included), or tflite (a file in 8-bit integers for TensorFlow Lite "
+            "Micro; needs pip install 'asc-nas[device]'). May be given again.",
             show_default=False,
         ),
     ] = None,
