@@ -93,6 +93,13 @@ def test_integers_are_near_the_float_network(tmp_path, genotype, variant):
     assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.99
 
 
+def test_a_stem_of_kernel_one_is_read_as_a_stem(tmp_path):
+    stem = {"stem": [{"channels": 6, "kernel": 1, "stride": [2, 2]}]}
+    stem["stem"].append({"channels": 8, "kernel": 1, "stride": [1, 2]})
+    made = make(tmp_path, GENOTYPES[1], stem)
+    assert made.folded[0].spec.stem == made.spec.stem
+
+
 def test_a_committee_answers_with_the_mean_of_its_probabilities(tmp_path):
     made = make(tmp_path, GENOTYPES[1], {}, members=3)
     assert len(made.networks) == 3

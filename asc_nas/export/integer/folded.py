@@ -113,7 +113,7 @@ class _Reader:
         mean, scale = (self._constant(self._take(kind), 1).ravel() for kind in ("Sub", "Mul"))
         standardised = self._last.output[0]
         stem: list[ConvSpec] = []
-        while self._groups() == 1 and self._kernel() != (1, 1):
+        while self._is_stem():
             stem.append(self._convolution(f"stem.{len(stem)}"))
         blocks: list[BlockSpec] = []
         while not self._is_head():
@@ -154,12 +154,15 @@ class _Reader:
     def _next(self, kind: str) -> bool:
         return bool(self._nodes) and self._nodes[0].op_type == kind
 
-    def _kernel(self) -> Shape:
-        frequency, time = self._constant(self._nodes[0], 1).shape[2:]
-        return frequency, time
-
     def _groups(self) -> int:
         return int(_attributes(self._nodes[0]).get("group", 1)) if self._next("Conv") else 0
+
+    def _is_stem(self) -> bool:
+        """Whether a convolution comes that is no expansion: no depthwise kernels follow it."""
+        behind = self._nodes[1 + (self._nodes[1].op_type == "Relu")]
+        follows = behind.op_type == "Conv" and _attributes(behind).get("group", 1) > 1
+        pointwise = self._constant(self._nodes[0], 1).shape[2:] == (1, 1)
+        return self._groups() == 1 and not self._is_head() and not (pointwise and follows)
 
     def _is_head(self) -> bool:
         """Whether what comes is averaged over the map: the head, and no expansion."""
