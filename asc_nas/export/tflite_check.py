@@ -1,8 +1,8 @@
 """A ``.tflite`` file in real interpreters: whether they answer as Python does, and what they need.
 
 Two interpreters have the arithmetic of `asc_nas.export.integer`: LiteRT with its reference kernels,
-and TensorFlow Lite Micro, the one for microcontrollers. LiteRT's default kernels (XNNPACK) round
-otherwise, so that single logits differ by a few steps; nothing is compared with them.
+and TensorFlow Lite Micro, the one for microcontrollers. LiteRT's default kernels (XNNPACK) give
+other integers: single logits differ by a few steps; nothing is compared with them.
 """
 
 import re

@@ -34,7 +34,7 @@ def test_the_kit_answers_as_python_and_says_what_it_takes(exported):
     assert document["format"] == "asc-nas/kit/1"
     assert f"{document['ram_bytes'] / 1000:.1f} kB of RAM" in told
     assert f"accuracy {document['accuracy']:.3f}" in told
-    done = asc_nas("verify", kit, "--chip", "pc")
+    done = asc_nas("verify", kit)  # on every chip whose compiler is there
     assert done.returncode == 0, done.stderr
     clips = len(document["golden_labels"])
     lines = {line.strip().split("  ")[0]: line.rstrip() for line in done.stdout.splitlines()}
