@@ -1,6 +1,6 @@
 #include "asc_network.h"
 
-enum { GROUP = 4, AT_ONCE = 4, ROW = 8 };
+enum { GROUP = 4, AT_ONCE = 2, ROW = 8 };
 
 static int8_t clamped(int32_t value, int32_t lowest) {
     return (int8_t)(value < lowest ? lowest : value > 127 ? 127 : value);
@@ -57,32 +57,42 @@ void asc_standardise(const int16_t *features, int mels, int frames, const int32_
 static void pointwise(const asc_layer *layer, int group, const int8_t *x, int positions, int count,
                       int32_t sums[GROUP][AT_ONCE]) {
     const int8_t *weights = layer->weights + GROUP * group * layer->inputs;
-    for (int o = 0; o < GROUP; o++) {
-        int32_t bias = layer->bias[GROUP * group + o];
-        for (int p = 0; p < AT_ONCE; p++) {
-            sums[o][p] = bias;
-        }
+    const int32_t *bias = layer->bias + GROUP * group;
+    const int second = count == AT_ONCE; /* else the second place is the first once more */
+    int32_t a0 = bias[0], b0 = bias[1], c0 = bias[2], d0 = bias[3];
+    int32_t a1 = a0, b1 = b0, c1 = c0, d1 = d0;
+    for (int i = layer->inputs; i > 0; i--, x += positions, weights += GROUP) {
+        const int32_t first = x[0], next = x[second];
+        a0 += weights[0] * first;
+        a1 += weights[0] * next;
+        b0 += weights[1] * first;
+        b1 += weights[1] * next;
+        c0 += weights[2] * first;
+        c1 += weights[2] * next;
+        d0 += weights[3] * first;
+        d1 += weights[3] * next;
     }
-    if (count == AT_ONCE) {
-        for (int i = 0; i < layer->inputs; i++, x += positions, weights += GROUP) {
-            int32_t a = x[0], b = x[1], c = x[2], d = x[3];
-            for (int o = 0; o < GROUP; o++) {
-                int32_t weight = weights[o];
-                sums[o][0] += weight * a;
-                sums[o][1] += weight * b;
-                sums[o][2] += weight * c;
-                sums[o][3] += weight * d;
-            }
-        }
-        return;
+    sums[0][0] = a0, sums[0][1] = a1, sums[1][0] = b0, sums[1][1] = b1;
+    sums[2][0] = c0, sums[2][1] = c1, sums[3][0] = d0, sums[3][1] = d1;
+}
+
+/* Which of the outputs begin..begin + count of a row a tap has an input for, not padding: from..to of
+ * them; the input of the first lies at `place`. */
+typedef struct {
+    int from, to, place;
+} asc_reach;
+
+static asc_reach reach(int begin, int count, int stride, int shift, int length) {
+    asc_reach found = {0, count, begin * stride + shift};
+    while (found.from < count && found.place < 0) {
+        found.from++;
+        found.place += stride;
     }
-    for (int i = 0; i < layer->inputs; i++, x += positions, weights += GROUP) {
-        for (int o = 0; o < GROUP; o++) {
-            for (int p = 0; p < count; p++) {
-                sums[o][p] += (int32_t)weights[o] * x[p];
-            }
-        }
+    while (found.to > found.from &&
+           found.place + (found.to - found.from - 1) * stride >= length) {
+        found.to--;
     }
+    return found;
 }
 
 void asc_convolve(const asc_layer *layer, const int8_t *x, asc_size size, asc_size stride,
@@ -95,7 +105,7 @@ void asc_convolve(const asc_layer *layer, const int8_t *x, asc_size size, asc_si
         for (int y = 0; y < made.frequency; y++) {
             for (int begin = 0; begin < made.time; begin += ROW) {
                 const int count = smaller(ROW, made.time - begin);
-                int32_t sums[GROUP][ROW] = {{0}};
+                int32_t sums[ROW][GROUP] = {{0}};
                 const int8_t *weights = group_weights;
                 for (int i = 0; i < layer->inputs; i++) {
                     for (int tap = 0; tap < layer->tap_count; tap++, weights += GROUP) {
@@ -103,23 +113,24 @@ void asc_convolve(const asc_layer *layer, const int8_t *x, asc_size size, asc_si
                         if (row < 0 || row >= size.frequency) {
                             continue;
                         }
-                        const int8_t *line = x + i * plane + row * size.time;
-                        for (int p = 0; p < count; p++) {
-                            const int place = (begin + p) * stride.time + layer->taps[tap][1];
-                            if (place < 0 || place >= size.time) {
-                                continue;
-                            }
-                            const int32_t value = line[place] - layer->source_zero;
-                            for (int o = 0; o < GROUP; o++) {
-                                sums[o][p] += weights[o] * value;
-                            }
+                        const asc_reach r =
+                            reach(begin, count, stride.time, layer->taps[tap][1], size.time);
+                        const int8_t *value = x + i * plane + row * size.time + r.place;
+                        const int32_t a = weights[0], b = weights[1], c = weights[2];
+                        const int32_t d = weights[3];
+                        for (int p = r.from; p < r.to; p++, value += stride.time) {
+                            const int32_t v = *value - layer->source_zero;
+                            sums[p][0] += a * v;
+                            sums[p][1] += b * v;
+                            sums[p][2] += c * v;
+                            sums[p][3] += d * v;
                         }
                     }
                 }
                 for (int o = 0; o < outputs; o++) {
                     int8_t *line = out + (first + o) * out_plane + y * made.time + begin;
                     for (int p = 0; p < count; p++) {
-                        line[p] = finished(layer, first + o, layer->bias[first + o] + sums[o][p]);
+                        line[p] = finished(layer, first + o, layer->bias[first + o] + sums[p][o]);
                     }
                 }
             }
@@ -145,14 +156,12 @@ static void depthwise_plane(const asc_layer *layer, int channel, const int8_t *x
                 if (row < 0 || row >= size.frequency) {
                     continue;
                 }
-                const int8_t *line = x + row * size.time;
-                const int shift = layer->taps[tap][1];
+                const asc_reach r =
+                    reach(begin, count, stride.time, layer->taps[tap][1], size.time);
+                const int8_t *value = x + row * size.time + r.place;
                 const int32_t weight = weights[tap];
-                for (int p = 0; p < count; p++) {
-                    const int place = (begin + p) * stride.time + shift;
-                    if (place >= 0 && place < size.time) {
-                        sums[p] += weight * (line[place] - layer->source_zero);
-                    }
+                for (int p = r.from; p < r.to; p++, value += stride.time) {
+                    sums[p] += weight * (*value - layer->source_zero);
                 }
             }
             for (int p = 0; p < count; p++) {
