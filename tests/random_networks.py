@@ -1,6 +1,8 @@
 """Random networks of every kind that a space can hold, exported, with the integers made of them."""
 
-from dataclasses import dataclass
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +69,34 @@ def make(
     frontend: FrontEnd = FRONTEND,
     temperature: float = 1.3,
 ) -> Made:
-    """Return a network with random weights and the integers of it, calibrated on noise."""
+    """Return a network with random weights and the integers of it, calibrated on noise.
+
+    Its file and card lie in `folder`; what was made before is copied, as an export takes a second.
+    """
+    key = repr((genotype, variant, members, frontend, temperature))
+    if key not in _MADE:
+        _MADE[key] = _make(
+            Path(tempfile.mkdtemp(dir=_SCRATCH.name)),
+            genotype,
+            variant,
+            members,
+            frontend,
+            temperature,
+        )
+    made = _MADE[key]
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in (".onnx", ".json"):
+        shutil.copy(made.file.with_suffix(suffix), folder)
+    return replace(made, file=folder / "toy.onnx")
+
+
+_SCRATCH = tempfile.TemporaryDirectory()
+_MADE: dict[str, Made] = {}
+
+
+def _make(
+    folder: Path, genotype: str, variant: dict, members: int, frontend: FrontEnd, temperature: float
+) -> Made:
     spec = resolve(
         Genotype.parse(genotype), Skeleton(**SKELETON | variant), frontend.size, len(CLASSES)
     )
