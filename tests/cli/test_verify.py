@@ -59,7 +59,11 @@ def test_a_chip_without_its_compiler_is_skipped_and_none_is_an_error(exported, m
     monkeypatch.setitem(ENVIRONMENT, "PATH", "/nowhere")
     done = asc_nas("verify", exported[0])
     assert done.returncode == 1
-    assert "cortex-m4: skipped, as arm-none-eabi-gcc and qemu-system-arm is missing" in done.stdout
+    wanted = (
+        "cortex-m4: skipped; install what is missing: arm-none-eabi-gcc, qemu-system-arm (Debian"
+    )
+    assert wanted in done.stdout
+    assert "pc: skipped; install what is missing: cc (Debian: apt-get install gcc" in done.stdout
     assert "nothing could be run; install a C compiler" in done.stderr
 
 

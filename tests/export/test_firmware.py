@@ -55,6 +55,14 @@ def test_the_code_answers_as_python_bit_for_bit(tmp_path, genotype, variant):
 
 
 @needs_compiler
+def test_a_stem_of_kernel_one_answers_as_python(tmp_path):
+    stem = [{"channels": n, "kernel": 1, "stride": s} for n, s in ((6, [2, 2]), (8, [1, 2]))]
+    made = make(tmp_path, GENOTYPES[1], {"stem": stem})
+    assert made.networks[0].layers["stem.0"].source.zero != 0  # it matters who subtracts it
+    assert verify(written(tmp_path / "kit", made), "pc").passed
+
+
+@needs_compiler
 def test_a_committee_answers_as_python(tmp_path):
     made = make(tmp_path, GENOTYPES[1], VARIANTS[1], members=3)
     assert verify(written(tmp_path / "kit", made), "pc").passed

@@ -34,14 +34,15 @@ def verify(
     Example: asc-nas verify runs/demo/models/demo-best-c
     """
     from asc_nas.cli.output.network_tables import print_table
-    from asc_nas.export.firmware.verify import CHIPS, INSTALL, missing_tools, read_kit
+    from asc_nas.export.firmware.verify import CHIPS, missing_tools, read_kit
     from asc_nas.export.firmware.verify import verify as run
 
     seconds = read_kit(kit)["seconds"]
     found: list[Verified] = []
     for name in chip or CHIPS:
         if missing := missing_tools(name):
-            typer.echo(f"{name}: skipped, as {' and '.join(missing)} is missing ({INSTALL}).")
+            needed = f"{', '.join(missing)} ({CHIPS[name].install})"
+            typer.echo(f"{name}: skipped; install what is missing: {needed}.")
         else:
             found.append(run(kit, name))
     if not found:

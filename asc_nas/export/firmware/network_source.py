@@ -1,6 +1,7 @@
 """The C source of a network in integers: its weights and the calls of its layers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from asc_nas.export.integer.arithmetic import Factor
 from asc_nas.export.integer.network import IntegerLayer, IntegerNetwork, IntegerSum
 from asc_nas.space.netspec import BlockSpec, Shape
 
+Kind = Literal["convolution", "depthwise", "pointwise"]
+Named = Callable[[str], str]
+"""From the name of a map or layer to its C expression."""
 _GROUP = 4
 """Outputs whose weights lie together."""
 
@@ -19,8 +23,7 @@ def network_source(number: int, network: IntegerNetwork) -> str:
     prefix = f"n{number}"
     parts = [_input(prefix, network)]
     for name, layer in network.layers.items():
-        depthwise = name.endswith(".depthwise")
-        parts.append(_layer(f"{prefix}_{_identifier(name)}", layer, depthwise))
+        parts.append(_layer(f"{prefix}_{_identifier(name)}", layer, _kind(name)))
     for name, added in network.sums.items():
         block = network.spec.blocks[int(name.partition(".")[2])]
         if block is not None:
@@ -37,9 +40,16 @@ def stored_bytes(network: IntegerNetwork) -> int:
     """Return the bytes of a network's tables on the device."""
     total = 12 * len(network.input.multipliers) + 20 * len(network.sums)
     for name, layer in network.layers.items():
-        weights, taps = _packed(layer, name.endswith(".depthwise"))
+        weights, taps = _packed(layer, _kind(name))
         total += weights.size + 2 * len(taps) + 9 * _rounded_up(len(layer.bias))
     return total
+
+
+def _kind(name: str) -> Kind:
+    """Return how the C code computes a layer."""
+    if name.startswith("stem."):
+        return "convolution"
+    return "depthwise" if name.endswith(".depthwise") else "pointwise"
 
 
 def _identifier(name: str) -> str:
@@ -54,16 +64,16 @@ def _input(prefix: str, network: IntegerNetwork) -> str:
     ) + array(f"static const int64_t {prefix}_input_offsets[{mels}]", heard.offsets, "LL")
 
 
-def _layer(name: str, layer: IntegerLayer, depthwise: bool) -> str:
-    weights, taps = _packed(layer, depthwise)
+def _layer(name: str, layer: IntegerLayer, kind: Kind) -> str:
+    weights, taps = _packed(layer, kind)
     outputs = _rounded_up(len(layer.bias))
     bias = layer.bias
-    if not depthwise and len(taps) == 1:  # nothing is padded
+    if kind == "pointwise":  # nothing is padded: the zero adds the same everywhere
         bias = bias - layer.source.zero * layer.weights.sum((1, 2, 3))
     places = ", ".join(f"{{{y}, {x}}}" for y, x in taps)
     fields = [
         *(f"{name}_{field}" for field in ("weights", "bias", "multipliers", "shifts", "taps")),
-        layer.weights.shape[1] if not depthwise else len(layer.bias),
+        len(layer.bias) if kind == "depthwise" else layer.weights.shape[1],
         len(layer.bias),
         len(taps),
         layer.source.zero,
@@ -82,14 +92,15 @@ def _layer(name: str, layer: IntegerLayer, depthwise: bool) -> str:
     )
 
 
-def _packed(layer: IntegerLayer, depthwise: bool) -> tuple[np.ndarray, list[Shape]]:
+def _packed(layer: IntegerLayer, kind: Kind) -> tuple[np.ndarray, list[Shape]]:
     """Return the weights in the order of the C code, and the places of the taps that are used."""
     outputs, inputs, rows, columns = layer.weights.shape
     used = np.argwhere(layer.weights.any((0, 1)))
-    used = used if len(used) else np.zeros((1, 2), np.int64)
+    if kind == "pointwise" or not len(used):
+        used = np.zeros((1, 2), np.int64)
     taps = [(int(row) - rows // 2, int(column) - columns // 2) for row, column in used]
     weights = layer.weights[:, :, used[:, 0], used[:, 1]]  # (out, in, tap)
-    if depthwise:
+    if kind == "depthwise":
         return weights[:, 0], taps
     padded = np.zeros((_rounded_up(outputs), inputs, len(taps)), np.int64)
     padded[:outputs] = weights
@@ -159,7 +170,7 @@ def _calls(prefix: str, network: IntegerNetwork) -> Iterator[str]:
         yield f"asc_project({table('classifier')}, {at('pooled')}, 1, logits);"
 
 
-def _hidden(name: str, block: BlockSpec, size: Shape, at, table, current: str) -> str:  # type: ignore[no-untyped-def]
+def _hidden(name: str, block: BlockSpec, size: Shape, at: Named, table: Named, current: str) -> str:
     sizes = f"{_size(size)}, {_size(block.stride)}"
     kernels, out = table(f"{name}.depthwise"), at(f"{name}.depthwise")
     if block.expand is None:

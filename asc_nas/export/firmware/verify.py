@@ -28,10 +28,11 @@ _BARE = ("-nostartfiles", "--specs=rdimon.specs")
 
 @dataclass(frozen=True)
 class Chip:
-    """Where a kit is run: this PC, or a board that QEMU emulates."""
+    """Where a kit is run: this PC, or a board that QEMU emulates; `install` gets its tools."""
 
     name: str
     compiler: str
+    install: str
     flags: tuple[str, ...] = ()
     board: str = ""
 
@@ -41,23 +42,27 @@ class Chip:
         return (self.compiler, "qemu-system-arm") if self.board else (self.compiler,)
 
 
+_DEBIAN = "Debian: apt-get install"
+_FOR_PC = f"{_DEBIAN} gcc libc6-dev"
+_FOR_ARM = f"{_DEBIAN} gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 _HARD = "-mfloat-abi=hard"
 CHIPS = {
-    "pc": Chip("pc", "cc"),
+    "pc": Chip("pc", "cc", _FOR_PC),
     "cortex-m4": Chip(
         "cortex-m4",
         "arm-none-eabi-gcc",
+        _FOR_ARM,
         ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", _HARD),
         "mps2-an386",
     ),
     "cortex-m7": Chip(
         "cortex-m7",
         "arm-none-eabi-gcc",
+        _FOR_ARM,
         ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16", _HARD),
         "mps2-an500",
     ),
 }
-INSTALL = "Debian: apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 
 
 @dataclass(frozen=True)

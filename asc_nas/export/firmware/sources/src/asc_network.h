@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /* A convolution. Weights lie in groups of four outputs, with zeros where the last is not full:
- * group, input, tap, output of the group; of a depthwise one: channel, tap. The bias holds what the
- * input's zero adds where nothing is padded (one tap). */
+ * group, input, tap, output of the group; of a depthwise one: channel, tap. The bias of those
+ * behind the stem, of one tap, holds what the input's zero adds; the others subtract it. */
 typedef struct {
     const int8_t *weights;
     const int32_t *bias;
