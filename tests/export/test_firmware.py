@@ -13,7 +13,8 @@ from asc_nas.export.firmware import kit as kit_module
 from asc_nas.export.firmware.front_end_tables import front_end_tables
 from asc_nas.export.firmware.kit import memory, write_kit
 from asc_nas.export.firmware.text import array, string
-from asc_nas.export.firmware.verify import CHIPS, missing_tools, read_kit, verify
+from asc_nas.export.firmware.toolchain import CHIPS, missing_tools
+from asc_nas.export.firmware.verify import read_kit, verify
 
 needs_compiler = pytest.mark.skipif(bool(missing_tools("pc")), reason="no C compiler")
 

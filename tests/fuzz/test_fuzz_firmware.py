@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from asc_nas.export.firmware.verify import missing_tools
+from asc_nas.export.firmware.toolchain import missing_tools
 from fuzz import firmware
 
 pytestmark = pytest.mark.skipif(bool(missing_tools("pc")), reason="no C compiler")

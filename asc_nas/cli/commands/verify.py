@@ -34,7 +34,8 @@ def verify(
     Example: asc-nas verify runs/demo/models/demo-best-c
     """
     from asc_nas.cli.output.network_tables import print_table
-    from asc_nas.export.firmware.verify import CHIPS, missing_tools, read_kit
+    from asc_nas.export.firmware.toolchain import CHIPS, missing_tools
+    from asc_nas.export.firmware.verify import read_kit
     from asc_nas.export.firmware.verify import verify as run
 
     seconds = read_kit(kit)["seconds"]

@@ -9,12 +9,12 @@ from asc_nas.cost.memory import plan
 from asc_nas.export.firmware.text import array
 from asc_nas.export.integer.arithmetic import Factor
 from asc_nas.export.integer.network import IntegerLayer, IntegerNetwork, IntegerSum
-from asc_nas.space.netspec import BlockSpec, Shape
+from asc_nas.space.netspec import BlockSpec, NetSpec, Shape
 
 Kind = Literal["convolution", "depthwise", "pointwise"]
 Named = Callable[[str], str]
-"""From the name of a map or layer to its C expression."""
-_GROUP = 4
+"""From the name of a map, layer or sum to C: its place, or its table."""
+GROUP = 4
 """Outputs whose weights lie together."""
 
 
@@ -28,10 +28,14 @@ def network_source(number: int, network: IntegerNetwork) -> str:
         block = network.spec.blocks[int(name.partition(".")[2])]
         if block is not None:
             parts.append(_sum(f"{prefix}_{_identifier(name)}_sum", added, block.in_channels))
-    calls = "\n".join(f"    {line}" for line in _calls(prefix, network))
+    heard = network.input
+    bound = -1 if heard.range is None else heard.range
+    tables = f"{prefix}_input_multipliers, {prefix}_input_offsets, {bound}"
+    lines = calls(network.spec, tables, lambda name: f"{prefix}_{_identifier(name)}")
     parts.append(
         f"static void {prefix}(const int16_t *features, int8_t *arena, int8_t *logits) {{\n"
-        f"{calls}\n}}\n"
+        + "".join(f"    {line}\n" for line in lines)
+        + "}\n"
     )
     return "\n".join(parts)
 
@@ -41,7 +45,7 @@ def stored_bytes(network: IntegerNetwork) -> int:
     total = 12 * len(network.input.multipliers) + 20 * len(network.sums)
     for name, layer in network.layers.items():
         weights, taps = _packed(layer, _kind(name))
-        total += weights.size + 2 * len(taps) + 9 * _rounded_up(len(layer.bias))
+        total += weights.size + 2 * len(taps) + 9 * rounded_up(len(layer.bias))
     return total
 
 
@@ -66,7 +70,7 @@ def _input(prefix: str, network: IntegerNetwork) -> str:
 
 def _layer(name: str, layer: IntegerLayer, kind: Kind) -> str:
     weights, taps = _packed(layer, kind)
-    outputs = _rounded_up(len(layer.bias))
+    outputs = rounded_up(len(layer.bias))
     bias = layer.bias
     if kind == "pointwise":  # nothing is padded: the zero adds the same everywhere
         bias = bias - layer.source.zero * layer.weights.sum((1, 2, 3))
@@ -102,17 +106,18 @@ def _packed(layer: IntegerLayer, kind: Kind) -> tuple[np.ndarray, list[Shape]]:
     weights = layer.weights[:, :, used[:, 0], used[:, 1]]  # (out, in, tap)
     if kind == "depthwise":
         return weights[:, 0], taps
-    padded = np.zeros((_rounded_up(outputs), inputs, len(taps)), np.int64)
+    padded = np.zeros((rounded_up(outputs), inputs, len(taps)), np.int64)
     padded[:outputs] = weights
-    return padded.reshape(-1, _GROUP, inputs, len(taps)).transpose(0, 2, 3, 1), taps
+    return padded.reshape(-1, GROUP, inputs, len(taps)).transpose(0, 2, 3, 1), taps
 
 
-def _rounded_up(outputs: int) -> int:
-    return -(-outputs // _GROUP) * _GROUP
+def rounded_up(outputs: int) -> int:
+    """Return the outputs that lie in memory, whole groups."""
+    return -(-outputs // GROUP) * GROUP
 
 
 def _filled(values: np.ndarray) -> np.ndarray:
-    return np.pad(values, (0, _rounded_up(len(values)) - len(values)))
+    return np.pad(values, (0, rounded_up(len(values)) - len(values)))
 
 
 def _sum(name: str, added: IntegerSum, channels: int) -> str:
@@ -125,25 +130,28 @@ def _sum(name: str, added: IntegerSum, channels: int) -> str:
     )
 
 
-def _calls(prefix: str, network: IntegerNetwork) -> Iterator[str]:
-    """Yield the statements that compute the network, with each map at its place in the arena."""
-    spec, offsets = network.spec, plan(network.spec).offsets
+def calls(spec: NetSpec, standardise: str, named: Named) -> Iterator[str]:
+    """Yield the statements that compute a network, with each map at its place in the arena.
+
+    Parameters
+    ----------
+    standardise : the arguments of ``asc_standardise`` that follow the size
+    named : from the name of a layer (or of a sum, ``blocks.3.sum``) to that of its table
+    """
+    offsets = plan(spec).offsets
     mels, frames = spec.input_size
 
     def at(name: str) -> str:
         return f"arena + {offsets[name]}"
 
     def table(name: str) -> str:
-        return f"&{prefix}_{_identifier(name)}"
+        return f"&{named(name)}"
 
-    heard = network.input
-    bound = -1 if heard.range is None else heard.range
-    tables = f"{prefix}_input_multipliers, {prefix}_input_offsets"
-    yield f"asc_standardise(features, {mels}, {frames}, {tables}, {bound}, {at('input')});"
+    yield f"asc_standardise(features, {mels}, {frames}, {standardise}, {at('input')});"
     current, size = "input", spec.input_size
     for i, conv in enumerate(spec.stem):
         name = f"stem.{i}"
-        sizes = f"{_size(size)}, {_size(conv.stride)}"
+        sizes = f"{size_text(size)}, {size_text(conv.stride)}"
         yield f"asc_convolve({table(name)}, {at(current)}, {sizes}, {at(name)});"
         current, size = name, conv.out_size
     for i, block in enumerate(spec.blocks):
@@ -154,7 +162,7 @@ def _calls(prefix: str, network: IntegerNetwork) -> Iterator[str]:
         hidden, out = at(f"{name}.depthwise"), at(name)
         own = block.project.out_size
         if block.shortcut:
-            sizes = f"{_size(size)}, {_size(block.stride)}"
+            sizes = f"{size_text(size)}, {size_text(block.stride)}"
             tables = f"{table(f'{name}.project')}, {table(f'{name}.sum')}"
             yield f"asc_project_add({tables}, {hidden}, {at(current)}, {sizes}, {out});"
         else:
@@ -171,7 +179,7 @@ def _calls(prefix: str, network: IntegerNetwork) -> Iterator[str]:
 
 
 def _hidden(name: str, block: BlockSpec, size: Shape, at: Named, table: Named, current: str) -> str:
-    sizes = f"{_size(size)}, {_size(block.stride)}"
+    sizes = f"{size_text(size)}, {size_text(block.stride)}"
     kernels, out = table(f"{name}.depthwise"), at(f"{name}.depthwise")
     if block.expand is None:
         return f"asc_depthwise({kernels}, {at(current)}, {sizes}, {out});"
@@ -180,5 +188,6 @@ def _hidden(name: str, block: BlockSpec, size: Shape, at: Named, table: Named, c
     return f"asc_expand_depthwise({expand}, {kernels}, {at(current)}, {sizes}, {planes}, {out});"
 
 
-def _size(size: Shape) -> str:
+def size_text(size: Shape) -> str:
+    """Return a size, or a stride, as an expression of C."""
     return f"(asc_size){{{size[0]}, {size[1]}}}"
