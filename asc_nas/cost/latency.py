@@ -14,7 +14,7 @@ from asc_nas.core.files import read_json
 from asc_nas.cost.layers import Layer, layers_of
 from asc_nas.space.netspec import NetSpec
 
-FORMAT = "asc-nas/latency/1"
+FORMAT = "asc-nas/latency/2"
 
 
 class Device(Config):
@@ -35,12 +35,12 @@ class MeasuredNetwork(Config):
 
 
 class LatencyFile(Config):
-    """The content of ``latency.json``, as the kit's ``measure.py`` writes it.
+    """The content of ``latency.json``, as a kit's ``measure.py`` or ``measure.c`` writes it.
 
     Attributes
     ----------
     device : Device
-    onnxruntime : version
+    runtime : what ran the layers, with its version
     threads : int
     overhead_ms : time of a session that does next to nothing
     layers : milliseconds by key, each layer alone in a session
@@ -49,7 +49,7 @@ class LatencyFile(Config):
 
     format: str
     device: Device
-    onnxruntime: str
+    runtime: str
     threads: PositiveInt
     overhead_ms: NonNegativeFloat
     layers: dict[str, PositiveFloat] = Field(min_length=1)
@@ -127,6 +127,13 @@ class LatencyTable:
         times = np.array([network.ms for network in networks])
         sums = np.array([self._sum(network.layers) for network in networks]) / times
         return float(sums @ ((times - overhead) / times) / (sums @ sums))
+
+    @property
+    def error(self) -> float:
+        """Mean absolute error of the table's whole networks, as a share of their time."""
+        overhead, networks = self.measured.overhead_ms, self.measured.networks
+        predicted = [overhead + self.scale * self._sum(network.layers) for network in networks]
+        return float(np.mean([abs(p / n.ms - 1) for p, n in zip(predicted, networks, strict=True)]))
 
     def _sum(self, keys: Sequence[str]) -> float:
         overhead = self.measured.overhead_ms

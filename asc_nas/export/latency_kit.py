@@ -1,7 +1,8 @@
-"""The latency kit: a folder that measures a search space on another device.
+"""The latency kit: a folder that measures a search space on another device, with onnxruntime.
 
 It holds every layer as ONNX, some whole networks, and ``measure.py``, which needs only numpy and
-onnxruntime and writes ``latency.json``, see `asc_nas.cost.latency`.
+onnxruntime and writes ``latency.json``, see `asc_nas.cost.latency`. For a microcontroller see
+`asc_nas.export.firmware.latency_kit`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,10 +48,7 @@ def write_kit(
     UsageError
         If the folder holds something else.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: not a folder; give another one for the latency kit.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "kit.json").exists():
-        raise UsageError(f"{folder}: holds other files; give another folder for the latency kit.")
+    check_folder(folder)
     files = {layer.key: f"layers/{i:04d}.onnx" for i, layer in enumerate(layers)}
     entries = [
         {
@@ -60,7 +58,13 @@ def write_kit(
         }
         for i, (genotype, spec) in enumerate(networks.items())
     ]
-    kit = {"format": FORMAT, "overhead": "empty.onnx", "layers": files, "networks": entries}
+    kit = {
+        "format": FORMAT,
+        "target": "onnx",
+        "overhead": "empty.onnx",
+        "layers": files,
+        "networks": entries,
+    }
     write_json(folder / "kit.json", kit)  # first: it marks the folder as ours
     _write(folder / "empty.onnx", empty_model())
     for layer in layers:
@@ -71,6 +75,14 @@ def write_kit(
     write_text(folder / "measure.py", script.read_text("utf-8"))
     readme = README.format(name=name, layers=len(files), networks=len(entries))
     write_text(folder / "README.txt", readme)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UsageError if the folder holds something else than a kit."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: not a folder; give another one for the latency kit.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "kit.json").exists():
+        raise UsageError(f"{folder}: holds other files; give another folder for the latency kit.")
 
 
 def _write(target: Path, content: bytes) -> None:

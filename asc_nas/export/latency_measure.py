@@ -23,7 +23,7 @@ from typing import Any, Callable  # noqa: UP035 (Python 3.8)
 import numpy as np
 import onnxruntime
 
-FORMAT = "asc-nas/latency/1"
+FORMAT = "asc-nas/latency/2"
 PASSES = 5
 WARM_UP = 0.01
 SECONDS = 0.04
@@ -52,7 +52,7 @@ def measure(
     document = {
         "format": FORMAT,
         "device": describe_device(device),
-        "onnxruntime": onnxruntime.__version__,
+        "runtime": f"onnxruntime {onnxruntime.__version__}",
         "threads": 1,
         "overhead_ms": times[kit["overhead"]],
         "layers": {key: times[name] for key, name in kit["layers"].items()},

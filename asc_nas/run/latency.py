@@ -12,11 +12,13 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
+from asc_nas.core.errors import UsageError
 from asc_nas.core.files import write_json
 from asc_nas.core.randomness import stream
 from asc_nas.core.rows import Rows
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.cost.layers import Layer, layers_of, layers_of_space
+from asc_nas.export.firmware.latency_kit import write_c_kit
 from asc_nas.export.latency_kit import write_kit
 from asc_nas.export.latency_measure import measure, measure_models
 from asc_nas.export.onnx import export_onnx
@@ -26,6 +28,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.training.network_trainer import new_network
 
 KIT_NETWORKS = 12
+KITS = {"onnx": write_kit, "c": write_c_kit}
 
 
 def ensure_latency(run: RunFolder) -> None:
@@ -59,10 +62,22 @@ def measure_latency(run: RunFolder) -> None:
     shutil.rmtree(kit)
 
 
-def latency_kit(run: RunFolder, folder: Path) -> None:
-    """Write the kit of the run's search space and baselines."""
+def latency_kit(run: RunFolder, folder: Path, target: str = "onnx") -> None:
+    """Write the kit of the run's search space and baselines.
+
+    Parameters
+    ----------
+    target : ``onnx`` (for onnxruntime) or ``c`` (for microcontrollers)
+
+    Raises
+    ------
+    UsageError
+        If the target is another, or the folder holds something else.
+    """
+    if target not in KITS:
+        raise UsageError(f"no latency kit for '{target}'; known: {', '.join(KITS)}.")
     networks = {str(g): run.spec(g) for g in random_genotypes(run, KIT_NETWORKS, "kit")}
-    write_kit(folder, run.config.name, _all_layers(run), networks)
+    KITS[target](folder, run.config.name, _all_layers(run), networks)
 
 
 def space_layers(run: RunFolder) -> tuple[Layer, ...]:
@@ -121,8 +136,13 @@ def check_latency(run: RunFolder, table: LatencyTable, networks: int) -> Checked
     Raises
     ------
     UsageError
-        If the table lacks one of their layers.
+        If the table lacks one of their layers, or was not measured with onnxruntime.
     """
+    if not table.measured.runtime.startswith("onnxruntime"):
+        raise UsageError(
+            f"{table.source}: times of {table.measured.runtime}; only those of onnxruntime can be "
+            "checked here. How well it predicts the networks of its kit: asc-nas latency count."
+        )
     seen = [network.genotype for network in table.measured.networks]
     genotypes = unseen_genotypes(run, networks, seen)
     predicted = [table.predict(run.spec(genotype)) for genotype in genotypes]

@@ -180,10 +180,15 @@ class Run(RunFolder):
         """
         return run_all(self, time.monotonic() if start is None else start)
 
-    def latency_kit(self, folder: Path) -> None:
-        """Write a folder that measures the search space on another device."""
+    def latency_kit(self, folder: Path, target: str = "onnx") -> None:
+        """Write a folder that measures the search space on another device.
+
+        Parameters
+        ----------
+        target : ``onnx`` (for onnxruntime) or ``c`` (for microcontrollers)
+        """
         with self.lock(shared=True):
-            on_device.latency_kit(self, folder)
+            on_device.latency_kit(self, folder, target)
 
     def measure_latency(self) -> LatencyTable:
         """Return the latency table of this machine, measured unless the run has one already."""

@@ -11,6 +11,7 @@ import yaml
 from tiny import PATIENCE, asc_nas, write_config
 
 from asc_nas.cost.latency import LatencyTable
+from asc_nas.export.firmware.toolchain import missing_tools
 from asc_nas.run.folder import RunFolder
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
@@ -81,6 +82,42 @@ def test_the_table_of_a_kit_is_copied_into_the_run_and_steers_it(searched, tmp_p
     assert [member["latency_ms"] for member in members] == predicted(run, members)
     shutil.rmtree(kit)
     assert asc_nas("search", run).returncode == 0  # elsewhere, and the file is gone
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing_tools("cortex-m4")), reason="no compiler or emulator for Arm")
+def test_instructions_counted_on_an_emulated_chip_steer_a_search(searched, tmp_path):
+    _, config, _ = searched
+    kit, run = tmp_path / "kit", tmp_path / "run"
+    written = asc_nas("latency", "kit", config, "--out", kit, "--target", "c")
+    assert written.returncode == 0, written.stderr
+    assert "asc-nas latency count" in written.stdout
+    done = asc_nas("latency", "count", kit, "--mhz", 64)
+    assert done.returncode == 0, done.stderr
+    name = "cortex-m4 in QEMU, an instruction with every cycle of 64 MHz"
+    assert f"layers on {name} -> {kit / 'latency.json'}" in done.stdout
+    error = float(re.search(r"a mean error of (\S+)%", done.stdout)[1])
+    assert error < 2
+    done = asc_nas("search", config, "--out", run, "--set", f"latency={kit / 'latency.json'}")
+    assert done.returncode == 0, done.stderr
+    members = members_of(run)
+    assert [member["latency_ms"] for member in members] == predicted(run, members)
+    done = asc_nas("latency", "check", run)
+    assert done.returncode == 2
+    assert "only those of onnxruntime can be checked here" in done.stderr
+    done = asc_nas("latency", "kit", config, "--target", "lua", "--out", kit)
+    assert done.returncode == 2
+    assert "no latency kit for 'lua'; known: onnx, c." in done.stderr
+
+
+def test_what_is_no_kit_in_c_is_told(tmp_path):
+    (tmp_path / "kit.json").write_text('{"format": "asc-nas/latency-kit/1", "target": "onnx"}')
+    done = asc_nas("latency", "count", tmp_path)
+    assert done.returncode == 1
+    assert "a kit for onnxruntime; its measure.py runs it" in done.stderr
+    done = asc_nas("latency", "count", tmp_path / "nothing")
+    assert done.returncode == 1
+    assert "no such file" in done.stderr
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def made_up_table(tmp_path, scale=0.7, **changes):
     table = {
         "format": FORMAT,
         "device": {"name": "d", "machine": "m", "system": "s", "cores": 4},
-        "onnxruntime": "1.0",
+        "runtime": "onnxruntime 1.0",
         "threads": 1,
         "overhead_ms": OVERHEAD,
         "layers": {layer.key: OVERHEAD + true_time(layer.key) for layer in layers},

@@ -19,19 +19,52 @@ app = typer.Typer(
 def kit(
     config: ConfigArgument,
     folder: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
+    target: Annotated[
+        str, typer.Option(help="onnx, for onnxruntime, or c, for microcontrollers.")
+    ] = "onnx",
     data: DataOption = None,
     settings: SetOption = None,
 ) -> None:
     """Write a folder that measures the search space on another device.
 
     The folder has the layers as ONNX files, and measure.py. On the device, measure.py needs only
-    numpy and onnxruntime, and writes latency.json. To search with this file, put 'latency: FILE'
-    into a config or add --set latency=FILE.
+    numpy and onnxruntime, and writes latency.json. With --target c it is a program in C, which you
+    compile for a microcontroller; it prints latency.json. To search with this file, put
+    'latency: FILE' into a config or add --set latency=FILE.
 
     Example: asc-nas latency kit runs/esc10 --out kit
     """
-    open_run(config, data, settings).latency_kit(folder)
+    open_run(config, data, settings).latency_kit(folder, target)
     typer.echo((folder / "README.txt").read_text(encoding="utf-8"), nl=False)
+
+
+@app.command("count")
+def count(
+    kit: Annotated[
+        Path,
+        typer.Argument(metavar="KIT", help="Folder that 'asc-nas latency kit --target c' wrote."),
+    ],
+    chip: Annotated[str, typer.Option(help="cortex-m4, cortex-m7; or pc, which is timed.")] = (
+        "cortex-m4"
+    ),
+    mhz: Annotated[float, typer.Option(min=1, max=10000, help="Clock of the chip.")] = 100,
+) -> None:
+    """Count the instructions of a kit in C on an emulated chip, while you have no board.
+
+    Writes KIT/latency.json, in which an instruction takes one cycle. Chips also wait for flash, and
+    some do more than one instruction in a cycle: measure on the board when you have one.
+
+    Example: asc-nas latency count kit --chip cortex-m4 --mhz 64
+    """
+    from asc_nas.export.firmware.latency_kit import count_latency
+
+    table = count_latency(kit, chip, mhz)
+    measured = table.measured
+    typer.echo(f"{len(measured.layers)} layers on {measured.device.name} -> {table.source}")
+    typer.echo(
+        f"{len(measured.networks)} whole networks: predicted from their layers with a mean error "
+        f"of {table.error:.1%}"
+    )
 
 
 @app.command("measure")

@@ -19,6 +19,7 @@ TOLERANCE_DB = 0.02
 HEARD_DB = 60.0
 """Below a recording's loudest value; the models in the box hear no further."""
 
+
 @dataclass(frozen=True)
 class Verified:
     """What a kit answered on one chip.
