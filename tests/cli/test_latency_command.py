@@ -89,7 +89,7 @@ def test_the_table_of_a_kit_is_copied_into_the_run_and_steers_it(searched, tmp_p
 def test_instructions_counted_on_an_emulated_chip_steer_a_search(searched, tmp_path):
     _, config, _ = searched
     kit, run = tmp_path / "kit", tmp_path / "run"
-    written = asc_nas("latency", "kit", config, "--out", kit, "--target", "c")
+    written = asc_nas("latency", "kit", config, "--out", kit, "--target", "c", cwd=tmp_path)
     assert written.returncode == 0, written.stderr
     assert "asc-nas latency count" in written.stdout
     done = asc_nas("latency", "count", kit, "--mhz", 64)
@@ -105,7 +105,7 @@ def test_instructions_counted_on_an_emulated_chip_steer_a_search(searched, tmp_p
     done = asc_nas("latency", "check", run)
     assert done.returncode == 2
     assert "only those of onnxruntime can be checked here" in done.stderr
-    done = asc_nas("latency", "kit", config, "--target", "lua", "--out", kit)
+    done = asc_nas("latency", "kit", config, "--target", "lua", "--out", kit, cwd=tmp_path)
     assert done.returncode == 2
     assert "no latency kit for 'lua'; known: onnx, c." in done.stderr
 
