@@ -22,7 +22,14 @@ needs_compiler = pytest.mark.skipif(bool(missing_tools("pc")), reason="no C comp
 needs_arm = pytest.mark.skipif(
     bool(missing_tools("cortex-m4")), reason="no compiler or emulator for Arm"
 )
-VARIANTS = [{}, {"head_channels": 10, "input_range_db": 60.0, "activation_after_sum": False}]
+WIDER = [  # than the stem: its first block has no shortcut
+    {"channels": 10, "strides": [[1, 1], [1, 1], [1, 2]]},
+    {"channels": 12, "strides": [[2, 1], [1, 1]]},
+]
+VARIANTS = [
+    {"stages": WIDER},
+    {"head_channels": 10, "input_range_db": 60.0, "activation_after_sum": False},
+]
 SEEN = ("t3e2w1 f3e1w1 f3+t3e2w1 f3e2w1 t3e1w1", "f3+t3e1w1 skip t3e1w1 f3+t3e2w1 f3e2w1")
 UNSEEN = "f3+t3e2w1 f3+t3e1w1 t3e2w1 f3e1w1 skip"
 
@@ -45,7 +52,7 @@ def written(folder, variant):
 
 
 @needs_arm
-@pytest.mark.parametrize("variant", VARIANTS, ids=["plain", "head"])
+@pytest.mark.parametrize("variant", VARIANTS, ids=["no shortcut", "head"])
 def test_the_instructions_of_an_exported_network_are_predicted_from_its_layers(tmp_path, variant):
     spec_of = written(tmp_path / "kit", variant)
     table = count_latency(tmp_path / "kit", "cortex-m4", mhz=1)  # 1,000 instructions a millisecond
@@ -77,7 +84,7 @@ def test_every_layer_of_a_space_is_timed_on_a_pc_through_its_makefile(tmp_path):
 @needs_compiler
 def test_a_clock_of_32_bits_may_start_again(tmp_path):
     kit = tmp_path / "kit"
-    written(kit, {})
+    written(kit, VARIANTS[0])
     # every reading is a thousand ticks later; the third is behind the end
     (kit / "test" / "cost_pc.c").write_text(
         '#include "cost.h"\nstatic uint32_t now = UINT32_MAX - 2500;\nvoid cost_start(void) {}\n'

@@ -216,7 +216,8 @@ def _whole(spec: NetSpec, tables: _Tables) -> Iterator[str]:
         named[f"{name}.depthwise"] = tables.layer(1, channels, kernels)
         project = block.project
         named[f"{name}.project"] = tables.layer(project.in_channels, project.out_channels)
-        named[f"{name}.sum"] = tables.sum(block.in_channels)
+        if block.shortcut:
+            named[f"{name}.sum"] = tables.sum(block.in_channels)
     named["head"] = tables.layer(spec.head.in_channels, spec.head.out_channels)
     if spec.classifier is not None:
         linear = spec.classifier
