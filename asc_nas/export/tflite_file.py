@@ -15,7 +15,7 @@ import numpy as np
 from asc_nas.core.errors import AscNasError
 from asc_nas.export.integer.network import IntegerLayer, IntegerNetwork, IntegerSum
 from asc_nas.export.tflite_graph import Graph
-from asc_nas.space.netspec import BlockSpec, Shape
+from asc_nas.space.netspec import BlockSpec, NetSpec, Shape
 
 
 def tflite_bytes(networks: Sequence[IntegerNetwork], name: str) -> bytes:
@@ -139,16 +139,8 @@ class _Network:
     def _pool(self, name: str, x: int, extent: Shape) -> int:
         """Add averages of neighbours; at the end of a map there may be fewer of them."""
         _, *size, channels = self._graph.shapes[x]
+        require_pool(name, (size[0], size[1]), extent)
         out = [-(-length // step) for length, step in zip(size, extent, strict=True)]
-        before = [
-            (steps * step - length) // 2
-            for length, step, steps in zip(size, extent, out, strict=True)
-        ]
-        if any(before):
-            raise AscNasError(
-                f"{name}: averages of {extent} over a map of {tuple(size)} do not begin at its "
-                "edge in a .tflite file; use strides of 1 and 2."
-            )
         options = self._options("Pool2D", extent, True)
         options.filterHeight, options.filterWidth = extent
         pooled = self._graph.map(name, (1, *out, channels), self._graph.scales[x])
@@ -197,3 +189,22 @@ def _pads_by_half(length: int, extent: int, step: int, out: int) -> bool:
     """Whether TFLite's padding SAME puts half the kernel before a map, and gives `out` values."""
     total = max((out - 1) * step + extent - length, 0)
     return out == -(-length // step) and total // 2 == extent // 2
+
+
+def require_pooling(spec: NetSpec, target: str) -> None:
+    """Raise AscNasError, which names `target`, where a shortcut has no form in a ``.tflite``."""
+    size = spec.stem[-1].out_size if spec.stem else spec.input_size
+    for i, block in enumerate(spec.blocks):
+        if block is not None:
+            if block.shortcut:
+                require_pool(f"{target}: block {i}", size, block.stride)
+            size = block.project.out_size
+
+
+def require_pool(name: str, size: Shape, extent: Shape) -> None:
+    """Raise AscNasError, which names `name`, where averages do not begin at the edge of a map."""
+    if any(-length % step // 2 for length, step in zip(size, extent, strict=True)):
+        raise AscNasError(
+            f"{name}: averages of {extent} over a map of {size} do not begin at its edge in a "
+            ".tflite file; use strides of 1 and 2."
+        )

@@ -10,6 +10,7 @@ from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.cost.layers import layers_of_space
 from asc_nas.data.manifest import Manifest
+from asc_nas.export.possible import require_target
 from asc_nas.run.config import DataConfig, RunConfig
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.limits import Limits
@@ -59,7 +60,8 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     ------
     UsageError
         If no network of the space meets the limits, the given latency table lacks a layer, the
-        clips cannot be cut into as many parts, or a network is too large for any machine.
+        clips cannot be cut into as many parts, a network is too large for any machine, or one
+        cannot be exported to `search.limits.target`.
     AscNasError
         If the given latency table is none.
     """
@@ -70,6 +72,8 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     if config.latency is not None and config.latency != "measure":
         layers = layers_of_space(space, specs_of(config, classes))
         LatencyTable.read(Path(config.latency)).require(layers)
+    if (target := config.search.limits.target) is not None:
+        require_target(target, space, specs_of(config, classes), config.frontend)
     require_feasible(space, cost_of(config, classes), size_limits(config))
 
 

@@ -40,6 +40,7 @@ class Chip:
             "max_param_bytes": int(SHARE * 1024 * self.flash_kib),
             "bytes_per_param": 1,
             "count_as": "layers",
+            "target": "c",
         }
 
     def __str__(self) -> str:

@@ -41,6 +41,9 @@ class Limits(Config):
     as the exported C code lays them, and the samples, log-mel and transform of its front end."""
     max_latency_ms: PositiveFloat | None = None
     """Milliseconds per example on the device of the table that `latency` names."""
+    target: Literal["c", "tflite"] | None = None
+    """What the network will be exported to (`asc-nas export --target`): what cannot be is told
+    before the search."""
     count_as: Literal["layers", "nessi"] = "layers"
     """How multiply-accumulates are counted: `layers` counts those of the network as exported,
     `nessi` as the DCASE challenge does (0.01 to 0.3 per cent more)."""

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,11 @@ import soundfile
 import yaml
 from tiny import TINY, asc_nas
 
+from asc_nas.export.firmware.toolchain import missing_tools
+
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
 
 RATE = 8000
 CHEAP = [
@@ -188,11 +195,41 @@ def test_a_chip_gives_its_limits_and_others_come_on_top(recordings, tmp_path):
         "bytes_per_param": 1,
         "count_as": "layers",
         "max_macs": 8_000_000,
+        "target": "c",
     }
     done = asc_nas(*common, "stm32l467rg", "--force")
     assert done.returncode == 2
     assert "Did you mean 'stm32l476rg'" in done.stderr
     assert "1024 KiB flash, 128 KiB RAM, 80 MHz; ST DS10198" in done.stderr
+
+
+@pytest.mark.skipif(bool(missing_tools("pc")), reason="no C compiler")
+def test_the_guide_to_a_microcontroller_leads_to_code_within_the_chip(recordings, tmp_path):
+    """Every command of its three steps, as it stands there, but for smaller numbers of epochs."""
+    text = (ROOT / "docs" / "guides" / "microcontroller.md").read_text("utf-8")
+    steps = text.partition("## 4.")[0]
+    commands = re.findall(r"^asc-nas (.*)$", steps, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["init", "run", "export", "verify"]
+    said = []
+    for command in commands:
+        own = command.replace("RECORDINGS", f"'{recordings}'").replace("/demo", "/mine")
+        own = own.replace("mine 2 ", "mine 0 ").replace("mine-2", "mine-0")
+        more = CHEAP if own.startswith("run") else []
+        done = asc_nas(*shlex.split(own), *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    limits = yaml.safe_load((tmp_path / "mine.yaml").read_text())["search"]["limits"]
+    for line in said[-1].splitlines():  # of the chips whose tools are here
+        name, *cells = re.split(r"  +", line.strip())
+        numbers = [
+            int(cell.replace(",", "")) for cell in cells if cell[0].isdigit() and "bytes" in name
+        ]
+        if name.startswith("RAM"):
+            assert max(numbers) < 1000 * limits["max_ram_kb"]
+        if name.startswith("flash"):
+            assert max(numbers) < limits["max_param_bytes"]
+    assert "RAM, bytes" in said[-1]
+    assert "NOT" not in said[-1]
 
 
 def test_too_little_ram_is_told_with_the_smallest(recordings, tmp_path):

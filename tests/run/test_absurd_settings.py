@@ -87,6 +87,16 @@ def test_a_network_that_no_machine_holds_is_refused_before_it_is_built(setting, 
         require_searchable(config(setting), manifest)
 
 
+def test_what_cannot_be_exported_to_the_target_is_refused_before_anything_is_trained(tmp_path):
+    clips = [Clip(f"{n}.wav", "ab"[n % 2], role="train") for n in range(8)]
+    manifest = Manifest("made up", tmp_path, ("a", "b"), tuple(clips))
+    require_searchable(config("search.limits.target=c"), manifest)
+    with pytest.raises(UsageError, match="a transform of 1006 samples cannot be exported as C"):
+        require_searchable(config("search.limits.target=c", "frontend.n_fft=1006"), manifest)
+    with pytest.raises(UsageError, match="target"):
+        config("search.limits.target=rust")
+
+
 def test_a_genotype_that_no_machine_holds_is_refused():
     tiny = config()
     genotype = Genotype.parse("stage1:60000 t3e1.5w1 t3e3w1")

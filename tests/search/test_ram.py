@@ -111,7 +111,9 @@ def test_files_of_versions_without_it_are_still_read(tmp_path):
 
 def test_a_chip_stands_for_a_share_of_its_memory():
     limits = SearchConfig.parse({"limits": "stm32l476rg"}, "test").limits
-    assert limits == Limits(max_ram_kb=65.536, max_param_bytes=512 * 1024, bytes_per_param=1)
+    assert limits == Limits(
+        max_ram_kb=65.536, max_param_bytes=512 * 1024, bytes_per_param=1, target="c"
+    )
     assert SHARE == 0.5
     assert limits_of("stm32l476rg") == LIMIT_PRESETS["stm32l476rg"]
 

@@ -32,14 +32,10 @@ class FrontEndTables:
     bytes: int
 
 
-def front_end_tables(frontend: FrontEnd, target: str) -> FrontEndTables:
-    """Return what the C code needs of a front end.
+def require_transform(frontend: FrontEnd, target: str) -> None:
+    """Raise AscNasError, which names `target`, where the C code cannot do a front end's transform.
 
-    Raises
-    ------
-    AscNasError
-        If its transform is too long or too short, or of a length with a large prime factor;
-        `target` is named.
+    It must not be too long or too short, nor of a length with a large prime factor.
     """
     n_fft = frontend.n_fft
     factors = _factors(n_fft // 2) or [1]
@@ -49,6 +45,19 @@ def front_end_tables(frontend: FrontEnd, target: str) -> FrontEndTables:
             f"{_SMALLEST_FFT} to {_LARGEST_FFT}, without a prime factor above {_LARGEST_FACTOR}; "
             "set frontend.n_fft to a product of small numbers."
         )
+
+
+def front_end_tables(frontend: FrontEnd, target: str) -> FrontEndTables:
+    """Return what the C code needs of a front end.
+
+    Raises
+    ------
+    AscNasError
+        If it cannot do its transform; `target` is named.
+    """
+    require_transform(frontend, target)
+    n_fft = frontend.n_fft
+    factors = _factors(n_fft // 2) or [1]
     turn = n_fft if n_fft % 4 == 0 else 2 * n_fft
     own_window = frontend.win_length != n_fft
     cosine = np.cos(2 * np.pi * np.arange(turn // 4 + 1) / turn) * _ONE

@@ -57,7 +57,8 @@ DOCUMENTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "latency.json": (
         *("asc_nas.cost.latency", "LatencyTable"),
         {
-            "format": "asc-nas/latency/2", "runtime": "onnxruntime 1", "threads": 1, "overhead_ms": 0.1,
+            "format": "asc-nas/latency/2", "runtime": "onnxruntime 1", "threads": 1,
+            "overhead_ms": 0.1,
             "device": {"name": "x", "machine": "m", "system": "s", "cores": 2},
             "layers": {"conv": 1.0},
             "networks": [{"genotype": "skip", "layers": ["conv"], "ms": 1.0}],
