@@ -37,13 +37,68 @@ def with_front_end(network: ModelProto, card: ModelCard) -> ModelProto:
         classes) float32.
     """
     versions = {"opset_imports": network.opset_import, "ir_version": network.ir_version}
-    front_end = _front_end(card.frontend).model(**versions)
-    answer = _answer(card).model(**versions)
-    heard = compose.merge_models(front_end, network, [(INPUT, INPUT)], prefix2="network/")
+    heard = compose.merge_models(
+        front_end(card.frontend, **versions), network, [(INPUT, INPUT)], prefix2="network/"
+    )
+    answer = _answer(card, **versions)
     model = compose.merge_models(heard, answer, [(f"network/{OUTPUT}", OUTPUT)])
     del model.opset_import[:]  # merging lists the same three times
     model.opset_import.extend(network.opset_import)
     return model
+
+
+def front_end(settings: FrontEnd, **versions: Any) -> ModelProto:
+    """Return what `asc_nas.audio.logmel.log_mel` computes, as ONNX.
+
+    Parameters
+    ----------
+    settings : FrontEnd
+    versions : opset_imports (18 or later) and ir_version of the model, as ``helper.make_model``
+        takes them
+
+    Returns
+    -------
+    ModelProto
+        From ``samples`` (batch, samples) float32, full scale at 1, to ``log_mel`` (batch, 1, mels,
+        frames) float32 in dB.
+    """
+    n_fft, half = settings.n_fft, settings.n_fft // 2
+    graph = _Graph(SAMPLES, "batch", settings.samples)
+    exact = graph.add("Cast", SAMPLES, to=TensorProto.DOUBLE)
+    padded = graph.add("Pad", exact, np.array([0, half, 0, half]))
+    spectrum = graph.add(  # (batch, frames, bins, real and imaginary part)
+        "STFT",
+        graph.add("Unsqueeze", padded, np.array([2])),
+        np.array(settings.hop_length),
+        hann_window(settings.win_length, n_fft),
+        np.array(n_fft),
+        onesided=1,
+    )
+    power = graph.add("ReduceSumSquare", spectrum, np.array([3]), keepdims=0)
+    power = graph.add("Cast", power, to=TensorProto.FLOAT)
+    groups = mel_bands(
+        settings.sample_rate, n_fft, settings.n_mels, settings.fmin, settings.highest
+    )
+    bands = []
+    for _, parts, weights in groups:  # of each bin both parts have the same weight
+        low, high = np.array([parts.start // 2]), np.array([parts.stop // 2])
+        used = graph.add("Slice", power, low, high, np.array([2]))
+        bands.append(graph.add("MatMul", used, np.ascontiguousarray(weights[:, ::2].T)))
+    mel = graph.add("Max", graph.add("Concat", *bands, axis=2), np.array(FLOOR, np.float32))
+    decibels = graph.add("Mul", graph.add("Log", mel), np.array(10 / np.log(10), np.float32))
+    turned = graph.add("Transpose", decibels, perm=[0, 2, 1])
+    shape = ("batch", 1, *settings.size)
+    graph.finish(graph.add("Unsqueeze", turned, np.array([1])), INPUT, *shape)
+    return graph.model(**versions)
+
+
+def _answer(card: ModelCard, **versions: Any) -> ModelProto:
+    """Return the graph from logits to probabilities."""
+    shape = ("batch", len(card.labels))
+    graph = _Graph(OUTPUT, *shape)
+    scaled = graph.add("Div", OUTPUT, np.array(card.temperature, np.float32))
+    graph.finish(graph.add("Softmax", scaled, axis=1), PROBABILITIES, *shape)
+    return graph.model(**versions)
 
 
 class _Graph:
@@ -78,44 +133,3 @@ class _Graph:
         name = f"{self._input.name}_constant_{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(value, name))
         return name
-
-
-def _front_end(settings: FrontEnd) -> _Graph:
-    """Return the graph of `asc_nas.audio.logmel.log_mel`, with an axis for the channel."""
-    n_fft, half = settings.n_fft, settings.n_fft // 2
-    graph = _Graph(SAMPLES, "batch", settings.samples)
-    exact = graph.add("Cast", SAMPLES, to=TensorProto.DOUBLE)
-    padded = graph.add("Pad", exact, np.array([0, half, 0, half]))
-    spectrum = graph.add(  # (batch, frames, bins, real and imaginary part)
-        "STFT",
-        graph.add("Unsqueeze", padded, np.array([2])),
-        np.array(settings.hop_length),
-        hann_window(settings.win_length, n_fft),
-        np.array(n_fft),
-        onesided=1,
-    )
-    power = graph.add("ReduceSumSquare", spectrum, np.array([3]), keepdims=0)
-    power = graph.add("Cast", power, to=TensorProto.FLOAT)
-    groups = mel_bands(
-        settings.sample_rate, n_fft, settings.n_mels, settings.fmin, settings.highest
-    )
-    bands = []
-    for _, parts, weights in groups:  # of each bin both parts have the same weight
-        low, high = np.array([parts.start // 2]), np.array([parts.stop // 2])
-        used = graph.add("Slice", power, low, high, np.array([2]))
-        bands.append(graph.add("MatMul", used, np.ascontiguousarray(weights[:, ::2].T)))
-    mel = graph.add("Max", graph.add("Concat", *bands, axis=2), np.array(FLOOR, np.float32))
-    decibels = graph.add("Mul", graph.add("Log", mel), np.array(10 / np.log(10), np.float32))
-    turned = graph.add("Transpose", decibels, perm=[0, 2, 1])
-    shape = ("batch", 1, *settings.size)
-    graph.finish(graph.add("Unsqueeze", turned, np.array([1])), INPUT, *shape)
-    return graph
-
-
-def _answer(card: ModelCard) -> _Graph:
-    """Return the graph from logits to probabilities."""
-    shape = ("batch", len(card.labels))
-    graph = _Graph(OUTPUT, *shape)
-    scaled = graph.add("Div", OUTPUT, np.array(card.temperature, np.float32))
-    graph.finish(graph.add("Softmax", scaled, axis=1), PROBABILITIES, *shape)
-    return graph

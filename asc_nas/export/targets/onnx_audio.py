@@ -13,7 +13,7 @@ from asc_nas.core.files import sha256, write_bytes, write_json
 from asc_nas.export.front_end_onnx import PROBABILITIES, SAMPLES, with_front_end
 from asc_nas.export.targets.target import TARGETS, ExportedModel, Source
 from asc_nas.runtime.card import AUDIO_FORMAT
-from asc_nas.runtime.classifier import Classifier, open_session
+from asc_nas.runtime.classifier import MOST_MEMORY, Classifier, open_session
 
 TOLERANCE = 1e-4
 CHECKED = 8
@@ -85,7 +85,8 @@ def _largest_difference(
         found = [session.run([PROBABILITIES], {SAMPLES: wave[None]})[0][0] for wave in waves]
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise AscNasError(
-            f"{name}: not written, as onnxruntime cannot run it here ({error})."
+            f"{name}: not written, as onnxruntime cannot run it here: it fails, or needs more than "
+            f"{MOST_MEMORY >> 30} GB of memory."
         ) from error
     expected = [[*classifier.classify(wave).scores.values()] for wave in waves]
     difference = float(np.abs(np.array(found) - np.array(expected)).max())
