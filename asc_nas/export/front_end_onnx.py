@@ -1,7 +1,7 @@
 """The log-mel front end as an ONNX graph, and a network behind it: samples in, probabilities out.
 
 The graph has the operator STFT (opset 17), which onnxruntime runs on a PC, on Android and in a
-browser. It is told to work in float64, as `asc_nas.audio.logmel` does: then log-mel is within 1e-3
+browser. It is told to work in float64, as `asc_nas.audio.logmel` does: then log-mel is within 1e-4
 dB of it at every level. In float32 its transform of a length that is no power of two misses what
 is 60 dB below a loud band by 0.05 dB, and what is 100 dB below by 20 dB. The transform as a product
 with a matrix would make the file too large: 105 MB for 5,120 samples.

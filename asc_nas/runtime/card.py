@@ -270,8 +270,8 @@ def _why_not_a_card(path: Path) -> str | None:
     if family == AUDIO_FORMAT.rpartition("/")[0]:
         name = visible(str(value.get("name"))[:100])
         return (
-            f"{path}: of a model that takes samples, for apps and web pages; classify makes log-mel "
-            f"itself: give it the model that this one was made of, {name}.onnx."
+            f"{path}: of a model that takes samples, for apps and web pages; classify has its own "
+            f"front end: give it the model that this one was made of, {name}.onnx."
         )
     if family == _FAMILY and version.isdecimal() and int(version) > int(_VERSION):
         return f"{path}: this card ('{found}') was written by a newer asc-nas; update asc-nas."

@@ -31,8 +31,8 @@ def export(
             metavar="TARGET",
             help="What to write besides the float ONNX: int8, c (a folder with C code for a "
             "device, front end included), tflite (a file in 8-bit integers for TensorFlow Lite "
-            "Micro; needs pip install 'asc-nas[device]'), or onnx-audio (a folder with an ONNX file "
-            "that takes samples, for Android and browsers). May be given again.",
+            "Micro; needs pip install 'asc-nas[device]'), or onnx-audio (a folder with an ONNX "
+            "file that takes samples, for Android and browsers). May be given again.",
             show_default=False,
         ),
     ] = None,
