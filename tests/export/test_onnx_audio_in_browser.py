@@ -37,11 +37,12 @@ def packed(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip(f"there is no npm here, and {VARIABLE} is not set")
-    done = subprocess.run(
-        [npm, "pack", PACKAGE, "--silent"], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    if done.returncode:
-        pytest.skip(f"npm could not get {PACKAGE}: {done.stderr.strip()[:200]}")
+    call = [npm, "pack", PACKAGE, "--loglevel=error"]
+    try:
+        subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=300, check=True)
+    except subprocess.SubprocessError as error:
+        why = " ".join(str(error.stderr or error).split())
+        pytest.skip(f"npm could not get {PACKAGE}: {why[:200]}")
     return next(folder.glob(f"{PACKAGE}-*.tgz"))
 
 
