@@ -18,6 +18,9 @@ from asc_nas.core.files import read_json, write_json
 from asc_nas.core.plain_text import LONGEST_LABEL, is_plain, visible
 
 FORMAT: Final = "asc-nas/card/1"
+AUDIO_FORMAT: Final = "asc-nas/onnx-audio/1"
+"""Of the document beside a model that takes samples: no card, as `classify` has its own front end.
+"""
 _FAMILY, _, _VERSION = FORMAT.rpartition("/")
 MOST_LABELS = 10_000
 _LARGEST_CARD, LARGEST_FILE = 2**24, 2**30  # bytes
@@ -264,6 +267,12 @@ def _why_not_a_card(path: Path) -> str | None:
     if found == FORMAT:
         return None
     family, _, version = found.rpartition("/")
+    if family == AUDIO_FORMAT.rpartition("/")[0]:
+        name = visible(str(value.get("name"))[:100])
+        return (
+            f"{path}: of a model that takes samples, for apps and web pages; classify has its own "
+            f"front end: give it the model that this one was made of, {name}.onnx."
+        )
     if family == _FAMILY and version.isdecimal() and int(version) > int(_VERSION):
         return f"{path}: this card ('{found}') was written by a newer asc-nas; update asc-nas."
     return f"{path}: not the card of an asc-nas model (expected the format '{FORMAT}')."

@@ -1,26 +1,10 @@
 """The page in headless Chromium: no error, no request, a choice shows the network."""
 
-import shutil
-
 import pytest
+from chromium import chromium
 from tiny import PATIENCE, wait_until
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("there is no Chromium here", allow_module_level=True)
-
 pytestmark = pytest.mark.slow
-
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +14,8 @@ def page_url(whole_report):
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=CHROMIUM, args=OPTIONS, timeout=1000 * PATIENCE
-        )
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

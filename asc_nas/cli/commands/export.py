@@ -30,8 +30,9 @@ def export(
         typer.Option(
             metavar="TARGET",
             help="What to write besides the float ONNX: int8, c (a folder with C code for a "
-            "device, front end included), or tflite (a file in 8-bit integers for TensorFlow Lite "
-            "Micro; needs pip install 'asc-nas[device]'). May be given again.",
+            "device, front end included), tflite (a file in 8-bit integers for TensorFlow Lite "
+            "Micro; needs pip install 'asc-nas[device]'), or onnx-audio (a folder with an ONNX "
+            "file that takes samples, for Android and browsers). May be given again.",
             show_default=False,
         ),
     ] = None,
