@@ -21,7 +21,8 @@ from data_prep.checks import check as check_clips
 from data_prep.splits import SplitConfig, assign_roles
 
 SKELETONS = ("cp_mobile", "cp_mobile_small", "cp_mobile_tiny")
-"""Tried in order; the first with enough networks within the limits is taken."""
+"""Tried in order, each with hops of every length; the first that has enough networks within the
+limits is taken."""
 SAMPLES, ROOM = 200, 0.1
 """Random networks of a skeleton, and the share of them within the limits that is enough."""
 
@@ -47,6 +48,14 @@ class Starter:
     def exists(self) -> bool:
         """Whether writing would overwrite something that a user may have edited."""
         return self.config.exists() or self.clips.exists()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the limits leave: a skeleton, and windows so many times as long as they would be."""
+
+    skeleton: str
+    coarser: int = 1
 
 
 @dataclass(frozen=True)
@@ -151,8 +160,8 @@ def write(
     limits: Mapping[str, Any],
     latency: str | None,
     sample_rate: int | None,
-) -> str:
-    """Choose settings, write the config and what it names; return the skeleton's name.
+) -> Chosen:
+    """Choose settings, write the config and what it names; return what the limits left.
 
     Parameters
     ----------
@@ -166,33 +175,37 @@ def write(
     clips, found = inspected.usable, inspected.found
     data = _data_settings(starter, inspected)
     examples = sum(clip.channels for clip in roles.with_role("train"))
-    settings = own_data.choose_settings(examples, found.rates, inspected.seconds, sample_rate)
     heading = (
         f"{found.source.name}: {len(clips.clips)} clips of {len(clips.labels)} classes, "
         f"{examples} training examples.\n{command('run', starter.config)}"
     )
 
-    def text(skeleton: str) -> str:
+    def text(chosen: Chosen) -> str:
+        settings = own_data.choose_settings(
+            examples, found.rates, inspected.seconds, sample_rate, chosen.coarser
+        )
         return own_data.starter_config(
             starter.name,
             data,
             settings,
-            skeleton=skeleton,
+            skeleton=chosen.skeleton,
             limits=limits,
             latency=latency,
             heading=heading,
         )
 
-    def config(skeleton: str) -> RunConfig:
-        return RunConfig.parse(yaml.safe_load(text(skeleton)), str(starter.config))
+    def config(chosen: Chosen) -> RunConfig:
+        return RunConfig.parse(yaml.safe_load(text(chosen)), str(starter.config))
 
-    skeleton = roomy_skeleton(SKELETONS, config, len(clips.labels))
+    hops = own_data.coarsenesses(inspected.seconds)
+    choices = [Chosen(skeleton, coarser) for skeleton in SKELETONS for coarser in hops]
+    chosen = roomy(choices, config, len(clips.labels))
     if inspected.listed:
         write_text(starter.clips, own_data.clip_table(inspected.manifest))
     if inspected.left_out:
         write_keys(starter.excluded, sorted(inspected.left_out))
-    write_text(starter.config, text(skeleton))
-    return skeleton
+    write_text(starter.config, text(chosen))
+    return chosen
 
 
 def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:
@@ -213,10 +226,10 @@ def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:
     }
 
 
-def roomy_skeleton(
-    skeletons: Sequence[str], config_with: Callable[[str], RunConfig], classes: int
-) -> str:
-    """Return the first skeleton with enough networks within the limits to search among.
+def roomy(
+    choices: Sequence[Chosen], config_with: Callable[[Chosen], RunConfig], classes: int
+) -> Chosen:
+    """Return the first choice with enough networks within the limits to search among.
 
     The last is taken if it has any at all.
     A limit on latency is left to the run: only there the layers have been measured.
@@ -226,17 +239,17 @@ def roomy_skeleton(
     UsageError
         If no network of the last meets them: names the smallest cost.
     """
-    for skeleton in skeletons:
-        config = config_with(skeleton)
+    for chosen in choices:
+        config = config_with(chosen)
         cost, limits = cost_of(config, classes), size_limits(config)
         space, rng = config.search_space(), np.random.default_rng(0)
         met = [limits.met_by(cost(space.sample(rng))) for _ in range(SAMPLES)]
         if sum(met) >= ROOM * SAMPLES:
-            return skeleton
+            return chosen
     try:
         require_feasible(space, cost, limits)
     except UsageError as error:
         raise UsageError(
             f"{error} Shorter --seconds or a lower --sample-rate help, too."
         ) from error
-    return skeleton
+    return chosen

@@ -2,7 +2,7 @@
 
 from data_prep.own_data.grouping import Grouping, guess_groups, in_blocks
 from data_prep.own_data.look import Look, look
-from data_prep.own_data.settings import Settings, choose_settings, example_seconds
+from data_prep.own_data.settings import Settings, choose_settings, coarsenesses, example_seconds
 from data_prep.own_data.starter import as_listed, clip_table, cut_long, starter_config
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "as_listed",
     "choose_settings",
     "clip_table",
+    "coarsenesses",
     "cut_long",
     "example_seconds",
     "guess_groups",

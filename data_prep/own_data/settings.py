@@ -13,6 +13,8 @@ LONGEST, SHORTEST = 10.0, 0.25
 RARE = 0.05
 """Share of files below which a sample rate does not count."""
 HOPS_PER_SECOND = 50
+FEWEST_FRAMES = 50
+"""Of an example, where hops are longer than they would be."""
 SUPERNET_STEPS, RETRAIN_STEPS = 900, 2400
 """Optimiser steps that ESC-10 needs, whose settings these are (configs/esc10.yaml)."""
 
@@ -47,7 +49,11 @@ class Settings:
 
 
 def choose_settings(
-    examples: int, rates: Counter[int], seconds: float, sample_rate: int | None = None
+    examples: int,
+    rates: Counter[int],
+    seconds: float,
+    sample_rate: int | None = None,
+    coarser: int = 1,
 ) -> Settings:
     """Return settings for `examples` training examples (clips times channels).
 
@@ -56,6 +62,7 @@ def choose_settings(
     rates : number of files by hertz
     seconds : length of one example, see `example_seconds`
     sample_rate : hertz, where the user chose it
+    coarser : how many times as long windows and hops are as they would be
 
     Raises
     ------
@@ -65,7 +72,7 @@ def choose_settings(
     if sample_rate is not None and sample_rate <= 0:
         raise UsageError(f"a sample rate of {sample_rate} Hz: it must be positive, such as 16000.")
     rate = sample_rate or common_rate(rates)
-    hop = max(1, rate // HOPS_PER_SECOND // (2 if seconds < 1 else 1))
+    hop = coarser * max(1, rate // HOPS_PER_SECOND // (2 if seconds < 1 else 1))
     batch = next(size for limit, size in _BATCHES if examples < limit)
     steps = max(1, examples // batch)
     supernet = _within(round(SUPERNET_STEPS / steps), 15, 100)
@@ -81,6 +88,15 @@ def choose_settings(
         retrain_epochs=_within(round(RETRAIN_STEPS / steps), 30, 200),
         warmup_epochs=3 if supernet > 30 else 1,
     )
+
+
+def coarsenesses(seconds: float) -> list[int]:
+    """Return how many times as long hops may be for examples of a length, the finest first.
+
+    On ESC-10, windows four times as long did no worse (docs/results/recipe.md).
+    """
+    frames = seconds * HOPS_PER_SECOND
+    return [times for times in (1, 2, 4) if times == 1 or frames >= FEWEST_FRAMES * times]
 
 
 _BATCHES = ((32, 4), (128, 16), (4000, 32), (12000, 64), (float("inf"), 128))

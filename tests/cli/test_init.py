@@ -46,13 +46,17 @@ def tone(frequency, seconds=1.0, seed=0):
 @pytest.fixture
 def recordings(tmp_path):
     """Two classes, six sites each, two recordings per site."""
-    folder = tmp_path / "my recordings"
+    return written(tmp_path / "my recordings", 1.0)
+
+
+def written(folder, seconds):
+    """Write such recordings, each so long."""
     for label, frequency in (("hum", 200), ("whistle", 2000)):
         for site in range(6):
             for take in range(2):
                 path = folder / label / f"site{site}_{take}.wav"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                soundfile.write(path, tone(frequency, seed=10 * site + take), RATE)
+                soundfile.write(path, tone(frequency, seconds, 10 * site + take), RATE)
     return folder
 
 
@@ -230,6 +234,23 @@ def test_the_guide_to_a_microcontroller_leads_to_code_within_the_chip(recordings
             assert max(numbers) < limits["max_param_bytes"]
     assert "RAM, bytes" in said[-1]
     assert "NOT" not in said[-1]
+
+
+def test_less_ram_first_makes_windows_longer_and_then_the_network_smaller(tmp_path):
+    folder, config = written(tmp_path / "long", 4.0), tmp_path / "c.yaml"
+    said, front_ends = [], []
+    for kilobytes in (60, 30, 12):
+        done = asc_nas(
+            *("init", folder, "--no-check", "--force", "--out", config, "--max-ram-kb", kilobytes)
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.splitlines()[-2])
+        front_ends.append(yaml.safe_load(config.read_text())["frontend"])
+    assert said[0] == f"Config -> {config}"
+    assert "with windows and hops 4 times as long for the limits" in said[1]
+    assert "with the skeleton cp_mobile_tiny and windows and hops 4 times as long" in said[2]
+    assert [front_end["hop_length"] for front_end in front_ends] == [160, 640, 640]
+    assert [front_end["win_length"] for front_end in front_ends] == [320, 1280, 1280]
 
 
 def test_too_little_ram_is_told_with_the_smallest(recordings, tmp_path):

@@ -13,7 +13,15 @@ from asc_nas.runtime.segments import Segment
 from asc_nas.runtime.stream import Signal
 from data_prep.checks.scan import ScanTask, scan_clip
 from data_prep.datasets import read_dataset
-from data_prep.own_data import as_listed, choose_settings, clip_table, cut_long, guess_groups, look
+from data_prep.own_data import (
+    as_listed,
+    choose_settings,
+    clip_table,
+    coarsenesses,
+    cut_long,
+    guess_groups,
+    look,
+)
 from data_prep.own_data.settings import common_rate, example_seconds
 
 RATE = 8000
@@ -177,6 +185,15 @@ def test_the_lowest_common_rate_is_heard_and_a_rare_one_does_not_count():
 )
 def test_an_example_is_as_long_as_the_usual_clip(lengths, seconds):
     assert example_seconds(lengths) == seconds
+
+
+def test_long_examples_may_have_longer_hops_and_short_ones_keep_their_frames():
+    assert coarsenesses(5.0) == [1, 2, 4]
+    assert coarsenesses(2.0) == [1, 2]
+    assert coarsenesses(0.5) == [1]
+    fine, coarse = (choose_settings(300, Counter({32000: 1}), 5.0, coarser=n) for n in (1, 4))
+    assert (coarse.hop_length, coarse.win_length) == (4 * fine.hop_length, 4 * fine.win_length)
+    assert coarse.time_mask < fine.time_mask
 
 
 def test_an_odd_rate_gives_a_valid_front_end():

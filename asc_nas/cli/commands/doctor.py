@@ -70,6 +70,8 @@ def examine() -> Iterator[Fact]:
     yield from _torch()
     yield from _packages("listen")
     yield from _microphone()
+    yield from _packages("device")
+    yield from _chips()
     yield from _audio()
     yield from _machine()
     yield from _models()
@@ -118,6 +120,18 @@ def _microphone() -> Iterator[Fact]:
     default = next((device for device in devices if device.is_default), None)
     found = f"none of {len(devices)} is the default" if devices else "none"
     yield Fact("listen", "microphone", f"{default.name} (default)" if default else found)
+
+
+def _chips() -> Iterator[Fact]:
+    """Yield where `asc-nas verify` can run the C code of a model."""
+    try:
+        from asc_nas.export.firmware.toolchain import CHIPS, missing_tools
+    except ImportError:  # of the base, and said already
+        return
+    for name, chip in CHIPS.items():
+        missing = missing_tools(name)
+        found = f"{', '.join(missing)} missing" if missing else "can be verified on"
+        yield Fact("device", name, found, chip.install if missing else "")
 
 
 def _audio() -> Iterator[Fact]:

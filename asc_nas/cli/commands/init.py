@@ -142,8 +142,8 @@ def init(
         tables.print_unreadable(inspected.found)
     roles = own.divide(starter, inspected)
     tables.print_split(roles)
-    skeleton = own.write(starter, inspected, roles, used, latency, sample_rate)
-    tables.print_written(starter, inspected, skeleton)
+    chosen = own.write(starter, inspected, roles, used, latency, sample_rate)
+    tables.print_written(starter, inspected, chosen)
 
 
 def run_name(path: Path) -> str:

@@ -14,7 +14,7 @@ from asc_nas.core.errors import command
 
 if TYPE_CHECKING:
     from asc_nas.data.manifest import Clip, Manifest
-    from asc_nas.run.starter import Inspected, Starter
+    from asc_nas.run.starter import Chosen, Inspected, Starter
     from data_prep.checks import Report
     from data_prep.own_data import Look
 
@@ -118,7 +118,7 @@ def print_split(manifest: "Manifest") -> None:
     typer.echo("")
 
 
-def print_written(starter: "Starter", inspected: "Inspected", skeleton: str) -> None:
+def print_written(starter: "Starter", inspected: "Inspected", chosen: "Chosen") -> None:
     """Print which files were written, and what comes next."""
     from asc_nas.run.starter import SKELETONS
 
@@ -126,8 +126,13 @@ def print_written(starter: "Starter", inspected: "Inspected", skeleton: str) -> 
         typer.echo(f"Clips, with labels and groups to check and correct -> {starter.clips}")
     if inspected.left_out:
         typer.echo(f"{len(inspected.left_out)} clips that are left out -> {starter.excluded}")
-    shape = "" if skeleton == SKELETONS[0] else f", with the skeleton {skeleton} for the limits,"
-    typer.echo(f"Config{shape} -> {starter.config}\nNext: {command('run', starter.config)}")
+    changes = []
+    if chosen.skeleton != SKELETONS[0]:
+        changes.append(f"the skeleton {chosen.skeleton}")
+    if chosen.coarser > 1:
+        changes.append(f"windows and hops {chosen.coarser} times as long")
+    for_limits = f", with {' and '.join(changes)} for the limits," if changes else ""
+    typer.echo(f"Config{for_limits} -> {starter.config}\nNext: {command('run', starter.config)}")
 
 
 def _meaning(manifest: "Manifest", test: "Sequence[Clip]") -> Iterator[str]:
