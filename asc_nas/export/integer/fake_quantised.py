@@ -1,6 +1,7 @@
-"""The network in integers as PyTorch trains it: with the real values that its integers stand for."""
+"""The network in integers as PyTorch trains it: with the values that its integers stand for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from asc_nas.export.integer.arithmetic import HIGHEST, LOWEST, Scale
 from asc_nas.export.integer.folded import FoldedLayer, FoldedNetwork
 from asc_nas.export.integer.network import IntegerLayer, IntegerNetwork, feature_integers
 from asc_nas.export.integer.quantise import Extremes, Range, quantised
-from asc_nas.nn.subnet import SubNet, shortcut
+from asc_nas.nn.subnet import ConvNorm, InvertedResidual, SubNet, shortcut
 from asc_nas.space.netspec import NetSpec, Shape
 
 Layer = tuple[Tensor, Tensor]
@@ -121,27 +122,35 @@ def _straight_through(values: Tensor, rounded: NDArray[np.float64]) -> Tensor:
 def _folded_layers(network: SubNet) -> dict[str, Layer]:
     """Return every layer with its batch norm folded in, by its name in `FoldedNetwork`."""
     layers: dict[str, Layer] = {}
-    for i, conv in enumerate(network.stem):
-        layers[f"stem.{i}"] = _folded([conv.conv], conv.norm)
-    for i, block in network.blocks.items():
+
+    def add(name: str, layer: ConvNorm) -> None:
+        layers[name] = _folded([layer.conv.weight], layer.norm)
+
+    for i, conv in enumerate(cast(Iterable[ConvNorm], network.stem)):
+        add(f"stem.{i}", conv)
+    for place, block in cast(Iterable[tuple[str, InvertedResidual]], network.blocks.items()):
+        name = f"blocks.{place}"
         if block.expand is not None:
-            layers[f"blocks.{i}.expand"] = _folded([block.expand.conv], block.expand.norm)
-        layers[f"blocks.{i}.depthwise"] = _folded(block.depthwise, block.depthwise_norm)
-        layers[f"blocks.{i}.project"] = _folded([block.project.conv], block.project.norm)
-    layers["head"] = _folded([network.head.conv], network.head.norm)
+            add(f"{name}.expand", block.expand)
+        kernels = [conv.weight for conv in cast(Iterable[nn.Conv2d], block.depthwise)]
+        layers[f"{name}.depthwise"] = _folded(kernels, block.depthwise_norm)
+        add(f"{name}.project", block.project)
+    add("head", network.head)
     if network.classifier is not None:
         weights, bias = network.classifier.weight, network.classifier.bias
         layers["classifier"] = weights[:, :, None, None], bias
     return layers
 
 
-def _folded(convolutions: Sequence[nn.Conv2d], norm: nn.BatchNorm2d) -> Layer:
-    """Return the one layer that is a sum of convolutions and its norm."""
-    kernels = [conv.weight for conv in convolutions]
+def _folded(kernels: Sequence[Tensor], norm: nn.BatchNorm2d) -> Layer:
+    """Return the one layer that is the sum of convolutions with these kernels, and its norm."""
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
     extent = max(k.shape[2] for k in kernels), max(k.shape[3] for k in kernels)
-    gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+    gain = norm.weight / torch.sqrt(variance + norm.eps)
     weights = torch.stack([_centred(kernel, extent) for kernel in kernels]).sum(0)
-    return weights * gain.reshape(-1, 1, 1, 1), norm.bias - norm.running_mean * gain
+    return weights * gain.reshape(-1, 1, 1, 1), norm.bias - mean * gain
 
 
 def _centred(kernel: Tensor, extent: Shape) -> Tensor:
