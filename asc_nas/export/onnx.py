@@ -43,6 +43,7 @@ def export_model(
     members: int = 1,
     ram_bytes: int | None = None,
     float_ram_bytes: int | None = None,
+    qat_share: float = 0.0,
 ) -> ModelCard:
     """Write ``folder/NAME.onnx`` and its card ``folder/NAME.json``; return the card.
 
@@ -56,7 +57,7 @@ def export_model(
     folder : Path
         Made if it is missing.
     name, labels, frontend, genotype, macs, params, results, data, temperature, members, ram_bytes,
-    float_ram_bytes
+    float_ram_bytes, qat_share
         As in `ModelCard`; `bytes` and `sha256` are filled in here.
 
     Raises
@@ -77,6 +78,7 @@ def export_model(
         "params": params,
         "ram_bytes": ram_bytes,
         "float_ram_bytes": float_ram_bytes,
+        "qat_share": qat_share,
         "results": dict(results),
         "data": data,
     }

@@ -108,20 +108,21 @@ def sum_paths(paths: list[Tensor]) -> Tensor:
 
 
 def join_shortcut(x: Tensor, out: Tensor, spec: BlockSpec) -> Tensor:
-    """Add the block's input (average-pooled where it strides) and apply its last activation.
+    """Add the block's shortcut, if it has one, and apply its last activation."""
+    if spec.shortcut:
+        out = out + shortcut(x, spec)
+    return F.relu(out, inplace=True) if spec.activation_after_sum else out
+
+
+def shortcut(x: Tensor, spec: BlockSpec) -> Tensor:
+    """Return what is added of the block's input: average-pooled where the block strides.
 
     Of searched widths that differ, the narrower one's channels are the leading ones of the wider.
     """
-    if spec.shortcut:
-        if spec.stride != (1, 1):
-            x = F.avg_pool2d(x, spec.stride, ceil_mode=True, count_include_pad=False)
-        missing = spec.out_channels - spec.in_channels
-        if missing > 0:
-            x = F.pad(x, (0, 0, 0, 0, 0, missing))
-        elif missing < 0:
-            x = x[:, : spec.out_channels]
-        out = out + x
-    return F.relu(out, inplace=True) if spec.activation_after_sum else out
+    if spec.stride != (1, 1):
+        x = F.avg_pool2d(x, spec.stride, ceil_mode=True, count_include_pad=False)
+    missing = spec.out_channels - spec.in_channels
+    return F.pad(x, (0, 0, 0, 0, 0, missing)) if missing > 0 else x[:, : spec.out_channels]
 
 
 class SubNet(nn.Module):

@@ -88,6 +88,10 @@ class RetrainConfig(TrainConfig):
     calibrate: bool = True
     """Fit the temperature of the best member's probabilities. With `use_search_val` this takes one
     more training, of a twin that search-val is kept from; false saves it."""
+    qat_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the training, at its end, in which the network computes as its exports in 8-bit
+    integers do, with fixed batch norms (quantisation-aware training, Jacob et al., arXiv
+    1712.05877; 0: off). For networks that lose accuracy as `c` or `tflite`; on ESC-10 none did."""
     teacher: TeacherConfig | None = None
     """Networks that are trained first and teach all others; null is none. Three of expansion 2
     gained nothing on ESC-10."""

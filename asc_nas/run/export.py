@@ -56,6 +56,7 @@ def export_network(folder: NetworkFolder, name: str | None = None) -> ExportedMo
         macs=result.macs,
         params=result.params,
         **ram_of(run, folder.genotype),
+        qat_share=run.config.retrain.qat_share,
         results=scores | {"per_class": result.per_class, "calibration": calibration},
         temperature=temperature,
         data=card_data(run, result.trained_on),

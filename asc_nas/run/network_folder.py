@@ -17,12 +17,13 @@ from asc_nas.core.locks import locked
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.result import LoggedEpoch, Result
+from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.committee import Committee
 from asc_nas.nn.subnet import SubNet
 from asc_nas.run.folder import RunFolder
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
-from asc_nas.training.network_trainer import new_network, train_network
+from asc_nas.training.network_trainer import fit_network, new_network
 from asc_nas.training.trainer import Hooks, Teacher, TrainConfig, Trainer
 
 WEIGHTS = "model.safetensors"
@@ -43,12 +44,14 @@ class Recipe:
     step : str
         What its epochs count as in the event log; empty: they are not logged.
     teacher : see `Trainer`
+    qat_share : see `RetrainConfig`
     """
 
     settings: TrainConfig
     roles: tuple[str, ...]
     step: str = "retrain"
     teacher: Teacher | None = None
+    qat_share: float = 0.0
 
 
 def train(
@@ -81,7 +84,9 @@ def train(
     )
     if examples is None:
         examples = run.examples(*recipe.roles, frontend=frontend)
-    return train_network(run.spec(genotype), examples, trainer)
+    network = new_network(run.spec(genotype), seed)
+    steps = quantisation_aware(network, examples, settings, recipe.qat_share)
+    return network, fit_network(network, examples, trainer, steps)
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,7 @@ class Shipping:
             macs=count * cost.macs,
             params=count * cost.params,
             **ram_of(run, self.network.genotype),
+            qat_share=run.config.retrain.qat_share,
             results=results,
             temperature=temperature,
             data=data,

@@ -5,7 +5,7 @@ arXiv 2106.05237). Teachers are trained by the recipe of the run, on the clips o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -63,14 +63,15 @@ def taught_recipe(
     Their teachers, if the config has any, are trained here if they are not yet.
     """
     settings = run.config.retrain
+    recipe = Recipe(settings, roles, step, qat_share=settings.qat_share)
     if settings.teacher is None:
-        return Recipe(settings, roles, step)
+        return recipe
     networks: list[torch.nn.Module] = []
     for teacher in teachers_of(run, roles):
         train_teacher(run, teacher, progress)
         networks.append(to_channels_last(teacher.folder(run).load()))
     taught: Teacher = mean_posteriors(networks), settings.teacher.share
-    return Recipe(settings, roles, step, taught)
+    return replace(recipe, teacher=taught)
 
 
 def mean_posteriors(networks: Sequence[torch.nn.Module]) -> Callable[[Tensor], Tensor]:

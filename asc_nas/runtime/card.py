@@ -165,6 +165,8 @@ class ModelCard(Config):
     ram_bytes, float_ram_bytes : int or None
         Working memory of a device that runs the network in int8 or in float32, one example at a
         time: its activations and the buffers of its front end. None on cards of earlier versions.
+    qat_share : float
+        Share of the training in which the network computed as in 8-bit integers; 0: none of it.
     sha256 : str
         Hexadecimal SHA-256 of the ONNX file.
     numeric_type : "float32" or "int8"
@@ -196,6 +198,7 @@ class ModelCard(Config):
     bytes: int = Field(gt=0, le=LARGEST_FILE)
     ram_bytes: int | None = Field(default=None, ge=0)
     float_ram_bytes: int | None = Field(default=None, ge=0)
+    qat_share: float = Field(default=0.0, ge=0, lt=1)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     numeric_type: Literal["float32", "int8"] = "float32"
     param_bytes: int | None = Field(default=None, ge=0)

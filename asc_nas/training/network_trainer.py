@@ -1,5 +1,7 @@
 """Training a fixed network from scratch, and its one test with the last epoch's weights."""
 
+from collections.abc import Callable
+
 import torch
 
 from asc_nas.core.randomness import derived_seed
@@ -9,7 +11,7 @@ from asc_nas.evaluation.scores import Scores, score
 from asc_nas.nn.subnet import InputNorm, SubNet
 from asc_nas.nn.supernet import init_weights
 from asc_nas.space.netspec import NetSpec
-from asc_nas.training.trainer import Trainer, posteriors
+from asc_nas.training.trainer import Step, Trainer, posteriors
 
 
 def train_network(
@@ -21,16 +23,19 @@ def train_network(
 
 
 def fit_network(
-    network: torch.nn.Module, examples: Examples, trainer: Trainer
+    network: torch.nn.Module,
+    examples: Examples,
+    trainer: Trainer,
+    steps: Callable[[int], Step] | None = None,
 ) -> list[LoggedEpoch]:
     """Train a network that has an `InputNorm`, `input_norm`, in place, and return its log.
 
-    The statistics are those of `examples`; the rest is `Trainer.fit`.
+    The statistics are those of `examples`; the rest, `steps` too, is `Trainer.fit`.
     """
     norm = network.input_norm
     assert isinstance(norm, InputNorm)
     norm.set_statistics(*examples.mel_statistics(norm.level))
-    return trainer.fit(network, examples)
+    return trainer.fit(network, examples, steps)
 
 
 def new_network(spec: NetSpec, seed: int) -> SubNet:

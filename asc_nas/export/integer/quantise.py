@@ -1,7 +1,7 @@
 """From a folded float network and training clips to the network in integers."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from asc_nas.runtime.classifier import INPUT, open_session
 PERCENTILE = 99.999
 """Share of an activation's values, in %, that its range covers on each side."""
 _LARGEST_BIAS = 2.0**29
+
+Range = tuple[float, float]
 
 
 def integer_networks(
@@ -34,7 +36,7 @@ def integer_networks(
         Training clips, on which the range of every map is found.
     """
     ranges = _ranges(file, {name for network in networks for name in _maps(network)}, clips)
-    return tuple(_quantised(network, ranges) for network in networks)
+    return tuple(quantised(network, ranges) for network in networks)
 
 
 def _maps(network: FoldedNetwork) -> Iterable[str]:
@@ -43,31 +45,56 @@ def _maps(network: FoldedNetwork) -> Iterable[str]:
     yield from network.sums.values()
 
 
-def _ranges(
-    file: Path, names: set[str], clips: NDArray[np.float32]
-) -> dict[str, tuple[float, float]]:
-    """Return the range of each map over all clips, without the rarest values."""
+def _ranges(file: Path, names: set[str], clips: NDArray[np.float32]) -> dict[str, Range]:
     model = onnx.load(file)
     wanted = sorted(names)
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
     session = open_session(model.SerializeToString(), threads=1)
-    lows: dict[str, NDArray[np.float32]] = {}
-    highs: dict[str, NDArray[np.float32]] = {}
+    extremes = Extremes(len(clips))
     for clip in clips:
         found = session.run(wanted, {INPUT: np.ascontiguousarray(clip[None, None], np.float32)})
         for name, values in zip(wanted, found, strict=True):
-            rare = 1 + math.floor(values.size * len(clips) * (1 - PERCENTILE / 100))
-            lows[name] = _smallest(np.append(lows.get(name, []), values), rare)
-            highs[name] = -_smallest(-np.append(highs.get(name, []), values), rare)
-    return {name: (float(lows[name].max()), float(highs[name].min())) for name in wanted}
+            extremes.add(name, values)
+    return extremes.ranges()
+
+
+class Extremes:
+    """The range of each map over a number of clips, without the rarest values, see `PERCENTILE`."""
+
+    def __init__(self, clips: int) -> None:
+        self._clips = clips
+        self._lows: dict[str, NDArray[np.float32]] = {}
+        self._highs: dict[str, NDArray[np.float32]] = {}
+
+    def add(self, name: str, values: NDArray[np.float32]) -> None:
+        """Hear of some clips' values (n, ...) of a map."""
+        rare = 1 + math.floor(values[0].size * self._clips * (1 - PERCENTILE / 100))
+        flat, none = values.reshape(-1), values[:0].reshape(-1)
+        lows = np.append(self._lows.get(name, none), flat)
+        highs = np.append(self._highs.get(name, none), flat)
+        self._lows[name] = _smallest(lows, rare)
+        self._highs[name] = -_smallest(-highs, rare)
+
+    def ranges(self) -> dict[str, Range]:
+        """Return the lowest and the highest value of each map."""
+        return {
+            name: (float(self._lows[name].max()), float(self._highs[name].min()))
+            for name in self._lows
+        }
 
 
 def _smallest(values: NDArray, number: int) -> NDArray:
     return np.partition(values, number - 1)[:number] if number < len(values) else values
 
 
-def _quantised(network: FoldedNetwork, ranges: dict[str, tuple[float, float]]) -> IntegerNetwork:
+def quantised(network: FoldedNetwork, ranges: Mapping[str, Range]) -> IntegerNetwork:
+    """Return a folded network in integers.
+
+    Parameters
+    ----------
+    ranges : lowest and highest value of each map, by the names that `network` gives them
+    """
     spec = network.spec
     scale = Scale.of_range(*ranges[network.standardised])
     heard = IntegerInput.of(network.mean, network.scale, spec, scale)
@@ -100,9 +127,7 @@ def _quantised(network: FoldedNetwork, ranges: dict[str, tuple[float, float]]) -
     return IntegerNetwork(spec, heard, layers, sums)
 
 
-def _layer(
-    layer: FoldedLayer, source: Scale, limits: tuple[float, float], relu: bool
-) -> IntegerLayer:
+def _layer(layer: FoldedLayer, source: Scale, limits: Range, relu: bool) -> IntegerLayer:
     weights = layer.weights.astype(np.float64)
     largest = np.abs(weights).reshape(len(weights), -1).max(1)
     by_bias = np.abs(layer.bias) / (source.scale * _LARGEST_BIAS)
