@@ -9,6 +9,7 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.export.firmware.front_end_tables import require_transform
 from asc_nas.export.tflite_file import require_pooling
+from asc_nas.export.tflite_graph import schema
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of
 from asc_nas.space.netspec import NetSpec
@@ -33,7 +34,11 @@ def require_target(
     ------
     UsageError
         What cannot, and what to set instead.
+    AscNasError
+        If a package that `target` needs is missing.
     """
+    if target == "tflite":
+        schema()  # without its package, hours would end with an error
     largest = space.largest()
     genes = [genes if genes[0].kind == "input" else genes[:1] for genes in space.shape]
     for shape in itertools.product(*genes):

@@ -23,7 +23,7 @@ COMPARED = 16
 """Clips on which an exported model is compared with PyTorch."""
 
 
-def export_network(folder: NetworkFolder, name: str | None = None) -> ExportedModel:
+def export_network(folder: NetworkFolder, name: str = "") -> ExportedModel:
     """Write a retrained network as ONNX with its card.
 
     Parameters

@@ -13,16 +13,29 @@ from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.search.config import SearchConfig
 from asc_nas.search.history import read_history
 from asc_nas.search.objectives import Evaluation, Objective
-from asc_nas.search.pareto import ParetoSet
+from asc_nas.search.pareto import ParetoSet, choose, preferred
 from asc_nas.space.genotype import Genotype
+
+BEST = "best"
+"""The name of the network that the run prefers."""
 
 
 @dataclass(frozen=True)
 class NamedNetwork:
-    """A network of a run: its name under ``retrain/`` and its genotype."""
+    """A network of a run.
+
+    Attributes
+    ----------
+    name : str
+        Under ``retrain/``.
+    genotype : Genotype
+    called : str
+        What it was asked for by, in the name of its model; empty: its name.
+    """
 
     name: str
     genotype: Genotype
+    called: str = ""
 
     @property
     def argument(self) -> str:
@@ -44,7 +57,7 @@ class NamedNetwork:
 
 
 def find_network(run: RunFolder, text: str) -> NamedNetwork:
-    """Return the network that `text` names: a Pareto member's id, a baseline, or a genotype.
+    """Return the network that `text` names: a Pareto member's id, `BEST`, a baseline, a genotype.
 
     Raises
     ------
@@ -54,6 +67,10 @@ def find_network(run: RunFolder, text: str) -> NamedNetwork:
     config = run.config
     if text in config.baselines:
         return NamedNetwork(text, config.fixed_genotype(text))
+    if text == BEST:
+        members = read_pareto(run)
+        best = best_of(members, config.retrain.members)
+        return NamedNetwork(str(best), members[best].genotype, BEST)
     if text.isdigit():
         members = read_pareto(run)
         if int(text) >= len(members):
@@ -62,7 +79,8 @@ def find_network(run: RunFolder, text: str) -> NamedNetwork:
     if re.fullmatch(r"[a-z_][\w-]*", text) and not re.search(r"\d+e\d", text) and text != "skip":
         names = list(config.baselines)
         raise UsageError(
-            f"no network '{text}'.{closest(text, names)} Give a Pareto member's id, a baseline "
+            f"no network '{text}'.{closest(text, [BEST, *names])} Give a Pareto member's id, "
+            f"'{BEST}', a baseline "
             f"({', '.join(names) or 'this config has none'}) or a genotype."
         )
     genotype = Genotype.parse(text)
@@ -119,3 +137,12 @@ def read_pareto(run: RunFolder) -> Pareto:
             f"{paths.pareto}: does not belong to this run's search history; delete it and "
             "run 'asc-nas search' again."
         ) from error
+
+
+def best_of(members: Pareto, count: int) -> int:
+    """Return the id of the preferred one of the `count` members that a run trains.
+
+    The scores of the search decide, so that the test has no part in it.
+    """
+    chosen = choose(members, members.objectives, count)
+    return chosen[preferred([members[i] for i in chosen], members.objectives)]

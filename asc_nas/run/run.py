@@ -138,7 +138,9 @@ class Run(RunFolder):
                 for network in found:
                     train_twin(network.folder(run, used), network.name)
             for network in found:
-                written += as_targets(run, export_network(network.folder(run, used)), targets)
+                name = network.called and f"{run.config.name}-{network.called}"
+                model = export_network(network.folder(run, used), name)
+                written += as_targets(run, model, targets)
             if dcase_report is not None:
                 write_dcase_report(run, written[-1].file, dcase_report)
         return written

@@ -3,18 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from asc_nas.evaluation.parts import ScoreReport
 from asc_nas.evaluation.result import Result
 from asc_nas.export.targets import ExportedModel
 from asc_nas.run.budget import Pace
 from asc_nas.run.calibration import train_twin
-from asc_nas.run.export import export_network
+from asc_nas.run.export import as_targets, export_network
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.latency import ensure_latency
-from asc_nas.run.networks import Pareto, find_network
+from asc_nas.run.networks import BEST, Pareto, best_of, find_network
 from asc_nas.run.preparation import prepare
+from asc_nas.run.scoring import score
 from asc_nas.run.search import check_feasible, search, train_supernet
 from asc_nas.run.training import train_networks
-from asc_nas.search.pareto import choose, preferred
+from asc_nas.search.objectives import Evaluation
+from asc_nas.search.pareto import choose
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,26 @@ class Outcome:
     Attributes
     ----------
     best : Result
-        Of the member that search-val prefers; chosen before the test.
+        Of the member that the search prefers; chosen before the test.
+    member : Evaluation
+        That member, with its scores in the search.
+    scored : ScoreReport
+        Its scores on test, with intervals.
     members, baselines : list of Result
         Of all networks that were trained from scratch.
     models : list of ExportedModel
-        Those of the members, and last ``NAME-best``.
+        Those of the members.
+    best_models : list of ExportedModel
+        ``NAME-best``, and what the limits speak of: int8, or `search.limits.target`.
     """
 
     best: Result
+    member: Evaluation
+    scored: ScoreReport
     members: Sequence[Result]
     baselines: Sequence[Result]
     models: Sequence[ExportedModel]
+    best_models: Sequence[ExportedModel]
 
 
 def run_all(run: RunFolder, start: float) -> Outcome:
@@ -66,14 +78,25 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
     run.listener.found(results)
     pace.step("retrain")
 
-    # The best is chosen by search-val, before the test: the member with the best score there.
-    best = preferred([members[i] for i in chosen], objectives)
+    # The best is chosen by the search, before the test.
+    best_id = best_of(members, config.retrain.members)
+    best = chosen.index(best_id)
     if config.retrain.calibrate:
         train_twin(networks[best].folder(run, seed), networks[best].name)
     models = [export_network(network.folder(run, seed)) for network in networks]
-    models.append(export_network(networks[best].folder(run, seed), f"{config.name}-best"))
+    best_model = export_network(networks[best].folder(run, seed), f"{config.name}-{BEST}")
+    best_models = as_targets(run, best_model, config.search.limits.targets)
+    scored = score(run, networks[best].name).evaluation
     count = len(networks)
-    return Outcome(results[best], results[:count], results[count:], models)
+    return Outcome(
+        best=results[best],
+        member=members[best_id],
+        scored=scored,
+        members=results[:count],
+        baselines=results[count:],
+        models=models,
+        best_models=best_models,
+    )
 
 
 def find_pareto_set(

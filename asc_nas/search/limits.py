@@ -61,6 +61,28 @@ class Limits(Config):
             )
         return LIMIT_PRESETS[value]
 
+    @property
+    def bounds(self) -> dict[str, float]:
+        """The bounds in force, by name."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: bound
+            for name, bound in found.items()
+            if name.startswith("max_") and bound is not None
+        }
+
+    def used(self, cost: Cost) -> dict[str, float]:
+        """Return what a network uses, by the names of the bounds."""
+        macs = cost.nessi_macs if self.count_as == "nessi" else cost.macs
+        return {
+            "max_macs": float(macs),
+            "max_macs_per_second": macs / cost.seconds,
+            "max_params": float(cost.params),
+            "max_param_bytes": float(cost.param_bytes(self.bytes_per_param)),
+            "max_ram_kb": cost.ram_bytes / 1000,
+            "max_latency_ms": cost.latency_ms or 0.0,
+        }
+
     def excess(self, cost: Cost) -> dict[str, float]:
         """Return, per bound in force, how far the cost lies above it as a share (<= 0 is met).
 
@@ -71,17 +93,18 @@ class Limits(Config):
         """
         if self.max_latency_ms is not None and cost.latency_ms is None:
             raise no_latency("search.limits")
-        macs = cost.nessi_macs if self.count_as == "nessi" else cost.macs
-        used = {
-            "max_macs": float(macs),
-            "max_macs_per_second": macs / cost.seconds,
-            "max_params": float(cost.params),
-            "max_param_bytes": float(cost.param_bytes(self.bytes_per_param)),
-            "max_ram_kb": cost.ram_bytes / 1000,
-            "max_latency_ms": cost.latency_ms or 0.0,
-        }
-        bounds = {name: getattr(self, name) for name in used}
-        return {name: used[name] / bound - 1 for name, bound in bounds.items() if bound is not None}
+        used = self.used(cost)
+        return {name: used[name] / bound - 1 for name, bound in self.bounds.items()}
+
+    @property
+    def targets(self) -> list[str]:
+        """What a network that meets them is exported to beside float ONNX.
+
+        Parameters that are counted as bytes of int8 are meant to be stored so.
+        """
+        if self.target is not None:
+            return [self.target]
+        return ["int8"] if self.bytes_per_param == 1 and self.max_param_bytes is not None else []
 
     def met_by(self, cost: Cost) -> bool:
         """Whether every bound holds."""

@@ -1,6 +1,8 @@
 """The whole job through the command line, on a tiny set; and that a kill loses nothing."""
 
 import json
+import re
+import shlex
 import shutil
 
 import numpy as np
@@ -56,6 +58,23 @@ def test_run_goes_from_recordings_to_models(finished):
         assert name in done.stdout
     assert "Pareto set" in done.stdout
     assert "Supernet: 3/3" in done.stderr  # plain progress lines where there is no terminal
+
+
+def test_the_run_ends_with_its_best_network_and_what_to_do_next(finished):
+    run, done = finished
+    assert "Latency" not in done.stdout  # nothing is known of it
+    best, _, ending = done.stdout.partition("Best: network ")[2].partition("\n")
+    files, _, following = ending.partition("Next:")
+    assert str(run / "models" / "tiny-best.onnx") in files
+    assert "limit" not in files
+    commands = [line.strip() for line in following.splitlines() if line.strip()]
+    assert [line.split()[1] for line in commands] == ["classify", "report", "export"]
+    exported = asc_nas(*shlex.split(commands[-1])[1:4])
+    assert exported.stdout.strip() == str(run / "models" / "tiny-best.onnx")
+    scored = asc_nas("evaluate", run, "best")
+    assert scored.stdout.strip().startswith(f"{best}, test of")
+    value, low, high = re.search(r"accuracy +(\S+) +(\S+) to (\S+)", scored.stdout).groups()
+    assert f"{value} (95 % interval {low} to {high}; 9 test clips of" in files
 
 
 def test_roles_never_share_a_group_and_test_is_the_named_fold(finished):

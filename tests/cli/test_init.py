@@ -217,7 +217,7 @@ def test_the_guide_to_a_microcontroller_leads_to_code_within_the_chip(recordings
     said = []
     for command in commands:
         own = command.replace("RECORDINGS", f"'{recordings}'").replace("/demo", "/mine")
-        own = own.replace("mine 2 ", "mine 0 ").replace("mine-2", "mine-0")
+        own = own.replace("mine 2 ", "mine best ").replace("mine-2", "mine-best")
         more = CHEAP if own.startswith("run") else []
         done = asc_nas(*shlex.split(own), *more, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -234,6 +234,10 @@ def test_the_guide_to_a_microcontroller_leads_to_code_within_the_chip(recordings
             assert max(numbers) < limits["max_param_bytes"]
     assert "RAM, bytes" in said[-1]
     assert "NOT" not in said[-1]
+    ending = said[1].partition("Best: network")[2]
+    assert re.search(r"limit max_ram_kb +met: [\d.]+ of 65\.536", ending)
+    assert str(Path("runs") / "mine" / "models" / "mine-best-c") in ending  # exported by the run
+    assert "asc-nas verify runs/mine/models/mine-best-c" in ending.partition("Next:")[2]
 
 
 def test_less_ram_first_makes_windows_longer_and_then_the_network_smaller(tmp_path):

@@ -15,7 +15,6 @@ from asc_nas.cli.options import (
     open_run,
     with_limits,
 )
-from asc_nas.core.errors import command
 
 
 def run(
@@ -43,11 +42,10 @@ def run(
 
     Example: asc-nas run configs/esc10.yaml --data ESC-10 --out runs/esc10
     """
+    from asc_nas.cli.output.network_tables import print_outcome
+
     start = time.monotonic()
     changes = [*with_limits(settings, limits), *([] if budget is None else [f"budget={budget}"])]
     opened = open_run(config, data, changes, out, resume=resume, tensorboard=tensorboard)
     outcome = opened.run(start)
-    typer.echo(
-        f"\nModels: {opened.paths.models}\nClassify a recording with: "
-        + command("classify", "FILE", "--model", outcome.models[-1].file)
-    )
+    print_outcome(opened, outcome)

@@ -8,13 +8,21 @@ from rich.table import Table
 from rich.text import Text
 
 from asc_nas.cli.output.text import shown
+from asc_nas.core.errors import command
 from asc_nas.evaluation.scores import told_of_absent, told_of_clips
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asc_nas.evaluation.parts import Part, ScoreReport
     from asc_nas.evaluation.result import Results
     from asc_nas.run.crossval_summary import Crossval
     from asc_nas.run.networks import Pareto
+    from asc_nas.run.run import Run
+    from asc_nas.run.sequence import Outcome
+
+
+_UNKNOWN = "-"
 
 
 def _judged(members: "Pareto") -> str:
@@ -36,9 +44,8 @@ def print_pareto(members: "Pareto") -> None:
     scores = dict.fromkeys([leading_score(members.objectives).name, "macro_f1"])
     titles = [SCORES[name] for name in scores]
     columns = ("Id", *titles, "MACs", "Parameters", "RAM", "Latency", "Genotype")
-    table = Table(*columns, box=None, header_style="bold")
-    for i, member in enumerate(members):
-        table.add_row(
+    rows = [
+        (
             str(i),
             *(f"{getattr(member, name):.3f}" for name in scores),
             _millions(member.macs),
@@ -47,16 +54,17 @@ def print_pareto(members: "Pareto") -> None:
             _milliseconds(member.latency_ms),
             str(member.genotype),
         )
+        for i, member in enumerate(members)
+    ]
     print(f"\nPareto set ({_judged(members)})")
-    print_table(table)
+    print_table(_known(columns, rows))
 
 
 def print_results(results: "Results") -> None:
     """Print networks trained from scratch: scores on test with the last epoch's weights."""
     scores = ("Accuracy", "macro-F1", "MACs", "Parameters", "RAM", "Latency")
-    table = Table("Network", "Seed", *scores, "Genotype", box=None, header_style="bold")
-    for result in results:
-        table.add_row(
+    rows = [
+        (
             result.network,
             str(result.seed),
             f"{result.accuracy:.3f}",
@@ -67,12 +75,57 @@ def print_results(results: "Results") -> None:
             _milliseconds(result.latency_ms),
             result.genotype,
         )
+        for result in results
+    ]
     first = results[0]
     clips = told_of_clips(first.test_clips, first.test_clips_left_out)
     print(f"\nTrained from scratch, tested once on {clips} of {shown(first.data)}")
-    print_table(table)
+    print_table(_known(("Network", "Seed", *scores, "Genotype"), rows))
     if first.absent:
         print(f"note: {shown(told_of_absent(first.absent))}")
+
+
+def print_outcome(run: "Run", outcome: "Outcome") -> None:
+    """Print which network of a whole run is the best, what it takes, its files, what comes next."""
+    from asc_nas.search.objectives import SCORES, leading_score
+
+    best, limits = outcome.best, run.config.search.limits
+    score = leading_score(run.config.search.objectives).name
+    judged = f"{SCORES[score]} {getattr(outcome.member, score):.3f}"
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    table.add_row("chosen by", f"the search ({judged}); the test had no part in it")
+    table.add_row("accuracy", f"{best.accuracy:.3f}{_between(outcome.scored)}")
+    float_kb, int8_kb = (best.params * size / 1000 for size in (4, 1))
+    table.add_row("parameters", f"{float_kb:.1f} kB in float, {int8_kb:.1f} kB in int8")
+    table.add_row("RAM", f"{_kilobytes(best.ram_bytes)} in int8, front end included")
+    table.add_row("MACs", _millions(best.macs))
+    used = limits.used(run.cost(outcome.member.genotype))
+    for name, bound in limits.bounds.items():
+        table.add_row(f"limit {name}", f"met: {used[name]:,.5g} of {bound:,.5g}")
+    for i, model in enumerate(outcome.best_models):
+        table.add_row("" if i else "files", Text(str(model.file)))
+        for line in model.told:
+            table.add_row("", Text(f"  {line}"))
+    print(f"\nBest: network {best.network}")
+    print_table(table)
+    print("\nNext:")
+    root, file = run.paths.root, outcome.best_models[0].file
+    print(f"  {command('classify', 'FILE', '--model', file)}")
+    print(f"  {command('report', root)}")
+    if limits.target == "c":
+        print(f"  {command('verify', outcome.best_models[-1].file)}")
+    else:
+        print(f"  {command('export', root, 'best', '--target', 'c')}")
+
+
+def _between(scored: "ScoreReport") -> str:
+    """Return the interval of the accuracy in words."""
+    clips = sum(scored.clips_of.values())
+    if scored.intervals is None:
+        return f" on {clips} test clips of one group: no interval"
+    low, high = scored.intervals.accuracy
+    groups = scored.intervals.groups
+    return f" (95 % interval {low:.3f} to {high:.3f}; {clips} test clips of {groups} groups)"
 
 
 def print_crossval(crossval: "Crossval") -> None:
@@ -153,8 +206,17 @@ def _row(part: "Part") -> tuple[str, ...]:
     return (str(part.clips), *(_number(value) for value in values))
 
 
+def _known(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> Table:
+    """Return a table without the columns in which nothing is known."""
+    kept = [i for i, _ in enumerate(columns) if any(row[i] != _UNKNOWN for row in rows)]
+    table = Table(*(columns[i] for i in kept), box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(row[i] for i in kept))
+    return table
+
+
 def _number(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"  # NaN: not known
+    return _UNKNOWN if value is None or value != value else f"{value:.3f}"  # NaN: not known
 
 
 def _millions(value: int) -> str:
@@ -166,11 +228,11 @@ def _millions_between(low: int, high: int) -> str:
 
 
 def _kilobytes(value: int | None) -> str:
-    return "-" if value is None else f"{value / 1000:.1f} kB"
+    return _UNKNOWN if value is None else f"{value / 1000:.1f} kB"
 
 
 def _milliseconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f} ms"
+    return _UNKNOWN if value is None else f"{value:.3f} ms"
 
 
 def print_table(table: Table) -> None:
