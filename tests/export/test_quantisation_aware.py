@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 from toy import make_examples
 
+from asc_nas.core.errors import AscNasError
 from asc_nas.core.progress import unheard
 from asc_nas.export.integer.fake_quantised import FakeQuantised
 from asc_nas.export.quantisation_aware import quantisation_aware
@@ -112,3 +113,18 @@ def losses(network):
     fake = FakeQuantised(network)
     fake.observe(x[:, 0].numpy())
     return [float(F.cross_entropy(each(x), targets)) for each in (network, fake)]
+
+
+def test_weights_that_are_no_numbers_end_with_a_sentence(tmp_path):
+    config = CONFIG.model_copy(update={"checkpoint_every": 6})
+
+    def spoil(epoch, values):
+        if epoch == 5:  # of 6, the last three in integers
+            with torch.no_grad():
+                network.stem[0].conv.weight[0] = float("nan")
+
+    network = new_network(NET, 0)
+    steps = quantisation_aware(network, EXAMPLES, CONFIG, 0.5)
+    trainer = Trainer(config, 0, tmp_path / "state", hooks=Hooks(on_epoch=spoil))
+    with pytest.raises(AscNasError, match="loss"):
+        fit_network(network, EXAMPLES, trainer, steps)

@@ -69,12 +69,15 @@ class FakeQuantised:
     def __call__(self, x: Tensor) -> Tensor:
         """Map x (n, 1, mels, frames) in dB to logits (n, classes)."""
         exact = _folded_layers(self._network)
+        if not all(values.isfinite().all() for layer in exact.values() for values in layer):
+            heard = self._network.input_norm(x)  # no integers of these: the loss will tell
+            return _logits(self._network.spec, heard, exact, lambda name, values: values)
         integers = self._quantised(exact)
         scales = _scales(integers)
         layers = {name: _rounded(exact[name], layer) for name, layer in integers.layers.items()}
 
-        heard = integers.input(feature_integers(_array(x[:, 0])))
-        values = torch.from_numpy(integers.input.scale.values(heard)).to(x)
+        mel = integers.input(feature_integers(_array(x[:, 0])))
+        values = torch.from_numpy(integers.input.scale.values(mel)).to(x)
         return _logits(
             self._network.spec, values, layers, lambda name, values: _map(values, scales[name])
         )
