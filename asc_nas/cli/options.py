@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from asc_nas.run.run import Run
 
 ConfigArgument = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="A config file, or the directory of a run.")
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A config file, the name of one that comes with asc-nas, such as nasc, or the "
+        "directory of a run.",
+    ),
 ]
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the recordings.", show_default=False)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from asc_nas.core.errors import NO_TEXT, UsageError, closest
+from asc_nas.core.packages import packaged
 from asc_nas.core.plain_yaml import LARGEST, parse_yaml
 
 Amount = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -135,8 +136,8 @@ def _parsed_yaml(content: str | bytes, where: str) -> Any:
 
 
 def _closest_config(path: Path) -> str:
-    """Return a hint at a config of a similar name beside `path` or in ``configs/``."""
-    folders = (Path("configs"), path.parent)
+    """Return a hint at a config of a similar name, beside `path` or in a folder of configs."""
+    folders = (packaged("configs"), Path("configs"), path.parent)
     configs = {found.stem: found for folder in folders for found in sorted(folder.glob("*.yaml"))}
     near = difflib.get_close_matches(path.stem, configs, n=1, cutoff=0.6)
     return f" Did you mean '{configs[near[0]]}'?" if near else ""

@@ -1,9 +1,17 @@
-"""The packages that asc-nas needs, as pyproject.toml lists them, and what is there of them."""
+"""What comes with asc-nas, and the packages that it needs, as pyproject.toml lists them."""
 
 import re
 from importlib import metadata
+from pathlib import Path
 
 MISSING = "not installed"
+
+
+def packaged(name: str) -> Path:
+    """Return a folder that comes with asc-nas (``models``, ``configs``): of package or checkout."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent
+    return (checkout if (checkout / "pyproject.toml").is_file() else package) / name
 
 
 def versions(extra: str = "") -> dict[str, str]:

@@ -11,13 +11,14 @@ import yaml
 from asc_nas.core.config import apply_overrides, read_yaml
 from asc_nas.core.errors import UsageError
 from asc_nas.core.files import fingerprint
+from asc_nas.core.packages import packaged
 from asc_nas.run.config import RunConfig
 from asc_nas.run.paths import RunPaths
 
 _CHECKSUM = "# checksum: "
 
 Source = Path | str | Mapping[str, Any]
-"""A config file, the directory of a run, or the settings themselves."""
+"""A config file, the name of one that comes with asc-nas, the directory of a run, or settings."""
 
 Settings = Sequence[str] | Mapping[str, Any]
 """Changes to a config: ``["supernet.epochs=20"]`` or ``{"supernet.epochs": 20}``."""
@@ -48,7 +49,7 @@ def read_settings(
     if isinstance(source, Mapping):
         values, where = dict(source), "config"
     else:
-        path = Path(source)
+        path = _named(Path(source))
         file = path / "config.yaml" if path.is_dir() else path
         if path.is_dir() and not file.is_file():
             raise UsageError(f"{path}: not a run directory (it has no config.yaml).")
@@ -59,6 +60,13 @@ def read_settings(
         folder = yaml.safe_dump(str(Path(data).resolve()))
         values = apply_overrides(values, [f"data.folder={folder}"])
     return RunConfig.parse(values, where)
+
+
+def _named(path: Path) -> Path:
+    """Return the config that comes with asc-nas where `path` is but its name, as ``nasc``."""
+    own = packaged("configs") / f"{path}.yaml"
+    is_name = path.parent == Path() and not path.suffix and not path.exists()
+    return own if is_name and own.is_file() else path
 
 
 def config_text(config: RunConfig) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError, closest
+from asc_nas.core.packages import packaged
 
 MODELS = Path("models")
 """The current folder's models, and what `find_card` takes for "none was named"."""
@@ -43,9 +44,7 @@ def model_folders() -> list[Path]:
 
 def packaged_folder() -> Path:
     """Return the folder of the models that come with asc-nas: in the package, or in a checkout."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent
-    return (checkout if (checkout / "pyproject.toml").is_file() else package) / "models"
+    return packaged("models")
 
 
 def installed_models() -> list[Installed]:

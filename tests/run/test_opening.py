@@ -4,6 +4,7 @@ import pytest
 from tiny import TINY
 
 from asc_nas.core.errors import UsageError
+from asc_nas.core.packages import packaged
 from asc_nas.run.config import RunConfig
 from asc_nas.run.opening import config_text, read_config, read_settings
 
@@ -28,3 +29,13 @@ def test_a_changed_config_of_a_run_is_noticed_and_taken_without_its_last_line(tm
 def test_a_copy_is_a_config_like_any_other(tmp_path):
     (tmp_path / "mine.yaml").write_text(config_text(CONFIG).replace("seed: 0", "seed: 1"))
     assert read_settings(tmp_path / "mine.yaml").seed == 1
+
+
+def test_a_config_that_comes_with_asc_nas_may_be_given_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_settings("nasc") == read_settings(packaged("configs") / "nasc.yaml")
+    with pytest.raises(UsageError, match=r"no such config file\. Did you mean '.*nasc\.yaml'"):
+        read_settings("nascc")
+    (tmp_path / "nasc").mkdir()  # what lies here comes first
+    with pytest.raises(UsageError, match="not a run directory"):
+        read_settings("nasc")

@@ -17,7 +17,7 @@ from asc_nas.runtime.model_files import DEFAULT_MODEL
 
 pytest.importorskip("setuptools", minversion="77", reason="wheels are built with setuptools >= 77")
 ROOT = Path(__file__).parents[2]
-BUILT = ("asc_nas", "data_prep", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+BUILT = ("asc_nas", "configs", "data_prep", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 pytestmark = pytest.mark.slow
 
 
@@ -65,6 +65,9 @@ def test_a_wheel_made_from_the_sdist_classifies_without_naming_a_model(checkout,
         f"{DEFAULT_MODEL}.onnx",
     ]
     assert not (installed / "models").exists()
+    configs = {path.name for path in (installed / "asc_nas" / "configs").glob("*.yaml")}
+    assert configs == {path.name for path in (ROOT / "configs").glob("*.yaml")}
+    assert (installed / "asc_nas" / "py.typed").exists()
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -84,6 +87,15 @@ def test_a_wheel_made_from_the_sdist_classifies_without_naming_a_model(checkout,
         if arguments[0] == "models":
             assert str(installed) in done.stdout  # not the checkout that runs this test
     assert json.loads(done.stdout)[0]["label"] == "low"
+    done = subprocess.run(
+        [*command, "run", "nasc", "--set", "seed=-1"],
+        cwd=elsewhere,
+        env=environment | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"{installed / 'asc_nas' / 'configs' / 'nasc.yaml'}: 'seed'" in done.stderr
 
 
 def test_a_checkout_without_models_is_built_with_all_packages(checkout, tmp_path):
