@@ -94,27 +94,29 @@ def _options(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments  # wherever it stands
+    arguments = [argument for argument in arguments if argument != "--debug"]
     wait_asleep()
     print_whatever_comes()
     try:
         with none_lost():
             app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
     except SystemExit as ended:
-        _flush(arguments)
+        _flush(debug)
         if ended.code == STOPPED and (goes_on := _goes_on(arguments)):
             print(f"\nstopped; go on with: {shown(goes_on)}", file=sys.stderr)
         raise
     except (AscNasError, ModuleNotFoundError, OSError) as error:
-        if "--debug" in arguments:
+        if debug:
             raise
         if isinstance(error, OSError) and error.filename is None:
-            _flush(arguments)  # which tells whether it was the output that could not be written
+            _flush(debug)  # which tells whether it was the output that could not be written
         message, code = _sentence(error)
         print(f"error: {shown(message)}", file=sys.stderr)
         sys.exit(code)
 
 
-def _flush(arguments: list[str]) -> None:
+def _flush(debug: bool) -> None:
     """Write what is left of the output; a disk that is full is not passed over."""
     try:
         with naming(Path("standard output")):
@@ -122,7 +124,7 @@ def _flush(arguments: list[str]) -> None:
     except BrokenPipeError:  # who reads has enough
         pass
     except OSError as error:
-        if "--debug" in arguments:
+        if debug:
             raise
         print(f"error: {_sentence(error)[0]}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
@@ -146,7 +148,8 @@ def _sentence(error: Exception) -> tuple[str, int]:
         module = (error.name or "").partition(".")[0]
         if module in ("", "asc_nas", "data_prep"):
             raise error
-        return f"this needs {module}: install it with pip install 'asc-nas[search]'.", 1
+        extra = "plot" if module == "matplotlib" else "search"
+        return f"this needs {module}: install it with pip install 'asc-nas[{extra}]'.", 1
     assert isinstance(error, OSError)
     return told(error), 1
 

@@ -1,15 +1,20 @@
 """Arguments and options that several commands share. Imports nothing heavy."""
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from asc_nas.cli.completion import complete_model
+from asc_nas.core.errors import closest
 from asc_nas.runtime.model_files import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from asc_nas.run.run import Run
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 ConfigArgument = Annotated[
     Path,
@@ -79,6 +84,20 @@ WindowOption = Annotated[
 SmoothOption = Annotated[
     float, typer.Option(min=0, help="Seconds of the moving average over the timeline.")
 ]
+
+
+def one_of(choices: type[Choice]) -> Callable[[str], Choice]:
+    """Return what makes a choice of the text that a user wrote, or says which there are."""
+
+    def chosen(text: str) -> Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            names = [str(choice) for choice in choices]
+            hint = closest(text, names)
+            raise typer.BadParameter(f"'{text}'.{hint} Known: {', '.join(names)}.") from None
+
+    return chosen
 
 
 def with_limits(settings: list[str] | None, limits: str | None) -> list[str]:

@@ -5,7 +5,7 @@ Each settings class stands beside the code that uses it; `Config` is only their 
 
 import difflib
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
@@ -48,6 +48,7 @@ class Config(BaseModel):
             raise UsageError(f"{where}: {NO_TEXT}") from error
 
 
+_DEEPEST = 3
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 100
 
@@ -60,8 +61,9 @@ def _first_problem(config_class: type[BaseModel], error: ValidationError) -> str
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
         known = _known_keys(config_class, location[:-1])
-        hint = closest(location[-1], known) or f" Known keys: {', '.join(known)}."
-        return f"unknown key '{key}'.{hint}"
+        deeper = [f"'{path}'" for path in _paths_to(location[-1], config_class)]
+        hint = f" Did you mean {' or '.join(deeper)}?" if deeper else closest(location[-1], known)
+        return f"unknown key '{key}'.{hint}" + ("" if hint else f" Known keys: {', '.join(known)}.")
     if problem["type"] == "missing":
         return f"the key '{key}' is missing."
     message = problem["msg"].removeprefix("Value error, ")
@@ -78,6 +80,16 @@ def _known_keys(config_class: type[BaseModel], path: Sequence[str]) -> list[str]
             continue  # a position in a list, or the tag of a union
         current = _settings_class_in(current.model_fields[part].annotation)
     return list(current.model_fields) if current else []
+
+
+def _paths_to(name: str, config_class: type[BaseModel], path: str = "") -> Iterator[str]:
+    """Yield the keys of this name in the groups of settings below a class."""
+    for key, field in config_class.model_fields.items():
+        inner = _settings_class_in(field.annotation)
+        if key == name and path:
+            yield f"{path}{key}"
+        elif inner is not None and path.count(".") < _DEEPEST:
+            yield from _paths_to(name, inner, f"{path}{key}.")
 
 
 def _settings_class_in(annotation: Any) -> type[BaseModel] | None:

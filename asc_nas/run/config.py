@@ -195,11 +195,11 @@ class RunConfig(Config):
                 raise ValueError(f"'{other}' and '{name}' are one folder where case does not count")
         return baselines
 
-    @field_validator("budget")
+    @field_validator("budget", mode="before")
     @classmethod
-    def _check_budget(cls, value: str | None) -> str | None:
+    def _check_budget(cls, value: Any) -> Any:
         if value is not None:
-            parse_duration(value)
+            parse_duration(str(value))  # YAML makes a number of one without a unit
         return value
 
     @field_validator("frontend", mode="before")

@@ -105,9 +105,17 @@ def inspect(
     ------
     AscNasError
         If they are no labelled recordings.
+    UsageError
+        If examples would be silence for the most part.
     """
     with listener.stage("Look") as progress:
         found = own_data.look(folder, progress)
+    longest = max(found.lengths)
+    if seconds is not None and seconds > 2 * longest:
+        raise UsageError(
+            f"--seconds {seconds:g}: the longest recording has {longest:.3g} s, so most of an "
+            f"example would be silence; give at most {2 * longest:.3g}, or leave it out."
+        )
     length = seconds or own_data.example_seconds(found.lengths)
     manifest, in_blocks = own_data.in_blocks(own_data.cut_long(found, length))
     clips = manifest

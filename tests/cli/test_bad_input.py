@@ -45,6 +45,38 @@ def assert_one_sentence(done, code, *fragments):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "{config}", "--set", "epochs=5"], "Did you mean 'supernet.epochs' or 'retrain."),
+        (["run", "{config}", "--set", "win_length=5"], "Did you mean 'frontend.win_length'"),
+        (["run", "{config}", "--budget", "6"], "'6' is no duration; write it as 90s, 30m"),
+        (["init", "{data}", "--max-latency-ms", "5"], "needs a table of the device's times: add"),
+        (["init", "{data}", "--seconds", "100"], "the longest recording has 1 s"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[-1],
+)
+def test_an_error_says_what_to_write_instead(tmp_path, arguments, told):
+    data = folder_of_classes(tmp_path / "sounds", "ab", rate=16000)
+    places = {"config": config_of_folders(tmp_path / "c.yaml"), "data": data}
+    call = [argument.format(**places) for argument in arguments]
+    assert_one_sentence(asc_nas(*call, cwd=tmp_path), 2, told)
+    assert not list(tmp_path.glob("*.clips.csv"))
+
+
+def test_a_misspelt_format_is_told_with_the_nearest(tmp_path):
+    done = asc_nas("classify", tmp_path, "--format", "jsn")
+    assert done.returncode == 2
+    assert "'jsn'. Did you mean 'json'? Known: table, json, csv," in " ".join(done.stderr.split())
+
+
+def test_debug_may_stand_anywhere(tmp_path):
+    for arguments in (["--debug", "run", "nowhere"], ["run", "nowhere", "--debug"]):
+        done = asc_nas(*arguments, cwd=tmp_path)
+        assert "Traceback" in done.stderr
+        assert "UsageError: nowhere: no such config file" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("options", "code", "told"),
     [
         ([], 2, "add --data FOLDER"),

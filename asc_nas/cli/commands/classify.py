@@ -13,6 +13,7 @@ from asc_nas.cli.options import (
     ModelOption,
     SmoothOption,
     WindowOption,
+    one_of,
 )
 from asc_nas.cli.output.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of, text_of_one
 from asc_nas.cli.output.text import encodable, shown
@@ -54,6 +55,8 @@ def classify(
         Format,
         typer.Option(
             "--format",
+            parser=one_of(Format),
+            metavar="FORMAT",
             help="table (for people), json, csv (one row per file), segments (CSV, one row per "
             "segment), audacity (labels) or raven (selection table).",
         ),

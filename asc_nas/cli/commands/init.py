@@ -121,6 +121,11 @@ def init(
     starter, terminal = own.Starter(run_name(config), config), Terminal()
     if starter.exists and not force:
         raise UsageError(f"{config}: is there already; name another with --out, or add --force.")
+    if max_latency_ms is not None and latency is None:
+        raise UsageError(
+            "--max-latency-ms needs a table of the device's times: add --latency FILE (its "
+            "latency.json, see 'asc-nas latency kit') or --latency measure (this machine)."
+        )
     limits = {
         "max_macs": max_macs and int(max_macs),
         "max_macs_per_second": max_macs_per_second,
