@@ -4,6 +4,7 @@
 const model = new Model(JSON.parse(document.getElementById("model").textContent));
 const at = (id) => document.getElementById(id);
 const SERIES = 7; // colours; other scenes are grey
+const MOST_BARS = 8;
 const MOST_COLUMNS = 1500; // of a spectrogram
 const DECIBELS = 80; // below its loudest point, the darkest
 const ELSEWHERE = 48000; // hertz at which a file is decoded whose rate is not known
@@ -36,6 +37,12 @@ function element(tag, content = "", className = "") {
 function tell(text, problem = false) {
   at("status").textContent = text;
   at("status").classList.toggle("problem", problem);
+}
+
+/** Show or hide the place of the answer. */
+function present(answered) {
+  at("result").hidden = !answered;
+  document.body.classList.toggle("answered", answered);
 }
 
 /* A recording. */
@@ -144,7 +151,7 @@ async function answer(recording, address) {
 
 function fail(text) {
   at("progress").hidden = true;
-  at("result").hidden = true;
+  present(false);
   last = shown = null;
   tell(text, true);
 }
@@ -164,7 +171,7 @@ function coloursOf({ posterior, segments }) {
 function show(found) {
   const { name, seconds, timeline } = found, { posterior, segments } = timeline;
   shown = { ...found, posterior, segments, steps: timeline.steps, colours: coloursOf(timeline) };
-  at("result").hidden = false;
+  present(true);
   at("result").classList.remove("live");
   at("name").textContent = `${name}, ${clock(seconds)}`;
   showBars(posterior);
@@ -188,8 +195,9 @@ function show(found) {
 
 function showBars(posterior) {
   const { labels } = model, order = labels.map((_, i) => i).sort((a, b) => posterior[b] - posterior[a]);
+  const rest = order.slice(MOST_BARS), others = rest.reduce((sum, i) => sum + posterior[i], 0);
   at("label").textContent = labels[order[0]];
-  at("bars").replaceChildren(...order.map((i) => {
+  at("bars").replaceChildren(...order.slice(0, MOST_BARS).map((i) => {
     const row = element("li"), words = element("div", "", "words"), track = element("div", "", "track");
     const bar = element("span");
     words.append(element("span", labels[i]), element("span", percent(posterior[i])));
@@ -199,6 +207,7 @@ function showBars(posterior) {
     row.append(words, track);
     return row;
   }));
+  if (rest.length) at("bars").append(element("li", `${rest.length} others: ${percent(others)}`, "others"));
 }
 
 /** A canvas as large as the screen shows it, its context, and the part without the labels. */
@@ -271,7 +280,7 @@ function drawPosteriors() {
     for (const i of order) {
       const tall = posterior[i] * height;
       pen.fillStyle = style(colours.get(labels[i]));
-      pen.fillRect(x, y - tall, Math.max(0.5, wide - (wide > 6 ? 1 : 0)), tall + 0.3);
+      pen.fillRect(x, y - tall, Math.max(0.5, wide - (wide > 12 ? 1 : 0)), tall + 0.3);
       y -= tall;
     }
   }
@@ -409,7 +418,7 @@ function showLive(posterior, mel, seconds) {
   const picture = new Picture(seconds);
   picture.add(0, mel);
   shown = { seconds, picture, colours: shown?.live ? shown.colours : coloursOf({ posterior, segments: [] }), live: true };
-  at("result").hidden = false;
+  present(true);
   at("result").classList.add("live");
   at("name").textContent = `microphone, the last ${clock(seconds)}`;
   showBars(posterior);
