@@ -72,7 +72,7 @@ def open_page(browser, address):
         page = context.new_page()
         page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        ours = (address, "blob:")
+        ours = (address, "blob:null/")
         page.on("request", lambda r: None if r.url.startswith(ours) else problems.append(r.url))
         page.goto(address)
         page.wait_for_selector("html[data-ready=yes]")

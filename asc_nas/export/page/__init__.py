@@ -1,1 +1,1 @@
-"""A model as one page that a browser opens: its parts (``sources``), and what puts them together."""
+"""A model as a page that a browser opens: its parts (``sources``), and what joins them."""

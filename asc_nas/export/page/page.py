@@ -64,8 +64,8 @@ def page(model: str | Path = DEFAULT_MODEL, out: str | Path | None = None) -> Pa
 def page_html(card: ModelCard, networks: tuple[FoldedNetwork, ...]) -> str:
     """Return the page of a model.
 
-    Its content security policy lets no script run but the two of the page, known by their hashes,
-    and what they make for the microphone, and lets nothing be fetched.
+    Its content security policy lets nothing be fetched, and no script run but the two of the page,
+    known by their hashes, and one from a data URL: what collects the microphone's samples.
 
     Parameters
     ----------

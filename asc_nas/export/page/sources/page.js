@@ -354,15 +354,15 @@ async function startListening() {
   if (listening) return;
   const mine = ++turn;
   listening = { chunks: [], length: 0 };
+  at("progress").hidden = true;
   try {
     const stream = await navigator.mediaDevices.getUserMedia({
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     });
     const context = new AudioContext();
     Object.assign(listening, { stream, context });
-    const address = URL.createObjectURL(new Blob([COLLECTOR], { type: "text/javascript" }));
-    await context.audioWorklet.addModule(address);
-    URL.revokeObjectURL(address);
+    // No Blob URL: a file's origin may not load modules from one.
+    await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(COLLECTOR)}`);
     const collector = new AudioWorkletNode(context, "collector", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
     const heard = listening;
     collector.port.onmessage = ({ data }) => {
@@ -378,7 +378,7 @@ async function startListening() {
   } catch (error) {
     listening?.stream?.getTracks().forEach((track) => track.stop());
     listening = null;
-    fail(`There is no microphone to hear (${error.message}).`);
+    fail(`The microphone cannot be used: ${error.message.slice(0, 100)}.`);
   }
 }
 
@@ -417,7 +417,8 @@ async function listenOn(heard, mine) {
 function showLive(posterior, mel, seconds) {
   const picture = new Picture(seconds);
   picture.add(0, mel);
-  shown = { seconds, picture, colours: shown?.live ? shown.colours : coloursOf({ posterior, segments: [] }), live: true };
+  const colours = new Map(model.labels.map((label) => [label, "--series-0"]));
+  shown = { seconds, picture, colours, live: true };
   present(true);
   at("result").classList.add("live");
   at("name").textContent = `microphone, the last ${clock(seconds)}`;
