@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import onnxruntime
 import pytest
+import soxr
 from random_networks import FRONTEND, GENOTYPES, VARIANTS, make
 from toy_classifier import write_toy_model
 
@@ -211,3 +212,22 @@ def test_a_whole_recording_is_answered_as_classify_does(tmp_path):
     found = node(tmp_path, made.card, made.folded, script, wave=wave.tolist())
     expected = Classifier.load(made.file).classify(wave)
     assert found == pytest.approx(list(expected.scores.values()), abs=1e-4)
+
+
+@needs_node
+@pytest.mark.parametrize(("rate", "wanted"), [(44100, 32000), (22050, 8000), (8000, 16000)])
+def test_a_sample_rate_is_changed_as_classify_does(tmp_path, rate, wanted):
+    made = make(tmp_path, GENOTYPES[0], {})
+    wave = np.random.default_rng(0).normal(0, 0.1, rate // 4).astype(np.float32)
+    script = """const wave = Float32Array.from(given.wave);
+        const resampler = new Resampler(given.rate, given.wanted);
+        const made = new Float32Array(resampler.length(wave.length));
+        resampler.fill(wave, made, 0, made.length);
+        const answer = Array.from(made);"""
+    found = node(
+        tmp_path, made.card, made.folded, script, wave=wave.tolist(), rate=rate, wanted=wanted
+    )
+    expected = soxr.resample(wave, rate, wanted, "HQ")
+    assert len(found) == len(expected)
+    difference = np.abs(np.array(found) - expected)[200:-200]
+    assert difference.max() < 0.01 * np.abs(expected).max()
