@@ -1,8 +1,8 @@
 """Acoustic scene classification with neural architecture search.
 
 The library that the command line calls, too: `Run` with every step as a method, `crossval`, `ship`,
-`classify` and `Classifier`; see docs/API.md. Importing it is cheap: what needs PyTorch is loaded
-when it is used.
+`page`, `classify` and `Classifier`; see docs/API.md. Importing it is cheap: what needs PyTorch is
+loaded when it is used.
 """
 
 from importlib import import_module
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asc_nas.core.errors import AscNasError, UsageError
     from asc_nas.core.progress import Listener
+    from asc_nas.export.page.page import page
     from asc_nas.run.crossval import crossval
     from asc_nas.run.run import Run
     from asc_nas.run.ship import ship
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "classify",
     "crossval",
+    "page",
     "ship",
 ]
 
@@ -37,6 +39,7 @@ _HOMES = {
     "Run": "run.run",
     "crossval": "run.crossval",
     "ship": "run.ship",
+    "page": "export.page.page",
     "Classifier": "runtime.classifier",
     "classify": "runtime.recordings",
 }

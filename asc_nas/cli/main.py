@@ -26,6 +26,7 @@ from asc_nas.cli.commands.doctor import doctor
 from asc_nas.cli.commands.evaluate import evaluate
 from asc_nas.cli.commands.init import init
 from asc_nas.cli.commands.listen import listen
+from asc_nas.cli.commands.page import page
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
 from asc_nas.cli.commands.verify import verify
@@ -61,6 +62,7 @@ app.command("evaluate")(evaluate)
 app.command("export")(export.export)
 app.command("verify")(verify)
 app.command("ship")(ship)
+app.command("page")(page)
 app.command("report")(report)
 app.command("classify")(classify)
 app.command("listen")(listen)
