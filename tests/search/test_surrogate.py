@@ -110,6 +110,22 @@ def test_it_finds_a_better_front_than_random_search_with_as_many_judgements(seed
     assert volume(own) > volume(control)
 
 
+def test_a_round_may_be_for_the_best_score_or_for_the_whole_front():
+    """The rule of size: the best score is that of the largest, the front begins at the smallest."""
+    first = len(searched({"name": "surrogate", "first": 20}, by_size, rounds=1))
+
+    def asked(best):
+        found = searched({"name": "surrogate", "first": 20, "best": best}, by_size, rounds=2)
+        known = max(e.macro_f1 for e in found[:first])
+        return found[first:], sum(e.macro_f1 > known for e in found[first:])
+
+    for_score, better = asked(best=1.0)
+    assert better == len(for_score) > 0
+    for_front, better = asked(best=0.0)
+    assert better < len(for_front)
+    assert len({e.genotype for e in for_score}) == len(for_score)
+
+
 def test_the_search_ends_when_nothing_more_is_promised():
     found = searched({"name": "surrogate", "first": 20, "enough": 0.5}, by_genes)
     assert len(found) <= 21  # the first round alone

@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeFloat
 
 from asc_nas.core.config import Amount
 from asc_nas.core.randomness import derived_seed, stream
-from asc_nas.search.objectives import SCORES, Evaluation, Objective
+from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import sample_over_cost
 from asc_nas.search.strategies.nsga2 import NSGA2Search
@@ -35,8 +35,11 @@ class SurrogateSettings(StrategySettings):
     """How many standard deviations above its prediction `surrogate` takes a network for: more
     explores, 0 trusts the model."""
     enough: float = Field(0.002, ge=0, lt=1)
-    """Share of hypervolume that a network must promise to be judged; the search ends when none
-    does. 0 goes on to the last generation."""
+    """Share of hypervolume, or of the range of scores, that a network must promise to be judged;
+    the search ends when none does. 0 goes on to the last generation."""
+    best: float = Field(0.5, ge=0, le=1)
+    """Share of a round that is to have the best score, whatever it costs within the limits; the
+    others are to widen the whole front. The network with the best score is the one that is kept."""
 
     def strategy(self, task: SearchTask) -> "SurrogateSearch":
         """Return the strategy at the beginning of a search."""
@@ -71,41 +74,53 @@ class SurrogateSearch:
         return list(dict.fromkeys([*task.first, *spread]))
 
     def _promising(self) -> list[Genotype]:
-        """Return the genotypes that add most to the front, each beside those chosen before it."""
-        task, known = self._task, {evaluation.genotype for evaluation in self._judged}
-        ideal, nadir = self._box()
-        front = pareto_set(self._judged, task.objectives)
-        pool = [e for e in self._predicted_front() if e.genotype not in known]
-        chosen: list[Genotype] = []
-        volume = hypervolume(front, task.objectives, ideal, nadir)
-        while pool and len(chosen) < task.candidates:
-            gains = [hypervolume([*front, e], task.objectives, ideal, nadir) - volume for e in pool]
-            best = int(np.argmax(gains))
-            if gains[best] < max(self._settings.enough, 1e-12):
-                break
-            front.append(pool.pop(best))
-            volume += gains[best]
-            chosen.append(front[-1].genotype)
-        return chosen
+        """Return what promises most, each beside those chosen before it; first the best scores.
 
-    def _predicted_front(self) -> list[Evaluation]:
-        """Return what NSGA-II finds where the surrogate judges, as it hopes they are."""
+        A network that was chosen counts as judged with what is expected of it, so that the next is
+        not all but the same.
+        """
         task = self._task
-        scores = [o for o in task.objectives if o.name in SCORES]
-        models = {o.name: Surrogate(task.space, self._judged, o.name) for o in scores}
+        believed, pool = list(self._judged), self._predicted()
+        for_score = round(self._settings.best * task.candidates)
+        for number in range(task.candidates):
+            models = self._models(believed)
+            hoped = self._hoped(pool, models)
+            choose = self._best_score if number < for_score else self._most_volume
+            chosen = choose(hoped, believed)
+            if chosen is None:
+                continue
+            believed.append(self._hoped([pool.pop(chosen)], models, optimism=0.0)[0])
+        return [evaluation.genotype for evaluation in believed[len(self._judged) :]]
 
-        def judge(genotypes: Sequence[Genotype]) -> list[Evaluation]:
-            found = [_unjudged(genotype, task) for genotype in genotypes]
-            for objective in scores:
-                mean, spread = models[objective.name].predict(found)
-                sign = 1.0 if objective.sense == "max" else -1.0
-                hoped = mean + sign * self._settings.optimism * spread
-                found = [
-                    _with_score(e, objective.name, value)
-                    for e, value in zip(found, hoped.tolist(), strict=True)
-                ]
-            return found
+    def _best_score(
+        self, hoped: Sequence[Evaluation], believed: Sequence[Evaluation]
+    ) -> int | None:
+        """Return the place of the best hoped score, if it is enough above all that are known."""
+        score = leading_score(self._task.objectives)
+        sign = 1.0 if score.sense == "max" else -1.0
+        scores = [sign * getattr(e, score.name) for e in hoped]
+        known = [sign * getattr(e, score.name) for e in believed]
+        enough = max(self._settings.enough * (max(known) - min(known)), 1e-12)
+        first = int(np.argmax(scores)) if scores else -1
+        return first if scores and scores[first] >= max(known) + enough else None
 
+    def _most_volume(
+        self, hoped: Sequence[Evaluation], believed: Sequence[Evaluation]
+    ) -> int | None:
+        """Return the place of what adds most to the front, if that is enough."""
+        objectives = self._task.objectives
+        ideal, nadir = self._box()
+        front = pareto_set(believed, objectives)
+        volume = hypervolume(front, objectives, ideal, nadir)
+        promising = pareto_set(hoped, objectives)
+        gains = [hypervolume([*front, e], objectives, ideal, nadir) - volume for e in promising]
+        if not gains or max(gains) < max(self._settings.enough, 1e-12):
+            return None
+        return hoped.index(promising[int(np.argmax(gains))])
+
+    def _predicted(self) -> list[Evaluation]:
+        """Return what NSGA-II asks for where the surrogate judges, without what is judged."""
+        task, models = self._task, self._models(self._judged)
         own = replace(
             task,
             candidates=100,
@@ -113,8 +128,42 @@ class SurrogateSearch:
             seed=derived_seed(task.seed, "surrogate", self._round),
             first=tuple(e.genotype for e in pareto_set(self._judged, task.objectives)),
         )
+
+        def judge(genotypes: Sequence[Genotype]) -> list[Evaluation]:
+            return self._hoped([_unjudged(genotype, task) for genotype in genotypes], models)
+
         rounds = search_with(NSGA2Search(own), judge)
-        return pareto_set([e for found in rounds for e in found], task.objectives)
+        known = {evaluation.genotype for evaluation in self._judged}
+        found = {e.genotype: e for each in rounds for e in each if e.genotype not in known}
+        return list(found.values())
+
+    def _models(self, believed: Sequence[Evaluation]) -> dict[str, Surrogate]:
+        """Return a surrogate of each score that is an objective."""
+        names = [o.name for o in self._task.objectives if o.name in SCORES]
+        return {name: Surrogate(self._task.space, believed, name) for name in names}
+
+    def _hoped(
+        self,
+        evaluations: Sequence[Evaluation],
+        models: dict[str, Surrogate],
+        optimism: float | None = None,
+    ) -> list[Evaluation]:
+        """Return evaluations with the scores that they have at best, or, without optimism, likely.
+
+        Parameters
+        ----------
+        optimism : that of the settings by default
+        """
+        found = list(evaluations)
+        if not found:
+            return found
+        hope = self._settings.optimism if optimism is None else optimism
+        senses = {o.name: 1.0 if o.sense == "max" else -1.0 for o in self._task.objectives}
+        for name, model in models.items():
+            mean, spread = model.predict(found)
+            hoped = (mean + senses[name] * hope * spread).tolist()
+            found = [_with_score(e, name, value) for e, value in zip(found, hoped, strict=True)]
+        return found
 
     def _box(self) -> tuple[dict[str, float], dict[str, float]]:
         """Return the ideal and the worst value that was judged of each objective."""
