@@ -177,24 +177,30 @@ def nearest(pictures: NDArray, trained: NDArray) -> NDArray:
 
 
 def scores_of(path: Path, heard: Heard, mels: NDArray) -> tuple[dict[str, NDArray], NDArray]:
-    """Return each score, high for the model's classes, and which clips are decided right."""
+    """Return each score, high for the model's classes, and which clips are right among them.
+
+    "As decided" is 0 for a class and -1 for "none of these", where that is one of the labels.
+    """
     card = ModelCard.read(path.with_suffix(".json"))
     labels, folds = np.array(heard.labels), np.array(heard.folds)
     logits, features = answers(path, mels)
     posteriors = softmax(logits / card.temperature)
     known = [place for place, label in enumerate(card.labels) if label != NONE]
     classes = posteriors[:, known]
+    shares = classes / classes.sum(1, keepdims=True)
     trained = (labels >= 0) & ~np.isin(folds, card.data.test_folds)
     pictures = np.concatenate([mels[:, 0].mean(2), mels[:, 0].std(2)], 1)
     scores = {
         "largest probability": classes.max(1),
-        "minus entropy": (classes * np.log(np.maximum(classes, 1e-30))).sum(1),
+        "minus entropy": (shares * np.log(np.maximum(shares, 1e-30))).sum(1),
         "largest logit": logits[:, known].max(1),
         "energy": energy(logits[:, known]),
         "Mahalanobis, features": mahalanobis(features, labels, trained),
         "5th neighbour, log-mel": nearest(pictures, trained),
     }
-    return scores, posteriors.argmax(1) == labels
+    if len(known) < len(card.labels):
+        scores["as decided"] = (~np.isin(posteriors.argmax(1), known)).astype(float) * -1
+    return scores, np.array(known)[classes.argmax(1)] == labels
 
 
 def area(inside: NDArray, outside: NDArray) -> float:
@@ -227,8 +233,13 @@ def measure(
         areas, passed, kept = defaultdict(list), defaultdict(list), []
         for place, ((scores, right), own, test) in enumerate(zip(found, asked, tests, strict=True)):
             rest = [i for i in range(len(found)) if i != place] or [place]
-            limit = np.quantile(
-                np.concatenate([found[i][0][name][asked[i] & found[i][1]] for i in rest]), 1 - KEPT
+            limit = (
+                0.0
+                if name == "as decided"
+                else np.quantile(
+                    np.concatenate([found[i][0][name][asked[i] & found[i][1]] for i in rest]),
+                    1 - KEPT,
+                )
             )
             inside = scores[name][own & right]
             kept.append((inside >= limit).mean())
@@ -236,9 +247,7 @@ def measure(
                 outside = test & (kinds == kind)
                 if outside.any():
                     areas[kind].append(area(inside, scores[name][outside]))
-                    # What is decided as "none of these" is rejected without any score.
-                    is_class = ~right_none(models[place], mels, outside)
-                    passed[kind].append(((scores[name][outside] >= limit) & is_class).mean())
+                    passed[kind].append((scores[name][outside] >= limit).mean())
         cells = [f"{np.mean(areas[k]):.3f}" if areas[k] else "" for k in KINDS]
         cells += [f"{np.mean(kept):.3f}"]
         cells += [f"{np.mean(passed[k]):.3f}" if passed[k] else "" for k in KINDS]
@@ -247,14 +256,6 @@ def measure(
         print(f"  other sounds accepted {mean:.3f}, {PER_HOUR * mean:.0f} of {PER_HOUR} an hour")
     for path in filter(None, cards.split(",")):
         fit_card(Path(path), models, heard, mels, asked)
-
-
-def right_none(path: Path, mels: NDArray, chosen: NDArray) -> NDArray:
-    """Return which of the chosen clips the model itself calls "none of these"."""
-    card = ModelCard.read(path.with_suffix(".json"))
-    if NONE not in card.labels:
-        return np.zeros(int(chosen.sum()), bool)
-    return answers(path, mels[chosen])[0].argmax(1) == card.labels.index(NONE)
 
 
 def fit_card(path: Path, models: list[Path], heard: Heard, mels: NDArray, asked: list) -> None:
