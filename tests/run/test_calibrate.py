@@ -31,6 +31,7 @@ def test_a_network_that_is_too_sure_gets_a_temperature_that_helps_on_test(clips)
     network = Net(2.0, shift=15)
     fitted, found = calibrate(network, network, *clips)
     assert fitted.temperature > 1.5
+    assert 1 / 3 < fitted.reject_below < 1
     assert (found["fitted_on"], found["clips"]) == ("search_val", 60)
     assert found["log_loss_after"] < found["log_loss_before"]
     assert found["ece_before"] >= found["ece_after"] >= 0
@@ -38,7 +39,7 @@ def test_a_network_that_is_too_sure_gets_a_temperature_that_helps_on_test(clips)
 
 def test_without_a_network_that_has_not_seen_search_val_nothing_is_fitted(clips):
     fitted, found = calibrate(Net(2.0, shift=15), None, *clips)
-    assert fitted.temperature == 1
+    assert (fitted.temperature, fitted.reject_below) == (1, 0)
     assert (found["fitted_on"], found["clips"]) == (None, 0)
     assert found["ece_after"] == found["ece_before"]
     assert found["log_loss_after"] == found["log_loss_before"]
