@@ -41,13 +41,16 @@ def toy_model() -> bytes:
     return helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
 
 
-def toy_card(temperature: float = 1.0, short: Short = "silence") -> ModelCard:
+def toy_card(
+    temperature: float = 1.0, short: Short = "silence", reject_below: float = 0.0
+) -> ModelCard:
     model = toy_model()
     return ModelCard(
         name="toy",
         labels=LABELS,
         frontend=FRONTEND.model_copy(update={"short": short}),
         temperature=temperature,
+        reject_below=reject_below,
         genotype="skip",
         macs=0,
         params=0,
@@ -58,14 +61,16 @@ def toy_card(temperature: float = 1.0, short: Short = "silence") -> ModelCard:
     )
 
 
-def toy_classifier(temperature: float = 1.0, short: Short = "silence") -> Classifier:
-    return Classifier(toy_card(temperature, short), open_session(toy_model(), 1))
+def toy_classifier(
+    temperature: float = 1.0, short: Short = "silence", reject_below: float = 0.0
+) -> Classifier:
+    return Classifier(toy_card(temperature, short, reject_below), open_session(toy_model(), 1))
 
 
-def write_toy_model(folder: Path, short: Short = "silence") -> Path:
+def write_toy_model(folder: Path, short: Short = "silence", reject_below: float = 0.0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "toy.onnx").write_bytes(toy_model())
-    toy_card(short=short).write(folder / "toy.json")
+    toy_card(short=short, reject_below=reject_below).write(folder / "toy.json")
     return folder / "toy.onnx"
 
 

@@ -14,6 +14,16 @@ def has_signal(wave: NDArray[np.float32]) -> NDArray[np.bool_]:
     return found
 
 
+def level(wave: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the level of each channel of `wave` (channels, n), dBFS: of its RMS without the mean.
+
+    Full scale is 1; -inf dBFS is a constant.
+    """
+    with np.errstate(divide="ignore"):
+        found: NDArray[np.float64] = 20 * np.log10(wave.std(axis=1, dtype=np.float64))
+    return found
+
+
 def voting(wave: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return which channels are heard: those with a signal, or all where none has any."""
     live = has_signal(wave)

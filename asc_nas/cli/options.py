@@ -65,6 +65,16 @@ ModelOption = Annotated[
 MinConfidenceOption = Annotated[
     float, typer.Option(min=0, max=1, help="Below this probability the answer is 'unknown'.")
 ]
+RejectOption = Annotated[
+    bool,
+    typer.Option(
+        "--reject/--no-reject",
+        help="Answer 'none of these' where the network is less sure than the card asks for.",
+    ),
+]
+SilenceOption = Annotated[
+    float, typer.Option(max=0, help="Below this level, dBFS (RMS), the answer is 'silent'.")
+]
 HopOption = Annotated[
     float | None,
     typer.Option(

@@ -40,6 +40,7 @@ def export_model(
     results: Mapping[str, Any],
     data: CardData,
     temperature: float = 1.0,
+    reject_below: float = 0.0,
     members: int = 1,
     ram_bytes: int | None = None,
     float_ram_bytes: int | None = None,
@@ -56,8 +57,8 @@ def export_model(
         (n, mels, frames) float32 log-mel in dB: the clips the two networks are compared on.
     folder : Path
         Made if it is missing.
-    name, labels, frontend, genotype, macs, params, results, data, temperature, members, ram_bytes,
-    float_ram_bytes, qat_share
+    name, labels, frontend, genotype, macs, params, results, data, temperature, reject_below,
+    members, ram_bytes, float_ram_bytes, qat_share
         As in `ModelCard`; `bytes` and `sha256` are filled in here.
 
     Raises
@@ -72,6 +73,7 @@ def export_model(
         "labels": labels,
         "frontend": frontend,
         "temperature": temperature,
+        "reject_below": reject_below,
         "genotype": genotype,
         "members": members,
         "macs": macs,

@@ -17,7 +17,7 @@ from asc_nas.audio.mel_bands import filter_bank
 from asc_nas.core.files import atomic_path
 from asc_nas.core.plain_text import as_text
 from asc_nas.runtime.classifier import Classification, Classifier
-from asc_nas.runtime.segments import UNKNOWN
+from asc_nas.runtime.segments import NO_SCENE
 from asc_nas.runtime.timeline import TimelineConfig
 
 COLUMNS = 1500
@@ -144,8 +144,8 @@ def _posteriors(figure: Figure, axes: Axes, answer: Classification, labels: list
 
 def _segments(axes: Axes, answer: Classification, labels: list[str]) -> None:
     for segment in answer.segments:
-        unknown = segment.label == UNKNOWN
-        colour = "0.8" if unknown else _COLOURS(labels.index(segment.label) % _COLOURS.N)
+        no_scene = segment.label in NO_SCENE
+        colour = "0.8" if no_scene else _COLOURS(labels.index(segment.label) % _COLOURS.N)
         width = segment.end - segment.start
         axes.barh(0, width, left=segment.start, color=colour, alpha=0.6, edgecolor="white")
         if width > 0.06 * answer.duration:

@@ -1,51 +1,70 @@
-"""The temperature of a trained network, fitted on search-val, and what it does on test."""
+"""Temperature and limit of rejection of a trained network, fitted on search-val."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from asc_nas.data.examples import Examples
+from asc_nas.evaluation.rejection import fit_rejection
 from asc_nas.evaluation.temperature import BINS, ClipLogits, fit_temperature
 from asc_nas.run.network_folder import TWIN, NetworkFolder
 from asc_nas.run.teachers import taught_recipe
 from asc_nas.training.trainer import posteriors
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """What is fitted on clips that a network was not trained on; see `ModelCard`."""
+
+    temperature: float = 1.0
+    reject_below: float = 0.0
+
+    @classmethod
+    def fit(cls, clips: ClipLogits) -> Self:
+        """Fit the temperature, and with it the limit of rejection."""
+        temperature = fit_temperature(clips)
+        return cls(temperature, fit_rejection(clips.posteriors(temperature), clips.targets))
+
+
+NOT_CALIBRATED = Calibrated()
+
+
 def calibrate(
     module: torch.nn.Module, held_out: torch.nn.Module | None, search_val: Examples, test: Examples
-) -> tuple[float, dict[str, Any]]:
-    """Fit a temperature on search-val and measure it on test.
+) -> tuple[Calibrated, dict[str, Any]]:
+    """Fit a temperature and a limit of rejection on search-val, and measure the former on test.
 
     Parameters
     ----------
     module : the network, from log-mel to logits
     held_out : `module`, or a twin trained alike, that has not seen search-val
         A network is surer of the clips it was trained on than of others, so without one nothing is
-        fitted, and the temperature is 1.
+        fitted: the temperature is 1, and nothing is rejected.
 
     Returns
     -------
-    temperature : float
+    calibrated : Calibrated
     calibration : dict
         ``fitted_on`` (``search_val``, ``search_val, twin``, or None), ``clips`` it was fitted on,
         and of `module` on test ``ece_before`` and ``ece_after`` (expected calibration error, 0 to
         1, in ``bins`` bins), ``log_loss_before`` and ``log_loss_after`` (nats).
     """
-    temperature, fitted_on, clips = 1.0, None, 0
+    fitted, fitted_on, clips = Calibrated(), None, 0
     if held_out is not None and len(search_val):
-        temperature = fit_temperature(clip_logits(held_out, search_val))
+        fitted = Calibrated.fit(clip_logits(held_out, search_val))
         fitted_on = "search_val" if held_out is module else "search_val, twin"
         clips = search_val.num_clips
     found = clip_logits(module, test)
-    return temperature, {
+    return fitted, {
         "fitted_on": fitted_on,
         "clips": clips,
         "bins": BINS,
         "ece_before": found.calibration_error(1.0),
-        "ece_after": found.calibration_error(temperature),
+        "ece_after": found.calibration_error(fitted.temperature),
         "log_loss_before": found.log_loss(1.0),
-        "log_loss_after": found.log_loss(temperature),
+        "log_loss_after": found.log_loss(fitted.temperature),
     }
 
 

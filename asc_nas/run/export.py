@@ -1,6 +1,7 @@
 """Export of a run's trained networks: as ONNX with a card, and as what targets make of it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -42,7 +43,7 @@ def export_network(folder: NetworkFolder, name: str = "") -> ExportedModel:
         held_out = folder.load(TWIN) if folder.has(TWIN) else None
     frontend = run.frontend(folder.genotype)
     search_val, test = (run.examples(role, frontend=frontend) for role in ("search_val", "test"))
-    temperature, calibration = calibrate(module, held_out, search_val, test)
+    calibrated, calibration = calibrate(module, held_out, search_val, test)
     known = result.to_json()
     scores = {key: known[key] for key in ("accuracy", "macro_f1", "log_loss")}
     card = export_model(
@@ -58,7 +59,7 @@ def export_network(folder: NetworkFolder, name: str = "") -> ExportedModel:
         **ram_of(run, folder.genotype),
         qat_share=run.config.retrain.qat_share,
         results=scores | {"per_class": result.per_class, "calibration": calibration},
-        temperature=temperature,
+        **asdict(calibrated),
         data=card_data(run, result.trained_on),
     )
     return ExportedModel(run.paths.models / f"{card.name}.onnx", card)

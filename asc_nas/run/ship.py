@@ -16,12 +16,11 @@ from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.progress import SILENT, Listener, Progress, unheard
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.result import Result
-from asc_nas.evaluation.temperature import fit_temperature
 from asc_nas.export.onnx import export_model
 from asc_nas.export.quantize import CLIPS, quantize_onnx
 from asc_nas.export.targets import ExportedModel, spread
 from asc_nas.export.targets.int8 import write_int8, write_int8_card
-from asc_nas.run.calibration import clip_logits
+from asc_nas.run.calibration import NOT_CALIBRATED, Calibrated, clip_logits
 from asc_nas.run.config import NAME
 from asc_nas.run.crossval import folds_of
 from asc_nas.run.crossval_summary import SCORES, Row, row_of, summary
@@ -133,9 +132,9 @@ class Shipping:
             test_clips=0,
         )
         calibration = {"fitted_on": "search_val, twin", "clips": held_out.num_clips}
-        temperature = fit_temperature(clip_logits(twin, held_out))
+        calibrated = Calibrated.fit(clip_logits(twin, held_out))
         results = results | {"calibration": calibration}
-        return self._export(self.run, name, held_out, results, data, temperature)
+        return self._export(self.run, name, held_out, results, data, calibrated)
 
     def quantize(self, model: ExportedModel) -> ExportedModel:
         """Write ``NAME-int8.onnx`` beside `model`, with the scores of the folds' int8 networks."""
@@ -172,7 +171,7 @@ class Shipping:
         compared_on: Examples,
         results: dict[str, Any],
         data: CardData,
-        temperature: float = 1.0,
+        calibrated: Calibrated = NOT_CALIBRATED,
     ) -> ExportedModel:
         cost, count = run.cost(self.network.genotype), len(self.seeds)
         card = export_model(
@@ -189,7 +188,7 @@ class Shipping:
             **ram_of(run, self.network.genotype),
             qat_share=run.config.retrain.qat_share,
             results=results,
-            temperature=temperature,
+            **asdict(calibrated),
             data=data,
         )
         return ExportedModel(run.paths.models / f"{name}.onnx", card)

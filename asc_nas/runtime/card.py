@@ -155,6 +155,10 @@ class ModelCard(Config):
     temperature : float
         What the logits are divided by before the softmax, so that probabilities are calibrated;
         fitted on search-val, 1 where it was not (Guo et al., ICML 2017, arXiv 1706.04599).
+    reject_below : float
+        Largest probability of a window below which it is none of the labels: 5 % of the clips of
+        search-val that are decided right lie below it (Hendrycks and Gimpel, ICLR 2017, arXiv
+        1610.02136). 0 rejects nothing: on cards of earlier versions, and where nothing was fitted.
     genotype : str
         Text form of the architecture.
     members : int
@@ -191,6 +195,7 @@ class ModelCard(Config):
     )
     frontend: FrontEnd
     temperature: float = Field(default=1.0, ge=0.01, le=100)
+    reject_below: float = Field(default=0.0, ge=0, le=1)
     genotype: str
     members: int = Field(default=1, gt=0, le=1000)
     macs: int = Field(ge=0)

@@ -18,7 +18,7 @@ from asc_nas.core.errors import AscNasError
 from asc_nas.runtime.card import LARGEST_FILE, ModelCard
 from asc_nas.runtime.model_files import find_card
 from asc_nas.runtime.onnx_file import check_network
-from asc_nas.runtime.segments import Segment, answer, decide
+from asc_nas.runtime.segments import Segment, answer, decide, outcomes
 from asc_nas.runtime.stream import MelObserver, SceneStream, Signal
 from asc_nas.runtime.timeline import Step, TimelineConfig
 
@@ -42,11 +42,12 @@ class Classification:
     path : str
         The file; empty for an array.
     label, probability
-        The most probable scene, and how probable it is (0 to 1). If it is less probable than the
-        settings ask for, the label is "unknown".
+        The most probable of `scores`, and how probable it is (0 to 1). If it is less probable than
+        the settings ask for, the label is "unknown".
     scores : dict
-        Probability of every label, in the card's order; they sum to 1. The mean over the network
-        windows and the channels that have a signal.
+        Probability of every label, in the card's order, then the share of the time that is "none of
+        these" or "silent"; they sum to 1. The mean over the network windows and the channels that
+        have a signal.
     segments : tuple of Segment
         The timeline, in order: one per window, or as the settings say.
     duration : float
@@ -138,6 +139,7 @@ class Classifier:
 
         The recording is cut into windows of the card's length. The probabilities of a window are
         the mean over its channels that have a signal, those of the recording the mean over windows.
+        Each window is rejected or silent by itself, see `segments.outcomes`.
         A file is decoded in blocks: its length costs no memory.
 
         Parameters
@@ -186,12 +188,13 @@ class Classifier:
         except AudioError as error:
             raise AudioError(f"{path or 'audio array'}: {error}") from error
         decided = decide(stream.posterior, config.min_confidence)
-        label, probability = answer(self.card.labels, stream.posterior, decided)
+        labels = outcomes(self.card.labels)
+        label, probability = answer(labels, stream.posterior, decided)
         return Classification(
             path,
             label,
             probability,
-            dict(zip(self.card.labels, stream.posterior.tolist(), strict=True)),
+            dict(zip(labels, stream.posterior.tolist(), strict=True)),
             tuple(segment for update in updates for segment in update.segments),
             stream.seconds,
             tuple(step for update in updates for step in update.steps),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asc_nas.audio.io import AudioError
 from asc_nas.audio.signal import NO_SIGNAL
 from asc_nas.runtime.classifier import Classification, Classifier
-from asc_nas.runtime.segments import Segment, answer, decide
+from asc_nas.runtime.segments import Segment, answer, decide, outcomes
 from asc_nas.runtime.stream import SceneStream, Update
 from asc_nas.runtime.timeline import Step, TimelineConfig
 
@@ -51,7 +51,9 @@ class Listener:
     def __init__(self, classifier: Classifier, sample_rate: int, config: TimelineConfig) -> None:
         self._classifier, self._rate, self._config = classifier, sample_rate, config
         self._offset = 0.0  # seconds from the beginning to that of the current stream
-        self._mean = np.zeros(len(classifier.card.labels))
+        self.labels = outcomes(classifier.card.labels)
+        """In the order of the posteriors."""
+        self._mean = np.zeros(len(self.labels))
         self.heard = 0.0
         """Seconds of audio in streams that are finished."""
         self.lost = 0.0
@@ -84,13 +86,12 @@ class Listener:
 
     def answer(self, name: str, segments: Iterable[Segment]) -> Classification:
         """Return the answer for all that was heard; to be called after `finish`."""
-        labels = self._classifier.card.labels
-        label, probability = answer(labels, self._mean, self.decide(self._mean))
-        scores = dict(zip(labels, self._mean.tolist(), strict=True))
+        label, probability = answer(self.labels, self._mean, self.decide(self._mean))
+        scores = dict(zip(self.labels, self._mean.tolist(), strict=True))
         return Classification(name, label, probability, scores, tuple(segments), self.heard, ())
 
     def decide(self, posterior: NDArray[np.float64]) -> int | None:
-        """Return the place of the scene, or None for unknown, of a posterior (classes,)."""
+        """Return the place of the scene, or None for unknown, of a posterior (outcomes,)."""
         return decide(posterior, self._config.min_confidence)
 
     def _begin(self) -> None:
@@ -164,6 +165,6 @@ class Guard:
         if self._silent >= SILENT_SECONDS * self._rate:
             self._say(
                 f"nothing but zeros for {SILENT_SECONDS:g} s: is the microphone muted, or the "
-                "wrong one? What is said of silence means nothing."
+                "wrong one?"
             )
             self._silent = None

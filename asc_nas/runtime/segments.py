@@ -10,7 +10,22 @@ from asc_nas.runtime.timeline import Step, TimelineConfig
 
 UNKNOWN: Final = "unknown"
 """The label where no scene is as probable as `TimelineConfig.min_confidence`."""
+NONE: Final = "none of these"
+"""The label of sounds that the model rejects. A class of this name, trained with recordings of
+other sounds, means the same."""
+SILENT: Final = "silent"
+"""The label of windows whose level is below `TimelineConfig.silence`."""
+NO_SCENE: Final = frozenset((UNKNOWN, NONE, SILENT))
 _ROUNDING = 1e-6  # seconds
+
+
+def outcomes(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a window can be: a label of the card, "none of these" or "silent".
+
+    A window that is rejected or silent has all its probability there, so that averages over windows
+    tell which share of the time it was, and the largest one decides, as among the labels.
+    """
+    return tuple(dict.fromkeys((*labels, NONE, SILENT)))
 
 
 @dataclass(frozen=True)
@@ -22,7 +37,7 @@ class Segment:
     start, end : float
         Seconds from the beginning of the recording.
     label : str
-        A label of the card, or "unknown".
+        A label of the card, "none of these", "silent" or "unknown".
     probability : float
         Mean probability of the label over the stretch; where the label is "unknown", that of the
         most probable label.
@@ -43,7 +58,7 @@ class Segmenter:
     Parameters
     ----------
     labels : tuple of str
-        In the order of the posteriors.
+        In the order of the posteriors: the `outcomes` of a card's labels.
     """
 
     def __init__(self, labels: tuple[str, ...], config: TimelineConfig) -> None:

@@ -13,11 +13,11 @@ import soxr
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import BLOCK_VALUES, AudioError
-from asc_nas.audio.signal import has_signal, voting
+from asc_nas.audio.signal import has_signal, level, voting
 from asc_nas.audio.window_mel import WindowMel
 from asc_nas.core.errors import UsageError
 from asc_nas.runtime.card import ModelCard
-from asc_nas.runtime.segments import Segment, Segmenter
+from asc_nas.runtime.segments import NONE, SILENT, Segment, Segmenter, outcomes
 from asc_nas.runtime.timeline import MovingAverage, Step, TimelineConfig, WindowAverage
 from asc_nas.runtime.windower import Window, Windower
 
@@ -117,15 +117,16 @@ class SceneStream:
         self._mel = WindowMel(frontend)
         self._average = WindowAverage(hop, step, self._rate)
         self._smooth = MovingAverage(half)
-        self._segmenter = Segmenter(classifier.card.labels, config)
+        self._config, self._outcomes = config, outcomes(classifier.card.labels)
+        self._segmenter = Segmenter(self._outcomes, config)
         self._weight = 0
-        self._mean = np.zeros(len(classifier.card.labels))
+        self._mean = np.zeros(len(self._outcomes))
         self._live: NDArray[np.bool_] = np.zeros(0, bool)  # by channel
         self._silent = self._silent_end = 0
 
     @property
     def posterior(self) -> NDArray[np.float64]:
-        """Mean posterior (classes,) of the network windows so far; zeros before the first.
+        """Mean posterior (outcomes,) of the network windows so far; zeros before the first.
 
         A last window that ends with the recording counts as much as it adds to the timeline.
         """
@@ -182,7 +183,7 @@ class SceneStream:
         heard: list[Step] = []
         for window in windows:
             mel = self._mel(window.wave, window.start)
-            posterior = self._classifier.posterior(mel[self._voting(window)])
+            posterior = self._posterior(window, mel)
             if self._on_mel is not None:
                 self._on_mel(window.start / self._rate, mel)
             new = window.end - window.since
@@ -191,6 +192,19 @@ class SceneStream:
             steps += self._smoothed(self._average.push(window.since, window.end, posterior))
             heard.append(Step(window.start / self._rate, window.end / self._rate, posterior))
         return replace(self._to_segments(steps), windows=heard)
+
+    def _posterior(self, window: Window, mel: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the posterior (outcomes,) of a window: the network's, or 1 where none is asked."""
+        heard, found = self._voting(window), np.zeros(len(self._outcomes))
+        if (level(window.wave) < self._config.silence).all():
+            found[self._outcomes.index(SILENT)] = 1.0
+            return found
+        scenes = self._classifier.posterior(mel[heard])
+        if self._config.reject and scenes.max() < self._classifier.card.reject_below:
+            found[self._outcomes.index(NONE)] = 1.0
+        else:
+            found[: len(scenes)] = scenes
+        return found
 
     def _voting(self, window: Window) -> NDArray[np.bool_]:
         """Return which channels are heard, and count what is silent."""

@@ -32,11 +32,21 @@ class TimelineConfig(Config):
     label that holds for less than `merge` takes that of the segment before it."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     """Smallest probability of a label; below it the label is "unknown"."""
+    reject: bool = True
+    """Whether a window whose largest probability is below the card's `reject_below` is "none of
+    these"; a card without such a limit rejects nothing."""
+    silence: float = Field(default=-70.0, le=0, allow_inf_nan=False)
+    """Level in dBFS (RMS without the mean, full scale at 1) below which a channel is silent; a
+    window of silent channels is "silent", and the network is not asked. The default is 25 dB below
+    the quietest recording of ESC-10."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The posterior (classes,) float64 of one step of the timeline; `start`, `end` in seconds."""
+    """The posterior (outcomes,) float64 of one step of the timeline; `start`, `end` in seconds.
+
+    Its places are those of `asc_nas.runtime.segments.outcomes`.
+    """
 
     start: float
     end: float

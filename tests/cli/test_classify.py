@@ -184,7 +184,7 @@ def test_silence_is_pointed_out(tmp_path, output):
         written(tmp_path / f"{name}.wav", seconds, silent=2)
         code, _, err = run(str(tmp_path / f"{name}.wav"), *output)
         assert code == 0
-        assert err.startswith(f"note: {told} of {tmp_path}/{name}.wav are digital silence: what is")
+        assert err.startswith(f"note: {told} of {tmp_path}/{name}.wav are digital silence.\n")
         assert len(err.splitlines()) == 1
 
 

@@ -16,6 +16,7 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier, open_session, softmax
+from asc_nas.runtime.timeline import TimelineConfig
 from asc_nas.training.trainer import posteriors
 from data_prep.synthetic import Plan, generate
 
@@ -61,12 +62,16 @@ def test_every_clip_trains_it_and_the_twin_is_kept_from_search_val(shipped):
 def test_both_kinds_classify(shipped):
     recording = next((shipped.parent / "recordings").rglob("*.flac"))
     both = [
-        Classifier.load(shipped / "all" / "models" / f"{name}.onnx").classify(recording).scores
+        Classifier.load(shipped / "all" / "models" / f"{name}.onnx")
+        .classify(recording, config=TimelineConfig(reject=False))
+        .scores
         for name in ("shipped", "shipped-int8")
     ]
     assert both[0] == pytest.approx(both[1], abs=0.02)
     assert both[0] != both[1]
     card = ModelCard.read(shipped / "all" / "models" / "shipped-int8.json")
+    limit = ModelCard.read(shipped / "all" / "models" / "shipped.json").reject_below
+    assert card.reject_below == limit > 0
     made = [ModelCard.read(p) for p in sorted(shipped.glob("fold-*/models/*-int8.json"))]
     assert len(made) == 4
     mean = sum(other.results["accuracy"] for other in made) / 4

@@ -29,16 +29,17 @@ def clips():
 
 def test_a_network_that_is_too_sure_gets_a_temperature_that_helps_on_test(clips):
     network = Net(2.0, shift=15)
-    temperature, found = calibrate(network, network, *clips)
-    assert temperature > 1.5
+    fitted, found = calibrate(network, network, *clips)
+    assert fitted.temperature > 1.5
+    assert 1 / 3 < fitted.reject_below < 1
     assert (found["fitted_on"], found["clips"]) == ("search_val", 60)
     assert found["log_loss_after"] < found["log_loss_before"]
     assert found["ece_before"] >= found["ece_after"] >= 0
 
 
 def test_without_a_network_that_has_not_seen_search_val_nothing_is_fitted(clips):
-    temperature, found = calibrate(Net(2.0, shift=15), None, *clips)
-    assert temperature == 1
+    fitted, found = calibrate(Net(2.0, shift=15), None, *clips)
+    assert (fitted.temperature, fitted.reject_below) == (1, 0)
     assert (found["fitted_on"], found["clips"]) == (None, 0)
     assert found["ece_after"] == found["ece_before"]
     assert found["log_loss_after"] == found["log_loss_before"]
@@ -46,7 +47,7 @@ def test_without_a_network_that_has_not_seen_search_val_nothing_is_fitted(clips)
 
 def test_the_temperature_is_the_twins_and_the_figures_are_the_networks(clips):
     network, twin = Net(1.0, shift=15), Net(2.0, shift=15)
-    temperature, found = calibrate(network, twin, *clips)
-    assert temperature == calibrate(twin, twin, *clips)[0]
+    fitted, found = calibrate(network, twin, *clips)
+    assert fitted == calibrate(twin, twin, *clips)[0]
     assert found["fitted_on"] == "search_val, twin"
     assert found["log_loss_before"] == calibrate(network, None, *clips)[1]["log_loss_before"]

@@ -11,6 +11,8 @@ from asc_nas.cli.options import (
     HopOption,
     MinConfidenceOption,
     ModelOption,
+    RejectOption,
+    SilenceOption,
     SmoothOption,
     WindowOption,
     one_of,
@@ -39,6 +41,8 @@ def classify(
     model: ModelOption = "models",
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per file in the table.")] = 3,
     min_confidence: MinConfidenceOption = 0.0,
+    reject: RejectOption = True,
+    silence: SilenceOption = -70.0,
     hop: HopOption = None,
     window: WindowOption = None,
     smooth: SmoothOption = 0.0,
@@ -121,8 +125,16 @@ def classify(
     plots = _plots(plot, recordings)
     if merge is None and output_format in ONE_RECORDING:
         merge = 0.0  # a label track with one label many times over is of no use
-    settings = {"hop": hop, "window": window, "smooth": smooth, "merge": merge}
-    config = TimelineConfig.parse(settings | {"min_confidence": min_confidence}, "classify")
+    settings = {
+        "hop": hop,
+        "window": window,
+        "smooth": smooth,
+        "merge": merge,
+        "min_confidence": min_confidence,
+        "reject": reject,
+        "silence": silence,
+    }
+    config = TimelineConfig.parse(settings, "classify")
     work = Work(
         model,
         config,

@@ -11,6 +11,8 @@ from asc_nas.cli.options import (
     HopOption,
     MinConfidenceOption,
     ModelOption,
+    RejectOption,
+    SilenceOption,
     SmoothOption,
     WindowOption,
 )
@@ -69,6 +71,8 @@ def listen(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per line.")] = 3,
     min_confidence: MinConfidenceOption = 0.0,
+    reject: RejectOption = True,
+    silence: SilenceOption = -70.0,
     hop: HopOption = None,
     window: WindowOption = None,
     smooth: SmoothOption = 0.0,
@@ -114,8 +118,16 @@ def listen(
 
     if merge is None and not as_json:
         merge = 0.0
-    settings = {"hop": hop, "window": window, "smooth": smooth, "merge": merge}
-    config = TimelineConfig.parse(settings | {"min_confidence": min_confidence}, "listen")
+    settings = {
+        "hop": hop,
+        "window": window,
+        "smooth": smooth,
+        "merge": merge,
+        "min_confidence": min_confidence,
+        "reject": reject,
+        "silence": silence,
+    }
+    config = TimelineConfig.parse(settings, "listen")
     classifier = Classifier.load(model)
     if source:
         name, rate = "standard input", rate or classifier.card.frontend.sample_rate
@@ -127,7 +139,7 @@ def listen(
         listener = Listener(classifier, rate, config)
         about = ""
     guard = Guard(rate, _say)
-    output = (JsonLines if as_json else Lines)(classifier.card.labels, listener.decide, top)
+    output = (JsonLines if as_json else Lines)(listener.labels, listener.decide, top)
     _note(f"Listening to {name} ({about}{rate} Hz, channels: {channels}); Ctrl-C ends.")
     output.start(name, classifier.card.name, rate, channels)
     with Stop() as stop:

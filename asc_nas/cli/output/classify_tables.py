@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asc_nas.cli.output.text import clock, shown
-from asc_nas.runtime.segments import UNKNOWN
+from asc_nas.runtime.segments import NO_SCENE, UNKNOWN
 
 if TYPE_CHECKING:
     from asc_nas.runtime.classifier import Classification
@@ -90,10 +90,7 @@ def print_notes(answers: "Sequence[Answer]") -> None:
     if silent:
         lost = sum(answer.signal.silent_seconds for answer in silent if answer.signal)
         length = sum(each.classification.duration for each in silent if each.classification)
-        _note(
-            f"{lost:.1f} of the {length:.1f} s of {_which(silent)} are digital silence: "
-            "what is said of them means nothing."
-        )
+        _note(f"{lost:.1f} of the {length:.1f} s of {_which(silent)} are digital silence.")
     unheard = [answer for answer in answers if answer.signal and answer.signal.unheard]
     if unheard and unheard[0].signal:
         numbers = ", ".join(map(str, unheard[0].signal.unheard))
@@ -129,10 +126,10 @@ class _Total:
 
 
 def _scene(label: str) -> Text:
-    return Text(label, style="yellow" if label == UNKNOWN else "bold green")
+    return Text(label, style="yellow" if label in NO_SCENE else "bold green")
 
 
 def _candidates(answer: "Classification", top: int) -> str:
     ranked = sorted(answer.scores.items(), key=lambda item: -item[1])
     first = 0 if answer.label == UNKNOWN else 1
-    return ", ".join(f"{label} {score:.1%}" for label, score in ranked[first:top])
+    return ", ".join(f"{label} {score:.1%}" for label, score in ranked[first:top] if score)

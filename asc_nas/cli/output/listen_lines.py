@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asc_nas.cli.output.text import clock, shown
 from asc_nas.runtime.classifier import Classification
 from asc_nas.runtime.listen import Gap
-from asc_nas.runtime.segments import UNKNOWN, Segment, answer
+from asc_nas.runtime.segments import Segment, answer
 from asc_nas.runtime.stream import Update
 
 FORMAT = "asc-nas/listen/1"
@@ -30,15 +30,16 @@ class Lines:
     Parameters
     ----------
     labels : tuple of str
+        In the order of the posteriors.
     decide : callable
-        Says the place of the scene, or None for unknown, of a posterior (classes,).
+        Says the place of the scene, or None for unknown, of a posterior (outcomes,).
     top : int
         Scenes per line.
     """
 
     def __init__(self, labels: tuple[str, ...], decide: Decide, top: int) -> None:
         self._labels, self._decide, self._top = labels, decide, top
-        self._width = max(map(len, (*labels, UNKNOWN, "Scene")))
+        self._width = max(map(len, (*labels, "Scene")))
         self._count = 0
         self.segments: deque[Segment] = deque(maxlen=SEGMENTS_SHOWN)
         """The last of the timeline."""
@@ -55,7 +56,11 @@ class Lines:
             decided = self._decide(window.posterior)
             label, probability = answer(self._labels, window.posterior, decided)
             ranked = np.argsort(-window.posterior, kind="stable")[decided is not None : self._top]
-            following = (f"{self._labels[i]} {window.posterior[i]:.1%}" for i in ranked)
+            following = (
+                f"{self._labels[i]} {window.posterior[i]:.1%}"
+                for i in ranked
+                if window.posterior[i]
+            )
             self._line(clock(window.end), label, f"{probability:.1%}", ", ".join(following))
 
     def gap(self, gap: Gap) -> None:
