@@ -199,9 +199,13 @@ def test_what_is_no_float_model_is_refused_in_a_sentence(tmp_path, monkeypatch, 
 
 
 @needs_node
-def test_a_whole_recording_is_answered_as_classify_does(tmp_path):
-    made = make(tmp_path, GENOTYPES[3], VARIANTS[2])
-    wave = np.random.default_rng(0).normal(0, 0.1, 9000).astype(np.float32)
+@pytest.mark.parametrize(("decibels", "limit"), [(-20, 0.0), (-20, 1.0), (-69, 0.0), (-71, 0.0)])
+def test_a_whole_recording_is_answered_as_classify_does(tmp_path, decibels, limit):
+    made = make(tmp_path, GENOTYPES[3], VARIANTS[2], temperature=30.0)
+    card = made.card.model_copy(update={"reject_below": limit})
+    card.write(made.file.with_suffix(".json"))
+    noise = np.random.default_rng(0).normal(0, 1, 9000)
+    wave = (noise * 10 ** (decibels / 20)).astype(np.float32)
     script = """const wave = Float32Array.from(given.wave), { samples, short } = model.settings;
         const timeline = new Timeline(model, samples);
         for (const place of windowPlaces(wave.length, samples, samples)) {
@@ -209,8 +213,10 @@ def test_a_whole_recording_is_answered_as_classify_does(tmp_path):
             timeline.add(place, model.hear([window]).posterior);
         }
         const answer = timeline.posterior;"""
-    found = node(tmp_path, made.card, made.folded, script, wave=wave.tolist())
+    found = node(tmp_path, card, made.folded, script, wave=wave.tolist())
     expected = Classifier.load(made.file).classify(wave)
+    wanted = {(-20, 1.0): "none of these", (-71, 0.0): "silent"}.get((decibels, limit))
+    assert (expected.label == wanted) == (wanted is not None)
     assert found == pytest.approx(list(expected.scores.values()), abs=1e-4)
 
 

@@ -24,6 +24,8 @@ from asc_nas.export.integer.folded import FoldedNetwork, read_folded
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier
 from asc_nas.runtime.model_files import DEFAULT_MODEL, find_card
+from asc_nas.runtime.segments import NONE, SILENT
+from asc_nas.runtime.timeline import TimelineConfig
 
 _ENGINE = ("front_end.js", "network.js", "timeline.js", "resampler.js", "labels.js")
 """Scripts that need no page: what they compute is what ``classify`` computes."""
@@ -116,6 +118,10 @@ def _model(card: ModelCard, networks: tuple[FoldedNetwork, ...]) -> dict[str, An
         "name": card.name,
         "labels": card.labels,
         "temperature": card.temperature,
+        "none": NONE,
+        "silent": SILENT,
+        "reject_below": card.reject_below,
+        "silence": TimelineConfig().silence,
         "front_end": _front_end(card.frontend),
         "networks": described,
         "weights": weights.text(),

@@ -139,11 +139,22 @@ function hasSignal(wave) {
   return highest - lowest > NO_SIGNAL;
 }
 
+/** The level in dBFS (RMS without the mean) of samples. */
+function level(wave) {
+  const mean = wave.reduce((sum, value) => sum + value, 0) / wave.length;
+  return 10 * Math.log10(wave.reduce((sum, value) => sum + (value - mean) ** 2, 0) / wave.length);
+}
+
 /** A front end, the networks behind it, and what makes probabilities of their logits. */
 class Model {
   constructor(data) {
     this.name = data.name;
-    this.labels = data.labels;
+    /** What a window can be: a scene, none of these, or silent. */
+    this.labels = [...new Set([...data.labels, data.none, data.silent])];
+    this.none = this.labels.indexOf(data.none);
+    this.silent = this.labels.indexOf(data.silent);
+    this.rejectBelow = data.reject_below;
+    this.silence = data.silence;
     this.settings = data.front_end;
     this.temperature = data.temperature;
     this.frontEnd = new FrontEnd(data.front_end);
@@ -161,8 +172,15 @@ class Model {
   hear(channels) {
     const mels = channels.map((wave) => this.frontEnd.logMel(wave));
     const live = channels.map(hasSignal), heard = live.some((is) => is);
-    const voting = mels.filter((_, i) => live[i] || !heard);
-    const posterior = mean(voting.map((mel) => this.probabilities(mel)));
+    const posterior = this.labels.map(() => 0);
+    if (channels.every((wave) => level(wave) < this.silence)) {
+      posterior[this.silent] = 1;
+    } else {
+      const voting = mels.filter((_, i) => live[i] || !heard);
+      const scenes = mean(voting.map((mel) => this.probabilities(mel)));
+      if (Math.max(...scenes) < this.rejectBelow) posterior[this.none] = 1;
+      else scenes.forEach((share, i) => (posterior[i] = share));
+    }
     return { posterior, mel: mean(mels), heard };
   }
 }

@@ -144,7 +144,7 @@ async function answer(recording, address) {
   const found = await classified(recording.name, recording.channels, recording.seconds, mine);
   if (found === null) return;
   at("progress").hidden = true;
-  tell(found.heard ? "" : "There is no signal in this recording: the answer is one for silence.", true);
+  tell(found.heard ? "" : "There is no signal in this recording.", true);
   show(found);
   at("label").focus({ preventScroll: true });
 }
@@ -195,7 +195,7 @@ function show(found) {
 
 function showBars(posterior) {
   const { labels } = model, order = labels.map((_, i) => i).sort((a, b) => posterior[b] - posterior[a]);
-  const rest = order.slice(MOST_BARS), others = rest.reduce((sum, i) => sum + posterior[i], 0);
+  const rest = order.slice(MOST_BARS).filter((i) => posterior[i] > 0), others = rest.reduce((sum, i) => sum + posterior[i], 0);
   at("label").textContent = labels[order[0]];
   at("bars").replaceChildren(...order.slice(0, MOST_BARS).map((i) => {
     const row = element("li"), words = element("div", "", "words"), track = element("div", "", "track");
