@@ -27,9 +27,12 @@ from asc_nas.core.files import write_json
 from asc_nas.core.randomness import stream
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.runtime.classifier import Classifier
+from asc_nas.runtime.timeline import TimelineConfig
 from data_prep.datasets.esc10 import read_esc10
 
 FORMAT = "asc-nas/robustness/1"
+ALL = TimelineConfig(reject=False)
+"""Every clip gets one of the labels, or is silent."""
 Judges = dict[str, tuple[Clip, Classifier]]
 """Test clips by their keys, with the model that has not seen them."""
 Right = dict[tuple[str, str], list[list[bool]]]
@@ -105,7 +108,7 @@ def classify_all(
                     kilobits[condition.name].append(path.stat().st_size * 8 / seconds / 1000)
                     for name, judges in models.items():
                         if clip.key in judges:
-                            answer = judges[clip.key][1].classify(path).label
+                            answer = judges[clip.key][1].classify(path, config=ALL).label
                             right[name, condition.name][-1].append(answer == clip.label)
             print(f"{condition.name} done", flush=True)
     return right, {name: float(np.mean(values)) for name, values in kilobits.items()}

@@ -19,7 +19,7 @@ class Constant:
         data = SimpleNamespace(test_folds=test_folds, train_folds=train_folds)
         self.card = SimpleNamespace(data=data, labels=("dog", "rain"))
 
-    def classify(self, path):
+    def classify(self, path, config):
         return SimpleNamespace(label=self.label)
 
 
