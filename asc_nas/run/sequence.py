@@ -35,7 +35,7 @@ class Outcome:
     members, baselines : list of Result
         Of all networks that were trained from scratch.
     models : list of ExportedModel
-        Those of the members.
+        Those of the members, and last ``NAME-best``.
     best_models : list of ExportedModel
         ``NAME-best``, and what the limits speak of: int8, or `search.limits.target`.
     """
@@ -94,7 +94,7 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
         scored=scored,
         members=results[:count],
         baselines=results[count:],
-        models=models,
+        models=[*models, best_model],
         best_models=best_models,
     )
 
