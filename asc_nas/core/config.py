@@ -61,8 +61,10 @@ def _first_problem(config_class: type[BaseModel], error: ValidationError) -> str
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
         known = _known_keys(config_class, location[:-1])
-        deeper = [f"'{path}'" for path in _paths_to(location[-1], config_class)]
-        hint = f" Did you mean {' or '.join(deeper)}?" if deeper else closest(location[-1], known)
+        hint = closest(location[-1], known)
+        if len(location) == 1:  # a group is forgotten more often than misspelt
+            deeper = [f"'{path}'" for path in _paths_to(location[-1], config_class)]
+            hint = f" Did you mean {' or '.join(deeper)}?" if deeper else hint
         return f"unknown key '{key}'.{hint}" + ("" if hint else f" Known keys: {', '.join(known)}.")
     if problem["type"] == "missing":
         return f"the key '{key}' is missing."

@@ -225,7 +225,7 @@ def test_without_matplotlib_a_plot_is_one_clear_error_before_any_work(monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, out, message = run("rec/day.wav", "--plot", "day.png")
     assert (code, out) == (1, "")
-    assert message == "this needs matplotlib: install it with pip install 'asc-nas[search]'."
+    assert message == "this needs matplotlib: install it with pip install 'asc-nas[plot]'."
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,18 @@ def test_the_pareto_table_shows_ram_where_it_is_known(capsys):
     known = replace(MEMBERS[0], ram_bytes=34_260)
     print_pareto(Pareto.of([known, MEMBERS[1]], SearchConfig()))
     head, first, second = capsys.readouterr().out.splitlines()[-3:]
-    assert head.split() == ["Id", "macro-F1", "MACs", "Parameters", "RAM", "Latency", "Genotype"]
+    assert head.split() == ["Id", "macro-F1", "MACs", "Parameters", "RAM", "Genotype"]
     assert "34.3 kB" in first
-    assert second.split()[-3:-1] == ["-", "-"]
+    assert second.split()[-2] == "-"
+
+
+def test_a_column_in_which_nothing_is_known_is_left_out(capsys):
+    print_pareto(Pareto.of(MEMBERS, SearchConfig()))
+    assert "RAM" not in capsys.readouterr().out
+    print_pareto(Pareto.of([replace(MEMBERS[0], latency_ms=1.5), MEMBERS[1]], SearchConfig()))
+    printed = capsys.readouterr().out
+    assert "Latency" in printed
+    assert "1.500 ms" in printed
 
 
 def test_what_a_search_tells_is_the_best_of_the_score_that_it_is_for():
