@@ -151,6 +151,7 @@ class Model {
     this.name = data.name;
     /** What a window can be: a scene, none of these, or silent. */
     this.labels = [...new Set([...data.labels, data.none, data.silent])];
+    this.scenes = data.labels.length;
     this.none = this.labels.indexOf(data.none);
     this.silent = this.labels.indexOf(data.silent);
     this.rejectBelow = data.reject_below;

@@ -194,8 +194,10 @@ function show(found) {
 }
 
 function showBars(posterior) {
-  const { labels } = model, order = labels.map((_, i) => i).sort((a, b) => posterior[b] - posterior[a]);
-  const rest = order.slice(MOST_BARS).filter((i) => posterior[i] > 0), others = rest.reduce((sum, i) => sum + posterior[i], 0);
+  const { labels, scenes } = model;
+  const order = labels.map((_, i) => i).filter((i) => i < scenes || posterior[i] > 0)
+    .sort((a, b) => posterior[b] - posterior[a]);
+  const rest = order.slice(MOST_BARS), others = rest.reduce((sum, i) => sum + posterior[i], 0);
   at("label").textContent = labels[order[0]];
   at("bars").replaceChildren(...order.slice(0, MOST_BARS).map((i) => {
     const row = element("li"), words = element("div", "", "words"), track = element("div", "", "track");
