@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from progress import say
+from recipe import genotype_of
 
 from asc_nas.core.files import fingerprint, read_json, write_json
 from asc_nas.core.workers import run_jobs
@@ -44,7 +45,6 @@ from asc_nas.run.network_folder import train
 from asc_nas.run.opening import read_settings
 from asc_nas.run.preparation import prepare
 from asc_nas.run.teachers import taught_recipe
-from asc_nas.space.genotype import Genotype
 
 FORMAT = "asc-nas/quantisation-aware/1"
 MEASURES = {
@@ -76,9 +76,7 @@ class Training:
 def measure(job: Training) -> None:
     run = RunFolder.open(job.run)
     run.config = read_settings(job.run, None, job.settings)
-    genes = job.genotype.split()
-    blocks = len(run.config.skeleton.block_plans)
-    genotype = Genotype.parse(" ".join(genes * blocks if len(genes) == 1 else genes))
+    genotype = genotype_of(job.genotype, run.config)
     recipe = taught_recipe(run, run.config.retrain.roles, step="")
     state, model = (job.result.with_suffix(suffix) for suffix in (".safetensors", ".onnx"))
     start = time.monotonic()

@@ -33,6 +33,7 @@ from asc_nas.core.workers import run_jobs
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
 from asc_nas.nn.subnet import SubNet
+from asc_nas.run.config import RunConfig
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.opening import read_settings
 from asc_nas.run.preparation import prepare
@@ -158,12 +159,17 @@ class Training:
         return self.result.stem
 
 
+def genotype_of(text: str, config: RunConfig) -> Genotype:
+    """Return the genotype that `text` is; one gene alone stands for every block."""
+    genes = text.split()
+    blocks = len(config.skeleton.block_plans)
+    return Genotype.parse(" ".join(genes * blocks if len(genes) == 1 else genes))
+
+
 def train(job: Training) -> None:
     run = RunFolder.open(job.run)
     run.config = read_settings(job.run, None, job.settings)
-    genes = job.genotype.split()
-    blocks = len(run.config.skeleton.block_plans)
-    genotype = Genotype.parse(" ".join(genes * blocks if len(genes) == 1 else genes))
+    genotype = genotype_of(job.genotype, run.config)
     start = time.monotonic()
     state = job.result.with_suffix(".safetensors")
     network, test = new_network(run.spec(genotype), job.seed), run.examples("test")

@@ -73,7 +73,12 @@ RejectOption = Annotated[
     ),
 ]
 SilenceOption = Annotated[
-    float, typer.Option(max=0, help="Below this level, dBFS (RMS), the answer is 'silent'.")
+    float | None,
+    typer.Option(
+        max=0,
+        help="Below this level, dBFS (RMS), the answer is 'silent' [default: -70].",
+        show_default=False,
+    ),
 ]
 HopOption = Annotated[
     float | None,

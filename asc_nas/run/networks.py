@@ -69,7 +69,7 @@ def find_network(run: RunFolder, text: str) -> NamedNetwork:
         return NamedNetwork(text, config.fixed_genotype(text))
     if text == BEST:
         members = read_pareto(run)
-        best = best_of(members, config.retrain.members)
+        best = preferred_member(members, config.retrain.members)
         return NamedNetwork(str(best), members[best].genotype, BEST)
     if text.isdigit():
         members = read_pareto(run)
@@ -139,7 +139,7 @@ def read_pareto(run: RunFolder) -> Pareto:
         ) from error
 
 
-def best_of(members: Pareto, count: int) -> int:
+def preferred_member(members: Pareto, count: int) -> int:
     """Return the id of the preferred one of the `count` members that a run trains.
 
     The scores of the search decide, so that the test has no part in it.

@@ -11,7 +11,7 @@ from asc_nas.run.calibration import train_twin
 from asc_nas.run.export import as_targets, export_network
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.latency import ensure_latency
-from asc_nas.run.networks import BEST, Pareto, best_of, find_network
+from asc_nas.run.networks import BEST, Pareto, find_network, preferred_member
 from asc_nas.run.preparation import prepare
 from asc_nas.run.scoring import score
 from asc_nas.run.search import check_feasible, search, train_supernet
@@ -79,7 +79,7 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
     pace.step("retrain")
 
     # The best is chosen by the search, before the test.
-    best_id = best_of(members, config.retrain.members)
+    best_id = preferred_member(members, config.retrain.members)
     best = chosen.index(best_id)
     if config.retrain.calibrate:
         train_twin(networks[best].folder(run, seed), networks[best].name)

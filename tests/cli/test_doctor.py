@@ -48,6 +48,15 @@ def test_a_missing_optional_part_is_advice_and_not_a_failure():
     assert "asc-nas[search]" in found["search", "torch"]["advice"]
 
 
+def test_chips_whose_tools_are_missing_are_told_with_what_to_install(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda tool: None if "arm" in tool else f"/usr/bin/{tool}")
+    found = {fact.name: fact for fact in doctor.examine() if fact.group == "device"}
+    assert found["cortex-m4"].value == "arm-none-eabi-gcc, qemu-system-arm missing"
+    assert "apt-get install gcc-arm-none-eabi" in found["cortex-m4"].advice
+    assert (found["pc"].value, found["pc"].advice) == ("can be verified on", "")
+    assert not any(fact.fails for fact in found.values())
+
+
 def test_a_missing_part_of_the_base_fails():
     found, code = facts("torch", "onnxruntime")
     assert code == 1

@@ -11,6 +11,7 @@ from toy_classifier import RATE, tones, write_toy_model
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
+from asc_nas.runtime.timeline import TimelineConfig
 
 SOUND = np.concatenate([tones("low"), tones("low") * 1e-4], 1)
 """A window that the toy is unsure of, and one that is too faint."""
@@ -42,6 +43,12 @@ def test_both_are_switched():
     found = json.loads(classified("--format", "json", "--no-reject", "--silence", "-150"))[0]
     assert {found["label"], *(s["label"] for s in found["segments"])} <= {"low", "middle", "high"}
     assert found["scores"]["none of these"] == found["scores"]["silent"] == 0
+
+
+@pytest.mark.parametrize("command", ["classify", "listen"])
+def test_the_help_tells_the_level_that_is_taken(command):
+    told = " ".join(CliRunner().invoke(app, [command, "--help"]).output.split())
+    assert f"'silent' [default: {TimelineConfig().silence:g}]" in told
 
 
 @pytest.mark.parametrize("options", [(), ("--no-reject",)])

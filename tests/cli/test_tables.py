@@ -1,11 +1,15 @@
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from asc_nas.cli.output.network_tables import print_pareto
+from asc_nas.cli.output.network_tables import print_outcome, print_pareto
+from asc_nas.cost.counts import Cost
 from asc_nas.run.networks import Pareto
 from asc_nas.run.search import best_of, search_values
 from asc_nas.search.config import SearchConfig
+from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective, leading_score
 from asc_nas.space.genotype import Genotype
 
@@ -57,3 +61,23 @@ def test_what_a_search_tells_is_the_best_of_the_score_that_it_is_for():
     told = search_values([MEMBERS[:1], MEMBERS], leading_score((MACS, LOSS)))
     assert told == {"evaluated": 2, "best_log_loss": 0.5}
     assert best_of(MEMBERS, leading_score(DEFAULT_OBJECTIVES)) == 0.8
+
+
+def test_the_ending_says_of_every_limit_whether_it_is_met(capsys):
+    limits = Limits(max_macs=2_000, max_ram_kb=1.0)
+    search = SearchConfig(limits=limits)
+    run = SimpleNamespace(
+        config=SimpleNamespace(search=search),
+        paths=SimpleNamespace(root="runs/a"),
+        cost=lambda genotype: Cost(macs=1_500, params=9, seconds=1.0, ram_bytes=1_250),
+    )
+    best = SimpleNamespace(network="1", accuracy=0.5, params=9, macs=1_500, ram_bytes=1_250)
+    model = SimpleNamespace(file="runs/a/models/a-best.onnx", told=())
+    scored = SimpleNamespace(intervals=None, clips_of={"a": 4, "b": 4})
+    print_outcome(
+        run, SimpleNamespace(best=best, member=MEMBERS[0], scored=scored, best_models=[model])
+    )
+    printed = capsys.readouterr().out
+    assert re.search(r"limit max_macs +met: 1,500 of 2,000\s", printed)
+    assert re.search(r"limit max_ram_kb +NOT met: 1.25 of 1\s", printed)
+    assert "0.500 on 8 test clips of one group: no interval" in printed

@@ -34,6 +34,21 @@ def test_the_challenges_count_decides_at_the_limit():
     assert Limits.parse("dcase-task1", "test").met_by(longer)
 
 
+@pytest.mark.parametrize(
+    ("limits", "targets"),
+    [
+        ("dcase-task1", ["int8"]),
+        ("dcase-task1-fp16", []),
+        ("stm32l476rg", ["c"]),
+        ({"bytes_per_param": 1}, []),  # nothing is limited by it
+        ({"max_param_bytes": 9, "bytes_per_param": 1, "target": "tflite"}, ["tflite"]),
+    ],
+    ids=str,
+)
+def test_limits_say_as_what_the_network_is_exported(limits, targets):
+    assert Limits.parse(limits, "test").targets == targets
+
+
 def test_a_misspelt_name_gets_the_nearest():
     with pytest.raises(UsageError, match=r"limits.*Did you mean 'dcase-task1'.*Known: dcase-task1"):
         SearchConfig.parse({"limits": "dcase-task-1"}, "test")

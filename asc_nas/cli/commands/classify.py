@@ -42,7 +42,7 @@ def classify(
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per file in the table.")] = 3,
     min_confidence: MinConfidenceOption = 0.0,
     reject: RejectOption = True,
-    silence: SilenceOption = -70.0,
+    silence: SilenceOption = None,
     hop: HopOption = None,
     window: WindowOption = None,
     smooth: SmoothOption = 0.0,
@@ -132,8 +132,7 @@ def classify(
         "merge": merge,
         "min_confidence": min_confidence,
         "reject": reject,
-        "silence": silence,
-    }
+    } | ({} if silence is None else {"silence": silence})
     config = TimelineConfig.parse(settings, "classify")
     work = Work(
         model,

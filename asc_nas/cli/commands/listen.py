@@ -72,7 +72,7 @@ def listen(
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per line.")] = 3,
     min_confidence: MinConfidenceOption = 0.0,
     reject: RejectOption = True,
-    silence: SilenceOption = -70.0,
+    silence: SilenceOption = None,
     hop: HopOption = None,
     window: WindowOption = None,
     smooth: SmoothOption = 0.0,
@@ -125,8 +125,7 @@ def listen(
         "merge": merge,
         "min_confidence": min_confidence,
         "reject": reject,
-        "silence": silence,
-    }
+    } | ({} if silence is None else {"silence": silence})
     config = TimelineConfig.parse(settings, "listen")
     classifier = Classifier.load(model)
     if source:

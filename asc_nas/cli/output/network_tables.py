@@ -101,7 +101,8 @@ def print_outcome(run: "Run", outcome: "Outcome") -> None:
     table.add_row("MACs", _millions(best.macs))
     used = limits.used(run.cost(outcome.member.genotype))
     for name, bound in limits.bounds.items():
-        table.add_row(f"limit {name}", f"met: {used[name]:,.5g} of {bound:,.5g}")
+        met = "met" if used[name] <= bound else "NOT met"
+        table.add_row(f"limit {name}", f"{met}: {used[name]:,.5g} of {bound:,.5g}")
     for i, model in enumerate(outcome.best_models):
         table.add_row("" if i else "files", Text(str(model.file)))
         for line in model.told:

@@ -163,11 +163,8 @@ class _Tables:
         return self._named("asc_sum", f"{{{factors}, {channels}, 0, 0, 0, -128}}")
 
     def _named(self, kind: str, content: str) -> str:
-        known = self._names.setdefault(f"static const {kind} {{}} = {content};", "")
-        if not known:
-            known = f"t{len(self._names)}"
-            self._names[f"static const {kind} {{}} = {content};"] = known
-        return known
+        text = f"static const {kind} {{}} = {content};"
+        return self._names.setdefault(text, f"t{len(self._names)}")
 
     def source(self) -> str:
         """Return the tables as C."""
