@@ -22,7 +22,7 @@ faults: install  ## Kills, full disks, dead workers, damaged files: results/faul
 	$(BIN)/python docs/make_results.py
 
 FUZZ ?= --count 10000 --seed 0
-fuzz: install  ## Damaged and hostile files of ten kinds: no traceback, no hang, bounded memory.
+fuzz: install  ## Damaged and hostile files of every kind: no traceback, no hang, bounded memory.
 	$(BIN)/python tests/fuzz/run.py $(FUZZ)
 
 fuzz-firmware: install  ## A million buffers into the exported C code, under the sanitizers.

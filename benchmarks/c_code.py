@@ -18,7 +18,7 @@ import timing
 import typer
 
 from asc_nas.audio.logmel import log_mel
-from asc_nas.export.firmware.verify import read_kit
+from asc_nas.export.firmware.kit import Kit
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import INPUT, open_session
 
@@ -43,8 +43,8 @@ def main(
     clock: timing.ClockOption = timing.Clock.WALL,
 ) -> None:
     timing.restart_with_threads(1)
-    about, card = read_kit(kit), ModelCard.read(model.with_suffix(".json"))
-    samples = np.fromfile(kit / "golden" / "samples.i16", "<i2")[: about["samples"]]
+    about, card = Kit.read(kit / "kit.json"), ModelCard.read(model.with_suffix(".json"))
+    samples = np.fromfile(kit / "golden" / "samples.i16", "<i2")[: about.samples]
     wave = samples / np.float32(2**15)
     mel = log_mel(wave, card.frontend)
     x = mel[None, None].astype(np.float32)
@@ -65,7 +65,7 @@ def main(
             peers[f"network: {name}"] = lambda session=session: session.run(None, {INPUT: x})
     peers |= {"front end: C": front_end, "front end: Python": lambda: log_mel(wave, card.frontend)}
     times = timing.by_turns(peers, repeats, clock)
-    print(f"{card.name}, {card.macs / 1e6:.2f} M MACs, {about['seconds']:g} s of sound", end="; ")
+    print(f"{card.name}, {card.macs / 1e6:.2f} M MACs, {about.seconds:g} s of sound", end="; ")
     timing.print_times(times, "network: C", threads=1)
     front = timing.ratio(times, "front end: C", "front end: Python")
     print(f"\nfront end: C / Python {front:.2f}")

@@ -15,6 +15,7 @@ import torch
 from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore, Index, store_shape
+from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.supernet import init_supernet
 from asc_nas.run.beginning import size_limits
 from asc_nas.run.folder import RunFolder
@@ -23,7 +24,7 @@ from asc_nas.run.population import evaluator_of
 from asc_nas.run.search import hand_made
 from asc_nas.search.strategies import new_strategy
 from asc_nas.space.genotype import Genotype
-from asc_nas.training.network_trainer import train_network
+from asc_nas.training.network_trainer import fit_network, new_network
 from asc_nas.training.supernet_trainer import train_supernet
 from asc_nas.training.trainer import TrainConfig, Trainer, steps_per_epoch
 
@@ -100,7 +101,10 @@ def measure(run: RunFolder) -> Work:
     cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
 
     def alone(
-        settings: TrainConfig, parts: Sequence[Examples], networks: Sequence[Genotype]
+        settings: TrainConfig,
+        parts: Sequence[Examples],
+        networks: Sequence[Genotype],
+        qat_share: float = 0.0,
     ) -> float:
         """Return the seconds of an epoch of one network on every part."""
         once = settings.model_copy(update=ONCE)
@@ -112,7 +116,9 @@ def measure(run: RunFolder) -> Work:
                 part = _some(examples, steps * settings.batch_size)
                 with tempfile.TemporaryDirectory() as folder:
                     trainer = Trainer(once, 0, Path(folder) / "state")
-                    train_network(run.spec(genotype), part, trainer)
+                    network = new_network(run.spec(genotype), trainer.seed)
+                    in_integers = quantisation_aware(network, part, once, qat_share)
+                    fit_network(network, part, trainer, in_integers)
 
         step = _seconds_of_one(train, 2, 6) / len(networks)
         return step * sum(steps_per_epoch(part, settings) for part in parts)
@@ -130,6 +136,9 @@ def measure(run: RunFolder) -> Work:
         first = training * math.ceil(len(begins_with) / search.workers) - generation
     with _threads_of(config.retrain.workers):
         alone_epoch = alone(config.retrain, [retrained], cheaper)
+        if share := config.retrain.qat_share:  # whose epochs take longer
+            longer = alone(config.retrain, [retrained], cheaper, qat_share=0.999)
+            alone_epoch += share * (longer - alone_epoch)
 
     trainings = config.retrain.members + len(config.baselines)
     rounds = math.ceil(trainings / config.retrain.workers)

@@ -11,10 +11,10 @@ from asc_nas.audio.logmel import FrontEnd, log_mel
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.export.firmware import kit as kit_module
 from asc_nas.export.firmware.front_end_tables import front_end_tables
-from asc_nas.export.firmware.kit import memory, write_kit
+from asc_nas.export.firmware.kit import Kit, memory, write_kit
 from asc_nas.export.firmware.text import array, string
 from asc_nas.export.firmware.toolchain import CHIPS, missing_tools
-from asc_nas.export.firmware.verify import read_kit, verify
+from asc_nas.export.firmware.verify import verify
 
 needs_compiler = pytest.mark.skipif(bool(missing_tools("pc")), reason="no C compiler")
 
@@ -98,7 +98,7 @@ def test_the_memory_is_the_cost_models_to_the_byte(tmp_path):
     found = verify(folder, "cortex-m4")
     assert found.passed
     expected = memory(made.networks, FRONTEND).total
-    assert read_kit(folder)["ram_bytes"] == expected == made.card.ram_bytes
+    assert Kit.read(folder / "kit.json").ram_bytes == expected == made.card.ram_bytes
     labels, logits, state = 4 * len(CLASSES), len(CLASSES), 8  # pointers; counters
     assert expected <= found.ram <= expected + labels + logits + state + 16  # alignment
 
@@ -116,7 +116,7 @@ def test_the_code_is_clean_under_sanitizers_and_the_example_names_what_it_hears(
     called = subprocess.run(
         [folder / "classify", tmp_path / "two.wav"], check=True, capture_output=True, text=True
     )
-    label = made.card.labels[read_kit(folder)["golden_labels"][0]]
+    label = made.card.labels[Kit.read(folder / "kit.json").golden_labels[0]]
     lines = called.stdout.splitlines()
     assert [line.split("  ")[:2] for line in lines] == [["0.0 s", label], ["0.4 s", label]]
     soundfile.write(tmp_path / "other.wav", clip, 2 * rate, subtype="PCM_16")
@@ -198,7 +198,7 @@ def test_a_kit_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     folder = written(tmp_path / "kit", made)
     before = (folder / "src" / "asc_model.c").read_text()
     other = make(tmp_path / "other", GENOTYPES[1], {})
-    monkeypatch.setattr(kit_module, "write_json", lambda *_: 1 / 0)
+    monkeypatch.setattr(Kit, "write", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         written(folder, other)
     assert (folder / "src" / "asc_model.c").read_text() == before
@@ -222,7 +222,10 @@ def test_a_damaged_kit_and_an_unknown_chip_are_told(tmp_path):
     with pytest.raises(UsageError, match=r"unknown chip 'cortex-m5'. Did you mean"):
         missing_tools("cortex-m5")
     with pytest.raises(AscNasError, match=r"kit.json"):
-        read_kit(tmp_path)
+        Kit.read(tmp_path / "kit.json")
+    (tmp_path / "kit.json").write_text('{"format": "asc-nas/kit/1", "name": "x"}')
+    with pytest.raises(AscNasError, match=r"not as asc-nas writes it .*export the kit again"):
+        Kit.read(tmp_path / "kit.json")
     golden = folder / "golden" / "logits.i8"
     golden.write_bytes(golden.read_bytes()[:-1])
     if not missing_tools("pc"):

@@ -148,9 +148,10 @@ class Steps:
     def commands(self):
         """What each follows, and its arguments."""
         folds = ("--fold", 1, "--fold", 3)
+        targets = ("--target", "c", "--target", "tflite", "--target", "onnx-audio")
         return {
             "run": (None, (self.config, "--out", "run", "--resume")),
-            "export": ("run", ("run", "baseline", "--int8")),
+            "export": ("run", ("run", "baseline", "--int8", *targets)),
             "rank": ("export", ("run",)),
             "report": ("rank", ("run", "--out", "report")),
             "crossval": (None, (self.config, *folds, "--network", "baseline", "--out", "cv")),

@@ -1,5 +1,6 @@
 """Ways to change bytes, text and plain data; each draws from a random generator alone."""
 
+import contextlib
 import copy
 import json
 from random import Random
@@ -172,7 +173,9 @@ def _change(node: Any, key: Any, change: str, rng: Random) -> None:
     elif change == "grow" and isinstance(node[key], list | str):
         node[key] = node[key] * rng.choice((2, 1000))
     elif change == "near" and isinstance(node[key], int | float):
-        node[key] = rng.choice((node[key] + 1, -node[key], node[key] * 1000, node[key] / 7))
+        near = (lambda x: x + 1, lambda x: -x, lambda x: x * 1000, lambda x: x * 0.14)
+        with contextlib.suppress(OverflowError):  # of an integer larger than any float
+            node[key] = rng.choice(near)(node[key])
     else:
         node[key] = copy.deepcopy(rng.choice(VALUES))
 

@@ -26,19 +26,23 @@ def test_the_difference_of_two_amounts_is_timed(monkeypatch):
     assert work_module._seconds_of_one(lambda amount: None, 2, 6) == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize("folds", [1, 2])
+@pytest.mark.parametrize(("folds", "qat_share"), [(1, 0.0), (2, 0.0), (1, 0.25)])
 def test_the_work_is_measured_without_what_every_call_costs(
-    folds, recordings, tmp_path, monkeypatch
+    folds, qat_share, recordings, tmp_path, monkeypatch
 ):
+    """An epoch in integers takes twice as long here."""
     config = write_config(tmp_path / "tiny.yaml", search={"folds": folds})
-    run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
+    run = RunFolder.open(
+        config, recordings, [f"retrain.qat_share={qat_share}"], out=tmp_path / "run"
+    )
     prepare(run)
     now = 0.0
 
     def train_for(seconds, batch_size):
-        def train(network, part, trainer, **others):
+        def train(network, part, trainer, steps=None, **others):
             nonlocal now
-            now += 7 + seconds * len(part) / batch_size
+            in_integers = steps is not None and steps(0).passes[0] is not network
+            now += 7 + (1 + in_integers) * seconds * len(part) / batch_size
 
         return train
 
@@ -49,7 +53,7 @@ def test_the_work_is_measured_without_what_every_call_costs(
     supernet, retrain = run.config.supernet, run.config.retrain
     monkeypatch.setattr(work_module, "time", SimpleNamespace(perf_counter=lambda: now))
     monkeypatch.setattr(work_module, "train_supernet", train_for(2, supernet.batch_size))
-    monkeypatch.setattr(work_module, "train_network", train_for(0.5, retrain.batch_size))
+    monkeypatch.setattr(work_module, "fit_network", train_for(0.5, retrain.batch_size))
     monkeypatch.setattr(work_module, "evaluator_of", lambda run, supernets: [*supernets] and judge)
     work = work_module.measure(run)
     parts = [own for own, _ in split_of(run, folds)]
@@ -57,7 +61,7 @@ def test_the_work_is_measured_without_what_every_call_costs(
     assert work.generation == 3 * run.config.search.population
     trainings = 2 + 2 + 1  # members, baselines, and the twin for calibration
     steps = steps_per_epoch(run.examples("train", "search_val"), retrain)
-    assert work.retrain_epoch == 0.5 * steps * trainings
+    assert work.retrain_epoch == pytest.approx((1 + qat_share) * 0.5 * steps * trainings)
     assert work.rest == 3 * work_module.EXPORT_SECONDS
 
 
@@ -73,12 +77,12 @@ def test_of_a_search_by_trainings_a_training_is_measured_with_folds_and_workers(
     prepare(run)
     now = 0.0
 
-    def train(spec, part, trainer):
+    def train(network, part, trainer, steps):
         nonlocal now
         now += 7 + 0.5 * len(part) / trainer.config.batch_size
 
     monkeypatch.setattr(work_module, "time", SimpleNamespace(perf_counter=lambda: now))
-    monkeypatch.setattr(work_module, "train_network", train)
+    monkeypatch.setattr(work_module, "fit_network", train)
     monkeypatch.setattr(work_module, "train_supernet", None)  # there is none
     work = work_module.measure(run)
     steps = sum(steps_per_epoch(own, run.config.rank) for own, _ in split_of(run, folds))
@@ -95,13 +99,13 @@ def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, 
     seen = []
 
     def fresh(train):
-        def start(network, examples, trainer, **others):
+        def start(network, examples, trainer, *others, **named):
             seen.append(trainer.state_file.exists())
-            return train(network, examples, trainer, **others)
+            return train(network, examples, trainer, *others, **named)
 
         return start
 
-    for name in ("train_supernet", "train_network"):
+    for name in ("train_supernet", "fit_network"):
         monkeypatch.setattr(work_module, name, fresh(getattr(work_module, name)))
     config = write_config(tmp_path / "tiny.yaml")
     run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")

@@ -34,11 +34,11 @@ def verify(
     Example: asc-nas verify runs/demo/models/demo-best-c
     """
     from asc_nas.cli.output.network_tables import print_table
+    from asc_nas.export.firmware.kit import Kit
     from asc_nas.export.firmware.toolchain import CHIPS, missing_tools
-    from asc_nas.export.firmware.verify import read_kit
     from asc_nas.export.firmware.verify import verify as run
 
-    seconds = read_kit(kit)["seconds"]
+    seconds = Kit.read(kit / "kit.json").seconds
     found: list[Verified] = []
     for name in chip or CHIPS:
         if missing := missing_tools(name):

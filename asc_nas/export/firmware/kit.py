@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from asc_nas.audio.logmel import FrontEnd, log_mel
+from asc_nas.core.documents import Count, Document
 from asc_nas.core.errors import UsageError
-from asc_nas.core.files import atomic_folder, write_json, write_text
+from asc_nas.core.files import atomic_folder, write_text
 from asc_nas.cost.memory import Memory, memory_of
 from asc_nas.export.firmware.front_end_tables import front_end_tables
 from asc_nas.export.firmware.model_source import model_source
@@ -21,9 +23,42 @@ from asc_nas.export.firmware.text import array
 from asc_nas.export.integer.network import IntegerNetwork, feature_integers, probabilities
 from asc_nas.runtime.card import ModelCard
 
-FORMAT = "asc-nas/kit/1"
 GOLDEN_FILES = ("samples.i16", "log_mel.i16", "logits.i8")
 _GOLDEN_ROWS = 4
+Size = Annotated[int, Field(ge=1, le=2**26)]
+
+
+class Kit(Document):
+    """``kit.json``: what the code is of, and how the golden recordings lie in their files.
+
+    Attributes
+    ----------
+    float_sha256 : str
+        Of the ONNX file of the float model.
+    networks : int
+        More than one in a committee.
+    mels, frames, samples, seconds : int and float
+        Of one window.
+    ram_bytes, network_bytes : int
+        Static memory, front end included; weights and scales of all networks.
+    golden_labels : list of int
+        Python's answer to each golden recording, a place in `labels`.
+    """
+
+    format_name: ClassVar[str] = "asc-nas/kit/1"
+    remedy: ClassVar[str] = "export the kit again"
+
+    name: str
+    labels: list[str] = Field(min_length=1)
+    float_sha256: str
+    networks: Size
+    mels: Size
+    frames: Size
+    samples: Size
+    seconds: float = Field(gt=0, allow_inf_nan=False)
+    ram_bytes: Count
+    network_bytes: Count
+    golden_labels: list[Count] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -68,7 +103,7 @@ def write_kit(
     networks: Sequence[IntegerNetwork],
     samples: NDArray[np.int16],
     results: dict[str, Any],
-) -> dict[str, Any]:
+) -> Kit:
     """Write the folder; return the content of its ``kit.json``.
 
     Parameters
@@ -91,21 +126,20 @@ def write_kit(
     header, source = model_source(card, networks)
     golden = Golden.of(samples, card, networks)
     need = memory(networks, card.frontend)
-    document = {
-        "format": FORMAT,
-        "name": card.name,
-        "labels": list(card.labels),
-        "float_sha256": card.sha256,
-        "networks": len(networks),
-        "mels": card.frontend.n_mels,
-        "frames": card.frontend.frames,
-        "samples": card.frontend.samples,
-        "seconds": card.frontend.seconds,
-        "ram_bytes": need.total,
-        "network_bytes": sum(stored_bytes(network) for network in networks),
-        "golden_labels": golden.labels.tolist(),
+    kit = Kit(
+        name=card.name,
+        labels=list(card.labels),
+        float_sha256=card.sha256,
+        networks=len(networks),
+        mels=card.frontend.n_mels,
+        frames=card.frontend.frames,
+        samples=card.frontend.samples,
+        seconds=card.frontend.seconds,
+        ram_bytes=need.total,
+        network_bytes=sum(stored_bytes(network) for network in networks),
+        golden_labels=golden.labels.tolist(),
         **results,
-    }
+    )
     with atomic_folder(folder) as beside:
         sources = resources.files("asc_nas.export.firmware") / "sources"
         with resources.as_file(sources) as there:
@@ -117,9 +151,9 @@ def write_kit(
         for name, values in zip(GOLDEN_FILES, _stored(golden), strict=True):
             values.tofile(beside / "golden" / name)
         readme = (beside / "README.md").read_text("utf-8")
-        write_text(beside / "README.md", readme.format(**_figures(card, document, need)))
-        write_json(beside / "kit.json", document)
-    return document
+        write_text(beside / "README.md", readme.format(**_figures(card, kit, need)))
+        kit.write(beside / "kit.json")
+    return kit
 
 
 def _wave(samples: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -134,7 +168,7 @@ def _stored(golden: Golden) -> tuple[NDArray, ...]:
     )
 
 
-def _figures(card: ModelCard, document: dict[str, Any], need: Memory) -> dict[str, Any]:
+def _figures(card: ModelCard, kit: Kit, need: Memory) -> dict[str, Any]:
     tables = front_end_tables(card.frontend, card.name).bytes
     return {
         "name": card.name,
@@ -142,13 +176,13 @@ def _figures(card: ModelCard, document: dict[str, Any], need: Memory) -> dict[st
         "audio": f"{need.audio:,}",
         "features": f"{need.features:,}",
         "work": f"{max(need.activations, need.transform):,}",
-        "stored": f"{document['network_bytes']:,}",
+        "stored": f"{kit.network_bytes:,}",
         "tables": f"{tables:,}",
         "rate": card.frontend.sample_rate,
         "classes": len(card.labels),
         "seconds": card.frontend.seconds,
         "hop": card.frontend.hop_length,
-        "clips": len(document["golden_labels"]),
+        "clips": len(kit.golden_labels),
         "licence": card.data.licence,
     }
 

@@ -3,14 +3,12 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import read_json
-from asc_nas.export.firmware.kit import FORMAT, GOLDEN_FILES
+from asc_nas.export.firmware.kit import GOLDEN_FILES, Kit
 from asc_nas.export.firmware.toolchain import CHIPS, build, compiled_bytes, run
 from asc_nas.export.integer.network import FEATURE_STEPS
 
@@ -53,17 +51,6 @@ class Verified:
         return alike and self.log_mel_db <= TOLERANCE_DB
 
 
-def read_kit(folder: Path) -> dict[str, Any]:
-    """Return the content of a kit's ``kit.json``.
-
-    Raises
-    ------
-    AscNasError
-        If the folder is no kit.
-    """
-    return read_json(folder / "kit.json", FORMAT)
-
-
 def verify(folder: Path, chip: str) -> Verified:
     """Compile a kit for a chip, run its golden recordings there and compare with Python.
 
@@ -72,7 +59,7 @@ def verify(folder: Path, chip: str) -> Verified:
     AscNasError
         If the folder is no kit, it does not compile, or the program fails.
     """
-    kit = read_kit(folder)
+    kit = Kit.read(folder / "kit.json")
     target = CHIPS[chip]
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
@@ -94,7 +81,7 @@ def verify(folder: Path, chip: str) -> Verified:
     return Verified(
         chip=chip,
         clips=len(samples),
-        same_labels=int((own["label"] == kit["golden_labels"]).sum()),
+        same_labels=int((own["label"] == kit.golden_labels).sum()),
         log_mel_db=float(difference[heard].max() / FEATURE_STEPS),
         same_logits=bool((given["logits"] == logits).all()),
         flash=flash,
@@ -105,13 +92,13 @@ def verify(folder: Path, chip: str) -> Verified:
     )
 
 
-def _golden(folder: Path, kit: dict[str, Any]) -> tuple[NDArray, NDArray, NDArray]:
+def _golden(folder: Path, kit: Kit) -> tuple[NDArray, NDArray, NDArray]:
     shapes = (
-        ("<i2", (kit["samples"],)),
-        ("<i2", (kit["frames"], kit["mels"])),
-        ("i1", (kit["networks"], len(kit["labels"]))),
+        ("<i2", (kit.samples,)),
+        ("<i2", (kit.frames, kit.mels)),
+        ("i1", (kit.networks, len(kit.labels))),
     )
-    count, found = len(kit["golden_labels"]), []
+    count, found = len(kit.golden_labels), []
     for name, (kind, shape) in zip(GOLDEN_FILES, shapes, strict=True):
         file = folder / "golden" / name
         try:
@@ -121,11 +108,11 @@ def _golden(folder: Path, kit: dict[str, Any]) -> tuple[NDArray, NDArray, NDArra
     return found[0], found[1], found[2]
 
 
-def _answers(file: Path, kit: dict[str, Any]) -> NDArray[np.void]:
-    classes = len(kit["labels"])
+def _answers(file: Path, kit: Kit) -> NDArray[np.void]:
+    classes = len(kit.labels)
     one = [
-        ("log_mel", "<i2", (kit["frames"], kit["mels"])),
-        ("logits", "i1", (kit["networks"], classes)),
+        ("log_mel", "<i2", (kit.frames, kit.mels)),
+        ("logits", "i1", (kit.networks, classes)),
         ("label", "<i4"),
         ("probabilities", "<u2", (classes,)),
     ]

@@ -41,7 +41,7 @@ def write_c(source: Source) -> ExportedModel:
     told = (
         f"accuracy {results['accuracy']:.3f} (float {results['float_accuracy']:.3f}), "
         f"{results['agreement']:.1%} of {card.data.test_clips} decisions alike; "
-        f"{kit['network_bytes'] / 1000:.1f} kB of weights, {kit['ram_bytes'] / 1000:.1f} kB of RAM",
+        f"{kit.network_bytes / 1000:.1f} kB of weights, {kit.ram_bytes / 1000:.1f} kB of RAM",
         f"check it: asc-nas verify {folder}",
     )
     return ExportedModel(folder, card, told)

@@ -64,6 +64,14 @@ DOCUMENTS: dict[str, tuple[str, str, dict[str, Any]]] = {
             "networks": [{"genotype": "skip", "layers": ["conv"], "ms": 1.0}],
         },
     ),
+    "kit.json": (
+        *("asc_nas.export.firmware.kit", "Kit"),
+        {
+            "format": "asc-nas/kit/1", "name": "made", "labels": ["a", "b"], "float_sha256": "0",
+            "networks": 1, "mels": 4, "frames": 5, "samples": 100, "seconds": 0.1,
+            "ram_bytes": 1000, "network_bytes": 100, "golden_labels": [0, 1],
+        },
+    ),
 }  # fmt: skip
 
 
@@ -146,6 +154,15 @@ def _of_result(rng: Random) -> Case:
     return Case(made, _read(rng), {"run/retrain/0/result.json": content}, "run")
 
 
+def _of_kit(rng: Random) -> Case:
+    """A kit without its sources, so nothing of it is compiled, however good its document is."""
+    made, content = _document("kit.json", rng)
+    sizes = {"samples.i16": 400, "log_mel.i16": 80, "logits.i8": rng.choice((4, 4, 3, 0))}
+    files = {f"kit/golden/{name}": rng.randbytes(size) for name, size in sizes.items()}
+    call = ("asc-nas", "verify", "kit", "--chip", "pc")
+    return Case(made, call, {"kit/kit.json": content} | files)
+
+
 def _prepare() -> None:
     load("asc_nas.run.run", "asc_nas.run.scoring")
 
@@ -154,4 +171,5 @@ KINDS = (
     Kind("genotype", _of_genotype, _prepare),
     Kind("pareto", _of_pareto, _prepare),
     Kind("result", _of_result, _prepare),
+    Kind("kit", _of_kit, lambda: load("asc_nas.export.firmware.verify")),
 )
