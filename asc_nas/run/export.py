@@ -3,32 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.nn import Module
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length
 from asc_nas.cost.memory import memory_of
+from asc_nas.data.examples import Examples
 from asc_nas.data.manifest import ROLES
 from asc_nas.export.onnx import export_model
 from asc_nas.export.targets import TARGETS, ExportedModel, Source, spread
-from asc_nas.nn.subnet import SubNet
-from asc_nas.run.calibration import calibrate
+from asc_nas.run.calibration import Calibrated, calibrate
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.network_folder import TWIN, NetworkFolder
+from asc_nas.run.network_folder import TWIN, NetworkFolder, load_together
 from asc_nas.runtime.card import CardData
 from asc_nas.space.genotype import Genotype
+from asc_nas.training.network_trainer import score_network
 
 COMPARED = 16
 """Clips on which an exported model is compared with PyTorch."""
 
 
-def export_network(folder: NetworkFolder, name: str = "") -> ExportedModel:
-    """Write a retrained network as ONNX with its card.
+def export_network(folders: Sequence[NetworkFolder], name: str = "") -> ExportedModel:
+    """Write a retrained network, or those of several seeds as a committee, as ONNX with its card.
 
     Parameters
     ----------
+    folders : of one network, each trained with another seed
     name : of the model; by default that of the config and the network
 
     Raises
@@ -36,33 +40,59 @@ def export_network(folder: NetworkFolder, name: str = "") -> ExportedModel:
     AscNasError
         If it is not trained yet, or the export differs from PyTorch.
     """
-    run, result = folder.run, folder.require_result()
-    module = folder.load()
-    held_out: SubNet | None = module
+    first = folders[0]
+    run = first.run
+    result, *_ = (folder.require_result() for folder in folders)
+    module = load_together(folders)
+    held_out: Module | None = module
     if "search_val" in result.trained_on:
-        held_out = folder.load(TWIN) if folder.has(TWIN) else None
-    frontend = run.frontend(folder.genotype)
+        twins = all(folder.has(TWIN) for folder in folders)
+        held_out = load_together(folders, TWIN) if twins else None
+    frontend = run.frontend(first.genotype)
     search_val, test = (run.examples(role, frontend=frontend) for role in ("search_val", "test"))
+    known = result.to_json() if len(folders) == 1 else asdict(score_network(module, test))
+    scores = {key: known[key] for key in ("accuracy", "macro_f1", "log_loss", "per_class")}
     calibrated, calibration = calibrate(module, held_out, search_val, test)
-    known = result.to_json()
-    scores = {key: known[key] for key in ("accuracy", "macro_f1", "log_loss")}
-    card = export_model(
-        module,
-        spread(test, COMPARED),
-        run.paths.models,
-        name=name or f"{run.config.name}-{folder.path.name}",
-        labels=run.manifest.labels,
-        frontend=frontend,
-        genotype=str(folder.genotype),
-        macs=result.macs,
-        params=result.params,
-        **ram_of(run, folder.genotype),
-        qat_share=run.config.retrain.qat_share,
-        results=scores | {"per_class": result.per_class, "calibration": calibration},
-        **asdict(calibrated),
+    return write_model(
+        folders,
+        name or f"{run.config.name}-{first.path.name}{(len(folders) > 1) * '-together'}",
+        compared_on=test,
+        results=scores | {"calibration": calibration},
+        calibrated=calibrated,
         data=card_data(run, result.trained_on),
     )
-    return ExportedModel(run.paths.models / f"{card.name}.onnx", card)
+
+
+def write_model(
+    folders: Sequence[NetworkFolder],
+    name: str,
+    *,
+    compared_on: Examples,
+    results: dict[str, Any],
+    calibrated: Calibrated,
+    data: CardData,
+) -> ExportedModel:
+    """Write a network or a committee, see `export_network`, with what its card is to say."""
+    run, genotype, count = folders[0].run, folders[0].genotype, len(folders)
+    cost = run.cost(genotype)
+    card = export_model(
+        load_together(folders),
+        spread(compared_on, COMPARED),
+        run.paths.models,
+        name=name,
+        labels=run.manifest.labels,
+        frontend=run.frontend(genotype),
+        genotype=str(genotype),
+        members=count,
+        macs=count * cost.macs,
+        params=count * cost.params,
+        **_ram_of(run, genotype),
+        qat_share=run.config.retrain.qat_share,
+        results=results,
+        **asdict(calibrated),
+        data=data,
+    )
+    return ExportedModel(run.paths.models / f"{name}.onnx", card)
 
 
 def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> list[ExportedModel]:
@@ -100,7 +130,7 @@ def _test_recordings(run: RunFolder, frontend: FrontEnd, number: int) -> NDArray
     return np.stack(found)
 
 
-def ram_of(run: RunFolder, genotype: Genotype) -> dict[str, int]:
+def _ram_of(run: RunFolder, genotype: Genotype) -> dict[str, int]:
     """Return what a card says of a network's working memory; a committee needs no more than one."""
     spec, frontend = run.spec(genotype), run.frontend(genotype)
     return {

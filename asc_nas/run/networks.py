@@ -55,6 +55,24 @@ class NamedNetwork:
         results = [Result.read(file) for file in files if own.fullmatch(file.parent.name)]
         return [result for result in results if result.is_of(self.genotype)]
 
+    def committee(self, run: RunFolder) -> list[NetworkFolder]:
+        """Return the folders of all seeds with which it was trained.
+
+        Raises
+        ------
+        AscNasError
+            If there are fewer than two.
+        """
+        seeds = sorted({result.seed for result in self.results(run)})
+        if len(seeds) < 2:
+            told = f"seed {seeds[0]} only" if seeds else "no seed"
+            other = next(seed for seed in range(2) if seed not in seeds)
+            raise AscNasError(
+                f"{self.name}: trained with {told}, and a committee needs several; run "
+                f"'asc-nas train {run.paths.root} {self.argument} --seed {other}'."
+            )
+        return [self.folder(run, seed) for seed in seeds]
+
 
 def find_network(run: RunFolder, text: str) -> NamedNetwork:
     """Return the network that `text` names: a Pareto member's id, `BEST`, a baseline, a genotype.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ class Run(RunFolder):
         seed: int | None = None,
         targets: Sequence[str] = ("onnx",),
         calibrate: bool = False,
+        together: bool = False,
         dcase_report: Path | None = None,
     ) -> list[ExportedModel]:
         """Export trained networks to the run's models folder; return all models written.
@@ -124,22 +126,27 @@ class Run(RunFolder):
         ----------
         targets : what to write besides the float ONNX, see `asc_nas.export.targets`
         calibrate : first train a twin without search-val, to fit the probabilities there
+        together : all seeds with which a network was trained, as a committee
         dcase_report : file for the description that DCASE Task 1 asks for, of the last target
         """
+        if together and seed is not None:
+            raise UsageError("--together takes the networks of all seeds; leave --seed out.")
         if dcase_report is not None and len(networks) != 1:
             raise UsageError(f"--dcase-report describes one network; {len(networks)} are named.")
         run, written = self, []
         used = run.config.seed if seed is None else seed
         found = [find_network(run, text) for text in networks]
-        for network in found:
-            network.folder(run, used).require_result()
+        folders = [n.committee(run) if together else [n.folder(run, used)] for n in found]
+        for folder in chain(*folders):
+            folder.require_result()
         with run.lock(shared=True):
             if calibrate:
-                for network in found:
-                    train_twin(network.folder(run, used), network.name)
-            for network in found:
+                for network, own in zip(found, folders, strict=True):
+                    for folder in own:
+                        train_twin(folder, network.name)
+            for network, own in zip(found, folders, strict=True):
                 name = network.called and f"{run.config.name}-{network.called}"
-                model = export_network(network.folder(run, used), name)
+                model = export_network(own, name and f"{name}{together * '-together'}")
                 written += as_targets(run, model, targets)
             if dcase_report is not None:
                 write_dcase_report(run, written[-1].file, dcase_report)

@@ -83,8 +83,8 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
     best = chosen.index(best_id)
     if config.retrain.calibrate:
         train_twin(networks[best].folder(run, seed), networks[best].name)
-    models = [export_network(network.folder(run, seed)) for network in networks]
-    best_model = export_network(networks[best].folder(run, seed), f"{config.name}-{BEST}")
+    models = [export_network([network.folder(run, seed)]) for network in networks]
+    best_model = export_network([networks[best].folder(run, seed)], f"{config.name}-{BEST}")
     best_models = as_targets(run, best_model, config.search.limits.targets)
     scored = score(run, networks[best].name).evaluation
     count = len(networks)

@@ -16,19 +16,18 @@ from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.progress import SILENT, Listener, Progress, unheard
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.result import Result
-from asc_nas.export.onnx import export_model
 from asc_nas.export.quantize import CLIPS, quantize_onnx
 from asc_nas.export.targets import ExportedModel, spread
 from asc_nas.export.targets.int8 import write_int8, write_int8_card
-from asc_nas.run.calibration import NOT_CALIBRATED, Calibrated, clip_logits
+from asc_nas.run.calibration import Calibrated, clip_logits
 from asc_nas.run.config import NAME
 from asc_nas.run.crossval import folds_of
 from asc_nas.run.crossval_summary import SCORES, Row, row_of, summary
 from asc_nas.run.executors import Job
 from asc_nas.run.executors import spread as spread_jobs
-from asc_nas.run.export import COMPARED, card_data, export_network, ram_of, source_of
+from asc_nas.run.export import export_network, source_of, write_model
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.network_folder import TWIN, load_together
+from asc_nas.run.network_folder import TWIN, NetworkFolder, load_together
 from asc_nas.run.networks import NamedNetwork, find_network
 from asc_nas.run.preparation import share_features
 from asc_nas.run.teachers import taught_recipe
@@ -99,7 +98,7 @@ class Shipping:
 
     def _together(self, run: RunFolder, first: Result) -> Result:
         """Return the result of the committee in a fold."""
-        scores = asdict(score_network(self._load(run), self._heard(run, "test")))
+        scores = asdict(score_network(load_together(self._folders(run)), self._heard(run, "test")))
         costs = {key: len(self.seeds) * getattr(first, key) for key in ("macs", "params")}
         return first.model_copy(update=scores | costs)
 
@@ -107,8 +106,8 @@ class Shipping:
         """Return the examples of a role as the network hears them."""
         return run.examples(role, frontend=run.frontend(self.network.genotype))
 
-    def _load(self, run: RunFolder, *weights: str) -> Any:
-        return load_together([self.network.folder(run, seed) for seed in self.seeds], *weights)
+    def _folders(self, run: RunFolder) -> list[NetworkFolder]:
+        return [self.network.folder(run, seed) for seed in self.seeds]
 
     def export(self, name: str, results: dict[str, Any], source: str = "") -> ExportedModel:
         """Write what `train` has made, with its card.
@@ -119,7 +118,7 @@ class Shipping:
         source : who made the recordings and where they were published
         """
         manifest, held_out = self.run.manifest, self._heard(self.run, "search_val")
-        twin = self._load(self.run, TWIN)
+        twin = load_together(self._folders(self.run), TWIN)
         folds = tuple(sorted({clip.fold for clip in manifest.clips} - {""}))
         data = CardData(
             name=manifest.name,
@@ -134,7 +133,14 @@ class Shipping:
         calibration = {"fitted_on": "search_val, twin", "clips": held_out.num_clips}
         calibrated = Calibrated.fit(clip_logits(twin, held_out))
         results = results | {"calibration": calibration}
-        return self._export(self.run, name, held_out, results, data, calibrated)
+        return write_model(
+            self._folders(self.run),
+            name,
+            compared_on=held_out,
+            results=results,
+            calibrated=calibrated,
+            data=data,
+        )
 
     def quantize(self, model: ExportedModel) -> ExportedModel:
         """Write ``NAME-int8.onnx`` beside `model`, with the scores of the folds' int8 networks."""
@@ -156,42 +162,7 @@ class Shipping:
 
     def _in_fold(self, run: RunFolder) -> ExportedModel:
         """Export what was trained in a fold of the cross-validation."""
-        if len(self.seeds) == 1:
-            return export_network(self.network.folder(run, self.seeds[0]))
-        test = self._heard(run, "test")
-        scores = asdict(score_network(self._load(run), test))
-        kept = {key: scores[key] for key in (*SCORES, "per_class")}
-        name = f"{run.config.name}-{self.network.name}-together"
-        return self._export(run, name, test, kept, card_data(run, run.config.retrain.roles))
-
-    def _export(
-        self,
-        run: RunFolder,
-        name: str,
-        compared_on: Examples,
-        results: dict[str, Any],
-        data: CardData,
-        calibrated: Calibrated = NOT_CALIBRATED,
-    ) -> ExportedModel:
-        cost, count = run.cost(self.network.genotype), len(self.seeds)
-        card = export_model(
-            self._load(run),
-            spread(compared_on, COMPARED),
-            run.paths.models,
-            name=name,
-            labels=run.manifest.labels,
-            frontend=run.frontend(self.network.genotype),
-            genotype=str(self.network.genotype),
-            members=count,
-            macs=count * cost.macs,
-            params=count * cost.params,
-            **ram_of(run, self.network.genotype),
-            qat_share=run.config.retrain.qat_share,
-            results=results,
-            **asdict(calibrated),
-            data=data,
-        )
-        return ExportedModel(run.paths.models / f"{name}.onnx", card)
+        return export_network(self._folders(run))
 
 
 def train_final(run: RunFolder, training: Training, progress: Progress = unheard) -> None:

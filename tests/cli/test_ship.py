@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 from asc_nas.cli.main import app
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.manifest import Manifest
+from asc_nas.export.firmware.kit import Kit
 from asc_nas.run import ship
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
+from asc_nas.run.run import Run
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier, open_session, softmax
 from asc_nas.runtime.timeline import TimelineConfig
@@ -113,6 +115,20 @@ def test_the_scores_of_a_committee_are_those_of_committees_in_every_fold(shipped
     assert [fold["accuracy"] for fold in by_fold] == pytest.approx(accuracies)
 
 
+def test_a_run_exports_its_committee_as_c(shipped):
+    fold = shipped / "fold-2"
+    arguments = ("export", fold, "baseline", "--together", "--target", "c")
+    told = asc_nas(*arguments)
+    name = f"{RunFolder.open(fold).config.name}-baseline-together"
+    kit = Kit.read(fold / "models" / f"{name}-c" / "kit.json")
+    card = ModelCard.read(fold / "models" / f"{name}.json")
+    assert (kit.networks, card.members) == (2, 2)
+    by_fold = ModelCard.read(shipped / "all" / "models" / "committee.json").results
+    expected = by_fold["cross_validation"]["folds"]["2"]
+    assert {key: card.results[key] for key in expected} == pytest.approx(expected)
+    assert "asc-nas verify" in told
+
+
 def test_a_committee_of_one_seed_is_refused_with_the_remedy(shipped, monkeypatch):
     run = RunFolder.open(shipped / "fold-1")
     network = find_network(run, "baseline")
@@ -120,6 +136,11 @@ def test_a_committee_of_one_seed_is_refused_with_the_remedy(shipped, monkeypatch
     monkeypatch.setattr(ship, "trained", lambda run, network: one)
     with pytest.raises(AscNasError, match=r"baseline: .* one seed only.*--seed 0 --seed 1"):
         ship.common_seeds({"1": run}, network)
+    monkeypatch.setattr(type(network), "results", lambda self, run: one)
+    with pytest.raises(AscNasError, match=r"seed 0 only.*train .*fold-1 baseline --seed 1'"):
+        Run.open(shipped / "fold-1").export("baseline", together=True)
+    with pytest.raises(UsageError, match="leave --seed out"):
+        Run.open(shipped / "fold-1").export("baseline", together=True, seed=0)
 
 
 def test_a_second_call_trains_nothing(shipped):

@@ -55,7 +55,7 @@ def test_networks_and_their_twins_end_in_integers_and_the_card_says_so(
     assert len(observed) == 2
     train_twin(baseline.folder(run, 0), "baseline")
     assert len(observed) == 4
-    assert export_network(baseline.folder(run, 0)).card.qat_share == 0.5
+    assert export_network([baseline.folder(run, 0)]).card.qat_share == 0.5
 
 
 def test_a_stopped_training_ends_with_the_same_weights(tmp_path, recordings, observed):

@@ -25,6 +25,14 @@ def export(
             "of its probabilities on search-val (not needed with retrain.use_search_val=false).",
         ),
     ] = False,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="Export the networks of all seeds with which each was trained as one model, a "
+            "committee: it costs as much as all of them and is better than each.",
+        ),
+    ] = False,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,13 +66,21 @@ def export(
 
     Examples: asc-nas export runs/esc10 3 baseline --calibrate
 
+    asc-nas export runs/esc10 best --together --target c
+
     asc-nas export runs/tau_mobile 3 --int8 --dcase-report task1.meta.yaml
     """
     run = open_run(config)
     targets = [*(target or ()), *(["int8"] if int8 else [])]
-    for model in run.export(
-        *networks, seed=seed, targets=targets, calibrate=calibrate, dcase_report=dcase_report
-    ):
+    models = run.export(
+        *networks,
+        seed=seed,
+        targets=targets,
+        calibrate=calibrate,
+        together=together,
+        dcase_report=dcase_report,
+    )
+    for model in models:
         typer.echo(str(model.file))
         if model.card.quantization is not None:
             typer.echo(_compared(model.card))
