@@ -4,7 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError, audio_blocks, audio_info
 from asc_nas.audio.logmel import FLOOR_DB
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.runtime.card import LARGEST_FILE, ModelCard
 from asc_nas.runtime.model_files import find_card
-from asc_nas.runtime.onnx_file import check_network
+from asc_nas.runtime.onnx_file import check_network, last_features, with_outputs
 from asc_nas.runtime.segments import Segment, answer, decide, outcomes
 from asc_nas.runtime.stream import MelObserver, SceneStream, Signal
 from asc_nas.runtime.timeline import Step, TimelineConfig
@@ -81,9 +81,12 @@ class Classification:
 class Classifier:
     """An exported model and its card; make one with `Classifier.load`."""
 
-    def __init__(self, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
+    def __init__(
+        self, card: ModelCard, session: onnxruntime.InferenceSession, content: bytes = b""
+    ) -> None:
         self.card = card
         self._session = session
+        self._content = content  # of the ONNX file
 
     @classmethod
     def load(cls, model: str | Path, *, threads: int = 1) -> "Classifier":
@@ -124,7 +127,7 @@ class Classifier:
             raise AscNasError(f"{onnx_path}: not a readable ONNX model{why}.") from error
         _check_fit(session, card, onnx_path)
         _check_answer(session, card, onnx_path)
-        return cls(card, session)
+        return cls(card, session, content)
 
     def classify(
         self,
@@ -147,7 +150,7 @@ class Classifier:
         audio : str, Path or np.ndarray
             An audio file, or (samples,) or (channels, samples) floating point, full scale at 1.
         sample_rate : int, optional
-            Hertz, of an array only; the card's rate if it is not given.
+            Hertz; to be given with an array, and with nothing else.
         config : TimelineConfig
             How windows overlap and become segments; by default one segment per window.
         on_progress : callable, optional
@@ -161,10 +164,11 @@ class Classifier:
             If the file cannot be read, or the recording is empty, not finite, or has too many
             channels for the memory that is taken.
         UsageError
-            If the hop of `config` is longer than the network's window.
+            If the hop of `config` is longer than the network's window, or an array comes without a
+            `sample_rate`.
         """
         if isinstance(audio, np.ndarray):
-            path, rate = "", sample_rate or self.card.frontend.sample_rate
+            path, rate = "", _rate_of_array(sample_rate)
             wave = _checked(audio)
             blocks: Iterable[NDArray[np.float32]] = [wave]
             total, channels = wave.shape[1] / rate, len(wave)
@@ -200,6 +204,47 @@ class Classifier:
             tuple(step for update in updates for step in update.steps),
             stream.signal,
         )
+
+    def embed(
+        self,
+        audio: str | Path | NDArray[np.floating],
+        sample_rate: int | None = None,
+        config: TimelineConfig = DEFAULT,
+    ) -> NDArray[np.float32]:
+        """Return the features before the last layer, for a classifier of one's own.
+
+        Parameters
+        ----------
+        audio, sample_rate, config
+            As for `classify`.
+
+        Returns
+        -------
+        features : (windows, features) float32
+            One row per window, the mean over bands, frames and channels; of a committee those of
+            all its networks, side by side. Of a silent window too.
+
+        Raises
+        ------
+        AscNasError
+            As `classify`, and if the model has no such layer.
+        """
+        found: list[NDArray[np.float32]] = []
+
+        def note(start: float, mel: NDArray[np.float32]) -> None:
+            maps = self._features.run(None, {INPUT: mel[:, None]})[1:]
+            found.append(np.concatenate([one.mean((0, 2, 3)) for one in maps]))
+
+        self.classify(audio, sample_rate, config, on_mel=note)
+        return np.stack(found)
+
+    @cached_property
+    def _features(self) -> onnxruntime.InferenceSession:
+        """A session whose outputs are the logits and what the last layers take."""
+        names = last_features(self._content) if self._content else []
+        if not names:
+            raise AscNasError(f"the model {self.card.name}: has no layer whose features are known.")
+        return open_session(with_outputs(self._content, names), threads=1)
 
     def posterior(self, mel: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the posterior (classes,) of one window, the mean over its channels.
@@ -253,6 +298,12 @@ def _limit_memory() -> None:
     place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
     limit = onnxruntime.OrtArenaCfg({"max_mem": MOST_MEMORY})
     onnxruntime.create_and_register_allocator(place, limit)
+
+
+def _rate_of_array(sample_rate: int | None) -> int:
+    if sample_rate is None:
+        raise UsageError("an array of samples needs its sample_rate, in hertz.")
+    return sample_rate
 
 
 def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ An ONNX file is a protobuf message (``onnx.proto`` has the numbers of its fields
 without the library for it, which the classifier does not need otherwise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 
 _NAMES = """
@@ -22,8 +22,8 @@ _WITH_GAPS = ("Clip", "Pad", "Slice")
 """Operators that may lack an input before others; a gap in those of Max, say, ends the process."""
 
 _GRAPH, _TRAINING, _FUNCTION = 7, 20, 25  # of a model
-_NODE, _INITIALIZER, _SPARSE = 1, 5, 15  # of a graph
-_INPUT, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 4, 5, 7  # of a node
+_NODE, _INITIALIZER, _OUTPUT, _SPARSE = 1, 5, 12, 15  # of a graph
+_INPUT, _RESULT, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7  # of a node
 _TENSORS, _OTHERS = (5, 10), (6, 11, 14, 15, 22, 23)  # of an attribute; others: graphs, types, ...
 _DIMENSION, _EXTERNAL, _LOCATION = 1, 13, 14  # of a tensor
 
@@ -53,6 +53,52 @@ def check_network(content: bytes) -> None:
                     raise ValueError("it holds sparse tensors")
     if not 0 < nodes <= MOST_NODES:
         raise ValueError(f"it has {nodes:,} operations, where 1 to {MOST_NODES:,} are taken")
+
+
+def last_features(content: bytes) -> list[str]:
+    """Return the names of what the last convolutions take: one of each network of a committee.
+
+    Their answers are averaged over bands and frames; anything else is none of our networks, and
+    gives an empty list. The content is a checked network's, see `check_network`.
+    """
+    nodes = {}
+    for graph in (value for number, value in _fields(memoryview(content)) if number == _GRAPH):
+        for node in (value for number, value in _fields(graph) if number == _NODE):
+            named: dict[int, list[str]] = {_INPUT: [], _RESULT: [], _OPERATOR: []}
+            for number, value in _fields(node):
+                if number in named and not isinstance(value, int):
+                    named[number].append(bytes(value).decode())
+            nodes[named[_RESULT][0]] = (named[_OPERATOR][0], named[_INPUT])
+    found = []
+    for operator, inputs in nodes.values():
+        if operator == "ReduceMean":
+            before, given = nodes.get(inputs[0], ("", inputs))
+            while before in ("DequantizeLinear", "QuantizeLinear"):
+                before, given = nodes.get(given[0], ("", given))
+            if before == "Conv":
+                found.append(given[0])
+    return found
+
+
+def with_outputs(content: bytes, names: Iterable[str]) -> bytes:
+    """Return a network that gives more of its values as outputs, float32 each.
+
+    A protobuf message that holds a part twice is read as one with the fields of both.
+    """
+    graph = b"".join(_field(_OUTPUT, _field(1, name.encode()) + _FLOAT) for name in names)
+    return content + _field(_GRAPH, graph)
+
+
+_FLOAT = bytes((2 << 3 | 2, 4, 1 << 3 | 2, 2, 1 << 3, 1))
+"""The field ``type`` of a value: a tensor of float32, of any shape."""
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a field of bytes of a message."""
+    size, length = len(content), b""
+    while size > 127:
+        length, size = length + bytes((size & 127 | 128,)), size >> 7
+    return bytes((number << 3 | 2,)) + length + bytes((size,)) + content
 
 
 def _check_node(node: Value) -> None:

@@ -214,7 +214,7 @@ def test_a_whole_recording_is_answered_as_classify_does(tmp_path, decibels, limi
         }
         const answer = timeline.posterior;"""
     found = node(tmp_path, card, made.folded, script, wave=wave.tolist())
-    expected = Classifier.load(made.file).classify(wave)
+    expected = Classifier.load(made.file).classify(wave, card.frontend.sample_rate)
     wanted = {(-20, 1.0): "none of these", (-71, 0.0): "silent"}.get((decibels, limit))
     assert (expected.label == wanted) == (wanted is not None)
     assert found == pytest.approx(list(expected.scores.values()), abs=1e-4)

@@ -9,10 +9,11 @@ import pytest
 import soundfile
 import torch
 from torch import nn
+from toy_classifier import toy_classifier, write_toy_model
 
 from asc_nas.audio.io import AudioError
 from asc_nas.audio.logmel import FrontEnd, log_mel
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import sha256
 from asc_nas.export.onnx import export_model
 from asc_nas.runtime import model_files
@@ -151,7 +152,7 @@ def test_an_array_that_is_not_audio_is_refused(tiny, wave, message):
 
 
 def test_the_json_form_has_the_documented_keys(tiny):
-    plain = json.loads(json.dumps(tiny.classify(noise(1, 2 * RATE)).to_json()))
+    plain = json.loads(json.dumps(tiny.classify(noise(1, 2 * RATE), RATE).to_json()))
     assert list(plain) == ["path", "label", "probability", "scores", "segments"]
     assert [list(s) for s in plain["segments"]] == [["start", "end", "label", "probability"]] * 2
 
@@ -247,3 +248,14 @@ def test_classifying_needs_none_of_the_training_packages(models, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_an_array_without_its_sample_rate_is_refused():
+    with pytest.raises(UsageError, match="needs its sample_rate"):
+        toy_classifier().classify(noise(1, RATE))
+
+
+def test_a_network_of_another_shape_has_no_features(tmp_path):
+    model = write_toy_model(tmp_path)
+    with pytest.raises(AscNasError, match="toy: has no layer whose features are known"):
+        Classifier.load(model).embed(noise(1, RATE), RATE)

@@ -31,43 +31,43 @@ def labels_of(answer):
 
 
 def test_an_unsure_answer_is_none_of_the_labels_unless_that_is_switched_off(toy):
-    assert toy.classify(SURE).label == "low"
-    answer = toy.classify(UNSURE)
+    assert toy.classify(SURE, RATE).label == "low"
+    answer = toy.classify(UNSURE, RATE)
     assert (answer.label, answer.probability, labels_of(answer)) == (NONE, 1.0, [NONE])
-    plain = toy.classify(UNSURE, config=TimelineConfig(reject=False))
+    plain = toy.classify(UNSURE, RATE, config=TimelineConfig(reject=False))
     assert plain.label in LABELS
     assert plain.probability < LIMIT
 
 
 def test_windows_are_rejected_one_by_one_and_the_most_of_the_time_decides(toy):
-    answer = toy.classify(np.concatenate([SURE, UNSURE, UNSURE], 1))
+    answer = toy.classify(np.concatenate([SURE, UNSURE, UNSURE], 1), RATE)
     assert labels_of(answer) == ["low", NONE, NONE]
     assert answer.label == NONE
     assert answer.probability == pytest.approx(2 / 3)
     assert sum(answer.scores.values()) == pytest.approx(1)
     # Two scenes in turns are no stranger to the model than each of them is.
-    both = toy.classify(np.concatenate([SURE, tones("high")], 1))
+    both = toy.classify(np.concatenate([SURE, tones("high")], 1), RATE)
     assert both.label in ("low", "high")
     assert max(both.scores.values()) < LIMIT
 
 
 def test_what_is_below_the_level_is_silent(toy):
     for wave in (QUIET, np.zeros_like(SURE), np.full_like(SURE, 0.5)):
-        answer = toy.classify(wave)
+        answer = toy.classify(wave, RATE)
         assert (answer.label, answer.probability, labels_of(answer)) == (SILENT, 1.0, [SILENT])
-    assert toy.classify(QUIET, config=TimelineConfig(silence=-120)).label != SILENT
-    assert toy.classify(SURE, config=TimelineConfig(silence=-10)).label == SILENT
-    assert labels_of(toy.classify(np.concatenate([SURE, QUIET], 1))) == ["low", SILENT]
+    assert toy.classify(QUIET, RATE, config=TimelineConfig(silence=-120)).label != SILENT
+    assert toy.classify(SURE, RATE, config=TimelineConfig(silence=-10)).label == SILENT
+    assert labels_of(toy.classify(np.concatenate([SURE, QUIET], 1), RATE)) == ["low", SILENT]
 
 
 def test_one_channel_above_the_level_is_enough(toy):
-    assert toy.classify(np.concatenate([SURE, np.zeros_like(SURE)])).label == "low"
+    assert toy.classify(np.concatenate([SURE, np.zeros_like(SURE)]), RATE).label == "low"
 
 
 def test_a_stream_and_a_listener_answer_as_the_file_does(toy):
     wave = np.concatenate([SURE, UNSURE, QUIET, QUIET], 1)
     config = TimelineConfig(merge=0)
-    expected = toy.classify(wave, config=config)
+    expected = toy.classify(wave, RATE, config=config)
     listener = Listener(toy, RATE, config)
     segments = [*listener.feed(wave).segments, *listener.finish().segments]
     assert listener.answer("", segments) == expected
@@ -80,7 +80,7 @@ def test_a_stream_and_a_listener_answer_as_the_file_does(toy):
 def test_a_class_of_other_sounds_is_the_same_answer():
     toy = toy_classifier()
     toy.card = toy.card.model_copy(update={"labels": (NONE, "middle", "high")})
-    answer = toy.classify(SURE)
+    answer = toy.classify(SURE, RATE)
     assert answer.label == NONE
     assert list(answer.scores) == [NONE, "middle", "high", SILENT]
 

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 from asc_nas.core.files import sha256
 from asc_nas.runtime.card import ModelCard
@@ -46,3 +50,37 @@ def test_they_know_the_recordings_they_were_trained_on(name, esc10_folder):
         clips = [path for path in sorted(folder.glob("*.ogg")) if path.name[0] in "1234"][::8]
         right += sum(classifier.classify(clip).label == label for clip in clips)
     assert right >= 36  # of 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_last_layer_makes_the_logits_of_what_they_embed(name):
+    """The golden reference is the model with its last layers done by hand."""
+    classifier = Classifier.load(MODELS / f"{name}.onnx")
+    rate, members = classifier.card.frontend.sample_rate, classifier.card.members
+    wave = np.random.default_rng(0).normal(0, 0.1, (2, 11 * rate)).astype(np.float32)
+    features = classifier.embed(wave, rate)
+    assert features.shape[0] == len(classifier.classify(wave, rate).segments) == 3
+    assert features.dtype == np.float32
+    if name.endswith("int8"):
+        float_one = Classifier.load(MODELS / f"{name.removesuffix('-int8')}.onnx")
+        expected = float_one.embed(wave, rate)
+        assert np.corrcoef(features.ravel(), expected.ravel())[0, 1] > 0.98
+        return
+    given = {}
+    classifier.classify(wave, rate, on_mel=lambda start, mel: given.update({start: mel}))
+    model = onnx.load(MODELS / f"{name}.onnx")
+    weights = {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}
+    heads = [node for node in model.graph.node if "head.conv.weight" in str(node.input)]
+    assert len(heads) == members
+    parts = np.split(features, members, 1)
+    means = [node.output[0] for node in model.graph.node if node.op_type == "ReduceMean"]
+    for output in means:
+        if output != "logits":
+            model.graph.output.append(onnx.ValueInfoProto(name=output))
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    for row, mel in enumerate(given.values()):
+        for part, head, output in zip(parts, heads, means, strict=True):
+            weight, bias = (weights[head.input[place]] for place in (1, 2))
+            found = weight[:, :, 0, 0] @ part[row] + bias
+            logits = session.run([output], {"log_mel": mel[:, None]})[0]
+            np.testing.assert_allclose(found, logits.mean(0).ravel(), atol=1e-4)

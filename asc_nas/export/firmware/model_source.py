@@ -54,7 +54,7 @@ def model_source(card: ModelCard, networks: Sequence[IntegerNetwork]) -> tuple[s
         "ASC_CLASSES": len(card.labels),
         "ASC_NETWORKS": len(networks),
         "ASC_ARENA": max(plan(network.spec).values for network in networks),
-        "ASC_SHARPNESS": f"{1 / card.temperature:.9g}f",
+        "ASC_SHARPNESS": f"{1 / card.temperature}f",
     }
     about = {"name": card.name.replace("*/", ""), "program": card.created_with}
     header = _HEADER.format(
