@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast faults fuzz fuzz-firmware audit lint install
+.PHONY: demo test test-fast faults fuzz fuzz-firmware audit lint site dist install
 
 demo: install  ## The whole job on the built-in synthetic set, ending with classified recordings.
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
@@ -35,11 +35,25 @@ lint: install  ## Style, format, types, and which room may import what.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/lint-imports
 
+site: install  ## The documentation as a site that can be searched offline, in site/.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+dist: install  ## The wheel and the source archive, checked, in dist/.
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+
+# PyTorch's usual wheels hold what a GPU needs, gigabytes of it, and nothing here uses one. Those for
+# the CPU have an index of their own, see PyTorch's start page: make demo TORCH_INDEX=ITS_ADDRESS
+TORCH_INDEX ?=
 install: .venv/.installed
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet torch --index-url $(TORCH_INDEX))
 	$(BIN)/python -m pip install --quiet --editable ".[search,dev]"
 	touch $@

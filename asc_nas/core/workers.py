@@ -113,7 +113,7 @@ def processes(
     timeout : float, optional
         Seconds after which a call is ended, with its process, and its future has a TimeoutError.
     """
-    context = _OneThreadContext()
+    context: Any = _OneThreadContext()  # on Windows pebble's types know no such context
     pool = ProcessPool(
         count, initializer=_start_worker, initargs=(function, quiet), context=context
     )
