@@ -19,11 +19,6 @@ from asc_nas.runtime.recordings import Answer, Recording
 from asc_nas.runtime.segments import NO_SCENE, Segment
 
 LIST_NAME = "clips.csv"
-LIST_COLUMNS = (
-    *("path", "label", "probability", "group"),
-    *("source_start", "source_end", "start_time"),
-)
-"""Of the list of clips; a list of recordings to learn from has the first ones, too."""
 _KEPT = frozenset({"PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"})
 """Samples that a clip has as its source; of others it has 16 bits."""
 _BLOCK = 1 << 16  # samples per channel

@@ -10,7 +10,13 @@ from asc_nas.runtime.segments import Segment
 
 ANSWER_COLUMNS = ("path", "label", "probability", "error", "start_time")
 SEGMENT_COLUMNS = ("path", "start", "end", "label", "probability", "error", "start_time")
-"""Of the CSV files that ``asc-nas classify`` writes."""
+CLIP_COLUMNS = (
+    *("path", "label", "probability", "group"),
+    *("source_start", "source_end", "start_time"),
+)
+"""Of the CSV files that ``asc-nas classify`` writes. The list of clips is one to learn from, too.
+"""
+WRITTEN_COLUMNS = frozenset({*ANSWER_COLUMNS, *SEGMENT_COLUMNS, *CLIP_COLUMNS})
 _OF_ANSWERS = frozenset({"path", "label", "probability", "error"})
 _RAVEN_COLUMNS = (
     "Selection",

@@ -306,7 +306,7 @@ def _report_table(answers: "Answers", top: int, asked: bool, joined: bool) -> No
     if timelines:
         tables.print_timelines(answers)
     tables.print_summary(answers)
-    if several and not timelines:
+    if several and joined and not timelines:
         tables.print_hint()
 
 
@@ -314,10 +314,11 @@ def _list_clips(answers: "Answers", folder: Path, everything: bool) -> None:
     """Write the list of all clips, and say where they are."""
     from asc_nas.cli.output.classify_formats import csv_text
     from asc_nas.core.files import write_text
-    from asc_nas.runtime.clips import LIST_COLUMNS, LIST_NAME, clip_rows
+    from asc_nas.runtime.clips import LIST_NAME, clip_rows
+    from asc_nas.runtime.labels_out import CLIP_COLUMNS
 
     rows = [row for answer in answers for row in clip_rows(everything, answer)]
-    write_text(folder / LIST_NAME, csv_text(LIST_COLUMNS, rows))
+    write_text(folder / LIST_NAME, csv_text(CLIP_COLUMNS, rows))
     count = f"{len(rows)} clip{'s' * (len(rows) != 1)}"
     print(f"{count} in {shown(folder)}; {LIST_NAME} lists them.", file=sys.stderr)
 

@@ -36,7 +36,7 @@ function made(tag, text, className = "") {
 
 /* ---- times, numbers */
 
-const percent = (share) => `${Math.round(100 * share)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 function clock(seconds) {
   const tenths = Math.round(10 * seconds);
@@ -83,7 +83,7 @@ function show(number, play = false) {
   const length = item.end - item.start;
   part("place").textContent = [`${current + 1} of ${items.length}`, item.name,
     `${clock(item.start)} to ${clock(item.end)}`, item.time].filter(Boolean).join(" · ");
-  part("answer").replaceChildren(`${item.label} `, made("span", percent(item.probability), "sure"));
+  part("answer").replaceChildren(made("span", "The network says ", "says"), `${item.label} `, made("span", percent(item.probability), "sure"));
   part("heard").textContent = item.heard < length - 0.01 ? `the first ${Math.round(item.heard)} s of ${clock(length)}` : "";
   part("length").textContent = `${item.heard.toFixed(1)} s`;
   part("highest").textContent = `${+(item.highest / 1000).toFixed(1)} kHz`;
