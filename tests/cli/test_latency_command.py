@@ -117,7 +117,7 @@ def test_the_folder_of_a_kit_is_not_taken_for_that_of_the_run(tmp_path):
     config = write_config(tmp_path / "tiny.yaml")
     made_with = RunConfig.parse(yaml.safe_load(config.read_text()) | {"seed": 7}, "tiny")
     paths = RunPaths(tmp_path / "runs" / made_with.name)
-    paths.root.mkdir(parents=True)
+    paths.manifest.parent.mkdir(parents=True)
     paths.config.write_text(config_text(made_with))
     paths.manifest.touch()
     done = asc_nas("latency", "kit", config, "--out", tmp_path / "kit", cwd=tmp_path)
