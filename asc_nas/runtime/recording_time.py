@@ -71,11 +71,14 @@ def comment(start: datetime, seconds: float) -> str:
 
 def _from_metadata(path: Path) -> datetime | None:
     found: dict[bytes, datetime] = {}
-    with suppress(OSError), path.open("rb") as file:
-        for name, content in _chunks(file):
-            start = _READERS[name](content)
-            if start is not None:
-                found.setdefault(name, start)
+    with suppress(OSError):
+        if not path.is_file():  # a pipe would be waited for
+            return None
+        with path.open("rb") as file:
+            for name, content in _chunks(file):
+                start = _READERS[name](content)
+                if start is not None:
+                    found.setdefault(name, start)
     return next((found[name] for name in _READERS if name in found), None)
 
 

@@ -50,6 +50,7 @@ def test_what_was_rejected_counts_as_sure_as_the_limit():
         return Answer(Recording(Path("a"), Path("a")), classification)
 
     order = (Segment(0, 1, "low", 0.4), Segment(0, 1, NONE, 1.0), Segment(0, 1, "low", 0.6))
+    order += (Segment(0, 1, "low", 1.0), Segment(0, 1, "silent", 1.0))
     found = most_uncertain([answer(segment) for segment in reversed(order)], card)
     assert tuple(segment for _, segment in found) == order
 

@@ -61,7 +61,7 @@ def found(tmp_path, content, name="recording.wav"):
         ([info(AUDIOMOTH.format("00:00:00 01/01/1970 (UTC)"))], ""),
         ([info(AUDIOMOTH.format("05:45:00 31/01/2024 (UTC+99)"))], ""),
         ([info("a song")], ""),
-        ([guano("Timestamp: yesterday")], ""),
+        ([guano("Timestamp: yesterday evening")], ""),
         ([guano("Timestamp: 2017-02-27")], ""),
         ([guano("Timestamp: 0001-01-01T00:00:00+14:00")], ""),
         ([bext("0000-00-00", "00:00:00")], ""),
@@ -146,6 +146,30 @@ def test_no_bytes_of_a_file_raise(tmp_path_factory, chunks, form):
     file.write_bytes(form + b"\0\0\0\0WAVE" + b"".join(chunks))
     start = recording_start(file)
     assert start is None or time_text(start, 3600.5)
+
+
+@given(
+    st.sampled_from([b"guan", b"bext", b"LIST"]),
+    st.binary(max_size=40),
+    st.text("0123456789-:.TZ+/ ()UC", max_size=40).map(str.encode),
+)
+def test_no_content_of_a_chunk_raises(tmp_path_factory, name, odd, text):
+    start = {
+        b"guan": b"Timestamp: 2024-01-31T",
+        b"bext": bytes(320),
+        b"LIST": b"INFOICMT\x40\0\0\0Recorded at ",
+    }[name]
+    file = tmp_path_factory.getbasetemp() / "content.wav"
+    for content in (start + text, start + odd, odd + start, start[:6] + odd):
+        file.write_bytes(wav(chunk(name, content)))
+        found = recording_start(file)
+        assert found is None or time_text(found, 3600.5)
+
+
+def test_a_size_beyond_every_file_ends_the_search(tmp_path):
+    sizes = chunk(b"ds64", b"\xff" * 28)
+    content = b"RF64\xff\xff\xff\xffWAVE" + sizes + b"data\xff\xff\xff\xff" + bytes(20)
+    assert found(tmp_path, content) == ""
 
 
 @given(st.binary(max_size=200))
