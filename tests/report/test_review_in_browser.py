@@ -113,8 +113,8 @@ def test_sounds_are_heard_and_followed(open_page):
     page.click("#picture", position={"x": 300, "y": 50})
     assert page.evaluate("audio.currentTime") > 0.1
     page.uncheck("#auto")
-    page.keyboard.press("1")
-    assert page.evaluate("audio.paused")
+    page.keyboard.press("Enter")
+    assert page.evaluate("audio.paused && answers.has(0)")
     page.check("#auto")
     page.click("#labels button[value=low]")
     wait_until(lambda: page.evaluate("!audio.paused"))

@@ -18,7 +18,14 @@ from asc_nas.cli.options import (
     WindowOption,
     one_of,
 )
-from asc_nas.cli.output.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of, text_of_one
+from asc_nas.cli.output.classify_formats import (
+    ENDINGS,
+    ONE_RECORDING,
+    Format,
+    dcase_text,
+    text_of,
+    text_of_one,
+)
 from asc_nas.cli.output.text import encodable, shown
 from asc_nas.core.errors import UsageError
 
@@ -186,7 +193,9 @@ def classify(
     elif output_format is Format.table:
         _report_table(answers, top, asked, review is None)
     else:
-        sys.stdout.write(encodable(text_of(output_format, answers, card)))
+        is_dcase = output_format is Format.dcase
+        text = dcase_text(answers, card) if is_dcase else text_of(output_format, answers)
+        sys.stdout.write(encodable(text))
         sys.stdout.flush()
     if clips is not None:
         _list_clips(answers, clips, all_clips)

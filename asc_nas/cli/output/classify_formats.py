@@ -40,15 +40,8 @@ ONE_RECORDING = {Format.audacity, Format.raven}
 """Formats that have no place for a recording's name."""
 
 
-def text_of(output: Format, answers: "Sequence[Answer]", card: "ModelCard") -> str:
-    """Return what is printed for all recordings together.
-
-    Parameters
-    ----------
-    card : of the model that gave the answers
-    """
-    if output is Format.dcase:
-        return _dcase(answers, card)
+def text_of(output: Format, answers: "Sequence[Answer]") -> str:
+    """Return what is printed for all recordings together; see also `dcase_text`."""
     if output is Format.json:
         return json_text([answer.to_json() for answer in answers])
     return _TEXTS[output](answers)
@@ -104,10 +97,14 @@ def _cell(column: str, value: Any) -> Any:
     return f"./{text}" if column == "path" else f"'{text}"
 
 
-def _dcase(answers: "Sequence[Answer]", card: "ModelCard") -> str:
+def dcase_text(answers: "Sequence[Answer]", card: "ModelCard") -> str:
     """Return the result file that the challenge of the model's dataset asks for.
 
     The probabilities are those of the classes alone; of a recording that is silent all are equal.
+
+    Parameters
+    ----------
+    card : of the model that gave the answers
     """
     import numpy as np
 

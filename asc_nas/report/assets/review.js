@@ -233,8 +233,8 @@ const ACTIONS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const onControl = /^(BUTTON|INPUT)$/.test(event.target.tagName);
-  if (onControl && (pressed === " " || pressed === "Enter")) return;
+  const own = { BUTTON: [" ", "Enter"], INPUT: [" "] }[event.target.tagName] ?? [];
+  if (own.includes(pressed)) return;
   const label = part("labels").children[KEYS.indexOf(pressed)]?.value;
   const action = ACTIONS[pressed] ?? (label === undefined ? undefined : () => answer(label));
   if (action === undefined) return;
