@@ -26,6 +26,7 @@ from asc_nas.nn.supernet import Supernet
 from asc_nas.run.beginning import read_clips, require_searchable
 from asc_nas.run.config import RunConfig
 from asc_nas.run.opening import (
+    ELSEWHERE,
     Settings,
     Source,
     config_text,
@@ -139,7 +140,7 @@ class RunFolder:
             if not resume:
                 raise AscNasError(
                     f"{paths.root}: this run exists already; add --resume to go on with it, or "
-                    "give another directory with --out."
+                    f"{ELSEWHERE}."
                 )
             config, note = same_run(config, before, paths)
             if note:
@@ -171,7 +172,7 @@ class RunFolder:
             yield
             return
         self.begin()
-        advice = "wait for its end, or give another directory with --out"
+        advice = f"wait for its end, or {ELSEWHERE}"
         with locked(self.paths.root, advice, shared=shared):
             self._holding.append(shared)
             try:

@@ -14,6 +14,7 @@ from asc_nas.core.files import fingerprint
 from asc_nas.core.packages import packaged
 from asc_nas.run.config import RunConfig
 from asc_nas.run.paths import RunPaths
+from data_prep.datasets import READERS
 
 _CHECKSUM = "# checksum: "
 
@@ -30,6 +31,8 @@ MAY_CHANGE = (
 """What may change between a run and its resumption: it does not change what is done already."""
 TOLD = ("retrain.members", "retrain.calibrate")
 """The same, but the run ends otherwise; and so do added `baselines`."""
+ELSEWHERE = "give another directory with --out"
+"""What to do where a directory is another run's."""
 
 
 def read_settings(
@@ -44,7 +47,8 @@ def read_settings(
     Raises
     ------
     UsageError
-        If there is none, or a setting is wrong.
+        If there is none, a setting is wrong, or `data` is no folder: what generates recordings
+        does so in the config's own folder, or in an empty one.
     """
     if isinstance(source, Mapping):
         values, where = dict(source), "config"
@@ -59,7 +63,13 @@ def read_settings(
     if data is not None:
         folder = yaml.safe_dump(str(Path(data).resolve()))
         values = apply_overrides(values, [f"data.folder={folder}"])
-    return RunConfig.parse(values, where)
+    config = RunConfig.parse(values, where)
+    if data is not None and READERS[config.data.dataset].generates and not Path(data).exists():
+        raise UsageError(
+            f"{data}: no such folder; give one that holds recordings, or an empty one, in which "
+            f"the dataset '{config.data.dataset}' is generated."
+        )
+    return config
 
 
 def _named(path: Path) -> Path:
@@ -150,7 +160,7 @@ def same_run(config: RunConfig, before: RunConfig, paths: RunPaths) -> tuple[Run
     if differing:
         raise UsageError(
             f"{paths.root}: this run was made with other settings ({'; '.join(differing[:3])}); "
-            "give another directory with --out."
+            f"{ELSEWHERE}."
         )
     notes = [told for key, told in changed.items() if key.startswith(TOLD)]
     notes += [f"new in baselines: {', '.join(added)}"] * bool(added)

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.runtime.card import LARGEST_FILE, ModelCard
 from asc_nas.runtime.model_files import find_card
 from asc_nas.runtime.onnx_file import check_network, last_features, with_outputs
+from asc_nas.runtime.recording_time import recording_start, time_text
 from asc_nas.runtime.segments import Segment, answer, decide, outcomes
 from asc_nas.runtime.stream import MelObserver, SceneStream, Signal
 from asc_nas.runtime.timeline import Step, TimelineConfig
@@ -56,6 +58,8 @@ class Classification:
         The smoothed timeline that the segments are made of.
     signal : Signal or None
         What of the recording is sound; None of a live stream.
+    start_time : datetime or None
+        When the recording began, where the file tells it; see `recording_time.recording_start`.
     """
 
     path: str
@@ -66,16 +70,25 @@ class Classification:
     duration: float = field(compare=False)
     steps: tuple[Step, ...] = field(compare=False, repr=False)
     signal: Signal | None = field(default=None, compare=False, repr=False)
+    start_time: datetime | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data: path, label, probability, scores, segments."""
+        """Return plain data: path, label, probability, scores, segments.
+
+        Where the time is known, the recording and its segments have a ``start_time``, ISO 8601.
+        """
         return {
             "path": self.path,
+            **self._time(0.0),
             "label": self.label,
             "probability": self.probability,
             "scores": self.scores,
-            "segments": [asdict(segment) for segment in self.segments],
+            "segments": [asdict(each) | self._time(each.start) for each in self.segments],
         }
+
+    def _time(self, seconds: float) -> dict[str, str]:
+        text = time_text(self.start_time, seconds)
+        return {"start_time": text} if text else {}
 
 
 class Classifier:
@@ -203,6 +216,7 @@ class Classifier:
             stream.seconds,
             tuple(step for update in updates for step in update.steps),
             stream.signal,
+            recording_start(Path(path)) if path else None,
         )
 
     def embed(

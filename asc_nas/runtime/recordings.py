@@ -16,6 +16,7 @@ from asc_nas.core.progress import SILENT, Listener
 from asc_nas.core.rows import Rows
 from asc_nas.core.tasks import Lost, each
 from asc_nas.runtime.classifier import DEFAULT, Classification, Classifier
+from asc_nas.runtime.labels_out import ANSWER_COLUMNS, column_of
 from asc_nas.runtime.model_files import DEFAULT_MODEL, find_card
 from asc_nas.runtime.stream import SceneStream, Signal
 from asc_nas.runtime.timeline import TimelineConfig
@@ -77,9 +78,12 @@ class Answer:
         return self.classification.to_json()
 
     def row(self) -> dict[str, Any]:
-        """Return path, label, probability and error."""
+        """Return the `ANSWER_COLUMNS`, and the probability of every label as `column_of` it."""
         values = self.to_json()
-        return {key: values.get(key) for key in ("path", "label", "probability", "error")}
+        scores = values.get("scores", {})
+        return {key: values.get(key) for key in ANSWER_COLUMNS} | {
+            column_of(label): score for label, score in scores.items()
+        }
 
 
 class Answers(Rows[Answer]):

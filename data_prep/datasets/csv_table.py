@@ -7,7 +7,7 @@ from pathlib import Path
 from asc_nas.core.errors import AscNasError, closest
 from asc_nas.core.plain_text import as_path, as_text
 from asc_nas.data.manifest import Clip, Manifest
-from asc_nas.runtime.labels_out import is_answers
+from asc_nas.runtime.labels_out import WRITTEN_COLUMNS, is_answers
 from data_prep.datasets.class_folders import channels_or_one
 from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 from data_prep.datasets.tables import rows_of
@@ -64,9 +64,10 @@ def _check_columns(table: Path, columns: list[str]) -> None:
             "to be taken for labels, remove the column 'error'."
         )
     known = (*REQUIRED, *OPTIONAL)
+    meant = {*known, *WRITTEN_COLUMNS}  # of a list that `classify` wrote and somebody corrected
     missing = [name for name in known if name not in columns]
     for name in columns:
-        likely = closest(name, known) if name not in known else ""
+        likely = closest(name, known) if name not in meant else ""
         if any(f"'{right}'" in likely for right in missing):
             raise AscNasError(f"{table}, line 1: unknown column '{name}'.{likely}")
     for name in REQUIRED:

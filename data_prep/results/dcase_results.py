@@ -62,7 +62,20 @@ def write_results(
     labels: Sequence[str],
     form: str,
 ) -> None:
-    """Write the decisions of `posteriors` (clips, classes) in the format `form`, atomically.
+    """Write `results_text` to a file, atomically.
+
+    Raises
+    ------
+    UsageError
+        If there is no such format.
+    """
+    write_text(target, results_text(paths, posteriors, labels, form))
+
+
+def results_text(
+    paths: Sequence[str], posteriors: NDArray[np.floating], labels: Sequence[str], form: str
+) -> str:
+    """Return the decisions of `posteriors` (clips, classes) in the format `form`.
 
     Raises
     ------
@@ -78,7 +91,7 @@ def write_results(
         rows = [[PATH, LABEL, *labels]]
         for path, label, row in zip(paths, decided, posteriors, strict=True):
             rows.append([path, label, *map(_decimal, row)])
-    write_text(target, "".join("\t".join(row) + "\n" for row in rows))
+    return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def read_results(source: Path) -> Results:

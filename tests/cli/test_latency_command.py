@@ -12,7 +12,10 @@ from tiny import PATIENCE, asc_nas, write_config
 
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.export.firmware.toolchain import missing_tools
+from asc_nas.run.config import RunConfig
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.opening import config_text
+from asc_nas.run.paths import RunPaths
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
 
@@ -108,6 +111,20 @@ def test_instructions_counted_on_an_emulated_chip_steer_a_search(searched, tmp_p
     done = asc_nas("latency", "kit", config, "--target", "lua", "--out", kit, cwd=tmp_path)
     assert done.returncode == 2
     assert "no latency kit for 'lua'; known: onnx, c." in done.stderr
+
+
+def test_the_folder_of_a_kit_is_not_taken_for_that_of_the_run(tmp_path):
+    config = write_config(tmp_path / "tiny.yaml")
+    made_with = RunConfig.parse(yaml.safe_load(config.read_text()) | {"seed": 7}, "tiny")
+    paths = RunPaths(tmp_path / "runs" / made_with.name)
+    paths.manifest.parent.mkdir(parents=True)
+    paths.config.write_text(config_text(made_with))
+    paths.manifest.touch()
+    done = asc_nas("latency", "kit", config, "--out", tmp_path / "kit", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "seed is 0, was 7" in done.stderr
+    assert "give the run another name with --set name=NAME." in done.stderr
+    assert "--out" not in done.stderr
 
 
 def test_what_is_no_kit_in_c_is_told(tmp_path):

@@ -26,6 +26,15 @@ def test_a_changed_config_of_a_run_is_noticed_and_taken_without_its_last_line(tm
     assert read_settings(tmp_path) != CONFIG
 
 
+def test_a_missing_folder_is_not_filled_with_recordings_unless_the_config_says_so(tmp_path):
+    assert CONFIG.data.dataset == "synthetic"
+    with pytest.raises(UsageError, match=r"gone: no such folder; give one that holds recordings"):
+        read_settings(TINY, tmp_path / "gone")
+    assert read_settings(TINY, tmp_path).data.folder == str(tmp_path.resolve())
+    settings = {"data.folder": str(tmp_path / "gone")}
+    assert read_settings(TINY, None, settings).data.folder == str(tmp_path / "gone")
+
+
 def test_a_copy_is_a_config_like_any_other(tmp_path):
     (tmp_path / "mine.yaml").write_text(config_text(CONFIG).replace("seed: 0", "seed: 1"))
     assert read_settings(tmp_path / "mine.yaml").seed == 1

@@ -1,6 +1,7 @@
 """``asc-nas classify``: label recordings with an exported model."""
 
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,14 +18,21 @@ from asc_nas.cli.options import (
     WindowOption,
     one_of,
 )
-from asc_nas.cli.output.classify_formats import ENDINGS, ONE_RECORDING, Format, text_of, text_of_one
+from asc_nas.cli.output.classify_formats import (
+    ENDINGS,
+    ONE_RECORDING,
+    Format,
+    dcase_text,
+    text_of,
+    text_of_one,
+)
 from asc_nas.cli.output.text import encodable, shown
 from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from asc_nas.cli.output.result_files import Target
+    from asc_nas.core.progress import Listener
+    from asc_nas.runtime.card import ModelCard
     from asc_nas.runtime.classifier import Classification, Classifier
     from asc_nas.runtime.recordings import Answer, Answers, Recording
     from asc_nas.runtime.timeline import TimelineConfig
@@ -51,7 +59,8 @@ def classify(
         typer.Option(
             min=0,
             help="Join steps of one scene into segments. A scene shorter than this many seconds "
-            "becomes part of the one before. The table then shows the timeline.",
+            "becomes part of the one before. The table then shows the timeline, as of one "
+            "recording of several windows.",
             show_default=False,
         ),
     ] = None,
@@ -61,8 +70,9 @@ def classify(
             "--format",
             parser=one_of(Format),
             metavar="FORMAT",
-            help="table (for people), json, csv (one row per file), segments (CSV, one row per "
-            "segment), audacity (labels) or raven (selection table).",
+            help="table (for people), json, csv (one row per file, with the probability of every "
+            "class), segments (CSV, one row per segment), dcase (the challenge's result file), "
+            "audacity (labels) or raven (selection table).",
         ),
     ] = Format.table,
     output: Annotated[
@@ -86,6 +96,28 @@ def classify(
             show_default=False,
         ),
     ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Cut every segment with a scene out, as WAV files in DIR, with a list of them, "
+            "clips.csv. Neighbours of one scene are joined.",
+            show_default=False,
+        ),
+    ] = None,
+    all_clips: Annotated[
+        bool,
+        typer.Option("--all-clips", help="Also cut out what is silent, unknown or none of these."),
+    ] = False,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="HTML",
+            help="Write a page on which you listen to the segments, the least sure first, correct "
+            "their labels, and save a list for 'asc-nas init'.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Recordings classified at the same time.")
     ] = 1,
@@ -98,11 +130,18 @@ def classify(
     Example: asc-nas classify street.wav recordings/ --model esc10
 
     asc-nas classify night.wav --hop 1 --smooth 5 --merge 10 --format audacity
+
+    asc-nas classify recordings/ --clips clips --review review.html
     """
     target = _target(output_format, output, beside, skip_existing)
+    _check_outputs(clips, all_clips, review, skip_existing)
+    if output_format is Format.dcase:
+        import data_prep.results.dcase_results  # noqa: F401  what it lacks is told before the work
 
-    from asc_nas.cli.output.result_files import check_distinct
+    from asc_nas.cli.output.result_files import Target, check_distinct
     from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.runtime.card import ModelCard
+    from asc_nas.runtime.model_files import find_card
     from asc_nas.runtime.recordings import (
         Answers,
         Work,
@@ -123,32 +162,45 @@ def classify(
             "for each with --output DIR or --beside."
         )
     plots = _plots(plot, recordings)
-    if merge is None and output_format in ONE_RECORDING:
-        merge = 0.0  # a label track with one label many times over is of no use
+    if clips is not None:
+        check_distinct(recordings, Target(clips, ""))
+    asked = merge is not None
+    # A label track, or a timeline, with one label many times over is of no use; a person who
+    # corrects labels wants short sounds.
+    joined = output_format in ONE_RECORDING or clips is not None
+    if merge is None and review is None and (joined or output_format is Format.table):
+        merge = 0.0
     settings = {
         "hop": hop,
         "window": window,
         "smooth": smooth,
         "merge": merge,
         "min_confidence": min_confidence,
-        "reject": reject,
+        "reject": reject and output_format is not Format.dcase,
     } | ({} if silence is None else {"silence": silence})
     config = TimelineConfig.parse(settings, "classify")
     work = Work(
         model,
         config,
         classify_plainly if plots is None else partial(_classify_and_plot, plots),
-        None if target is None else partial(_write, target, output_format),
+        partial(_finish, _writers(target, output_format, clips, all_clips)),
     )
     listener = Terminal("share", quiet=1.0)
     answers = classify_all(work, recordings, workers, listener) if recordings else Answers()
+    card = ModelCard.read(find_card(model).with_suffix(".json"))
     if target is not None:
         _report_files(answers, target, len(found) - len(recordings))
     elif output_format is Format.table:
-        _report_table(answers, top, timelines=merge is not None)
+        _report_table(answers, top, asked, review is None)
     else:
-        sys.stdout.write(encodable(text_of(output_format, answers)))
+        is_dcase = output_format is Format.dcase
+        text = dcase_text(answers, card) if is_dcase else text_of(output_format, answers)
+        sys.stdout.write(encodable(text))
         sys.stdout.flush()
+    if clips is not None:
+        _list_clips(answers, clips, all_clips)
+    if review is not None:
+        _write_review(answers, card, review, listener)
     _report_notes(answers)
     if any(answer.classification is None for answer in answers):
         raise typer.Exit(1)
@@ -162,6 +214,11 @@ def _target(output: Format, folder: Path | None, beside: bool, skip: bool) -> "T
         return None
     if folder is not None and beside:
         raise UsageError("--output and --beside exclude one another; give one of them.")
+    if output is Format.dcase:
+        raise UsageError(
+            "a result file of a challenge is one for all recordings: leave --output and --beside "
+            "out, and send it to a file, as with > output.csv."
+        )
     if output is Format.table:
         known = ", ".join(ENDINGS)
         raise UsageError(f"the table is not written to files; add --format with one of {known}.")
@@ -201,19 +258,92 @@ def _classify_and_plot(
     return classify_and_plot(classifier, recording.path, config, path, on_progress)
 
 
+def _check_outputs(
+    clips: Path | None, all_clips: bool, review: Path | None, skip_existing: bool
+) -> None:
+    """Raise UsageError where the options of clips and review do not fit together."""
+    if all_clips and clips is None:
+        raise UsageError("--all-clips is about clips: add --clips DIR.")
+    if skip_existing and (clips is not None or review is not None):
+        raise UsageError(
+            "--skip-existing leaves recordings out, which a list of clips or a page to review "
+            "would then lack; leave it out."
+        )
+    if clips is not None and clips.exists() and not clips.is_dir():
+        raise UsageError(f"{shown(clips)}: not a folder; give one for the clips.")
+    if review is not None and (review.suffix.lower() not in (".html", ".htm") or review.is_dir()):
+        raise UsageError(f"{shown(review)}: the page to review is a file FILE.html.")
+
+
+def _writers(
+    target: "Target | None", output: Format, clips: Path | None, all_clips: bool
+) -> "list[Callable[[Answer], None]]":
+    """Return what is done with each answer, in the process that found it."""
+    writers: list[Callable[[Answer], None]] = []
+    if target is not None:
+        writers.append(partial(_write, target, output))
+    if clips is not None:
+        from asc_nas.runtime.clips import cut_clips
+
+        writers.append(partial(cut_clips, clips, all_clips))
+    return writers
+
+
+def _finish(writers: "Sequence[Callable[[Answer], None]]", answer: "Answer") -> None:
+    for write in writers:
+        write(answer)
+
+
 def _write(target: "Target", output: Format, answer: "Answer") -> None:
     from asc_nas.core.files import write_text
 
     write_text(target.path(answer.recording), text_of_one(output, answer))
 
 
-def _report_table(answers: "Answers", top: int, timelines: bool) -> None:
-    from asc_nas.cli.output.classify_tables import print_answers, print_summary, print_timelines
+def _report_table(answers: "Answers", top: int, asked: bool, joined: bool) -> None:
+    """Print the answers; their timelines where asked for, or if there is one, of several windows.
 
-    print_answers(answers, top)
+    Parameters
+    ----------
+    joined : whether neighbours of one scene are, so that a timeline is short
+    """
+    from asc_nas.cli.output import classify_tables as tables
+
+    tables.print_answers(answers, top)
+    several = any(map(tables.has_several_windows, answers))
+    timelines = asked or (joined and several and len(answers) == 1)
     if timelines:
-        print_timelines(answers)
-    print_summary(answers)
+        tables.print_timelines(answers)
+    tables.print_summary(answers)
+    if several and joined and not timelines:
+        tables.print_hint()
+
+
+def _list_clips(answers: "Answers", folder: Path, everything: bool) -> None:
+    """Write the list of all clips, and say where they are."""
+    from asc_nas.cli.output.classify_formats import csv_text
+    from asc_nas.core.files import write_text
+    from asc_nas.runtime.clips import LIST_NAME, clip_rows
+    from asc_nas.runtime.labels_out import CLIP_COLUMNS
+
+    rows = [row for answer in answers for row in clip_rows(everything, answer)]
+    write_text(folder / LIST_NAME, csv_text(CLIP_COLUMNS, rows))
+    count = f"{len(rows)} clip{'s' * (len(rows) != 1)}"
+    print(f"{count} in {shown(folder)}; {LIST_NAME} lists them.", file=sys.stderr)
+
+
+def _write_review(answers: "Answers", card: "ModelCard", file: Path, listener: "Listener") -> None:
+    """Write the page, and say what to do with it."""
+    from asc_nas.report.review import write_review
+
+    with listener.stage("Writing the page") as progress:
+        made = write_review(answers, card, file, progress)
+    kept = "" if made.sounds == made.of else f", the least sure of {made.of}"
+    print(
+        f"{shown(file)}: {made.sounds} sounds{kept}. Open it in a browser, correct the labels and "
+        f"save the list; then train with it: asc-nas init {shown(file.stem)}.csv",
+        file=sys.stderr,
+    )
 
 
 def _report_files(answers: "Answers", target: "Target", skipped: int) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_nas.cli.options import ConfigArgument, DataOption, OutOption, SetOption, open_run
+from asc_nas.core.errors import AscNasError
 
 if TYPE_CHECKING:
     from asc_nas.run.latency import CheckedNetworks
@@ -34,7 +35,13 @@ def kit(
 
     Example: asc-nas latency kit runs/esc10 --out kit
     """
-    open_run(config, data, settings).latency_kit(folder, target)
+    from asc_nas.run.opening import ELSEWHERE
+
+    try:
+        open_run(config, data, settings).latency_kit(folder, target)
+    except AscNasError as error:  # --out is the folder of the kit here
+        remedy = "give the run another name with --set name=NAME"
+        raise type(error)(str(error.args[0]).replace(ELSEWHERE, remedy)) from error
     typer.echo((folder / "README.txt").read_text(encoding="utf-8"), nl=False)
 
 

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asc_nas.audio.logmel import LEFT_OUT
 from asc_nas.cli.output.text import clock, shown
+from asc_nas.runtime.recording_time import moment
 from asc_nas.runtime.segments import NO_SCENE, UNKNOWN
 
 if TYPE_CHECKING:
@@ -35,16 +37,33 @@ def print_answers(answers: "Sequence[Answer]", top: int) -> None:
 
 
 def print_timelines(answers: "Sequence[Answer]") -> None:
-    """Print the segments of every recording."""
+    """Print the segments of every recording, with the time of day where it is known."""
     for answer in answers:
-        if answer.classification is None:
+        found = answer.classification
+        if found is None:
             continue
-        table = Table("From", "To", "Scene", "Probability", box=None, header_style="bold")
-        for segment in answer.classification.segments:
-            times = clock(segment.start), clock(segment.end)
+        start = found.start_time
+        time = () if start is None else (f"Time ({start:%Z})" if start.tzinfo else "Time",)
+        columns = "From", "To", *time, "Scene", "Probability"
+        table = Table(*columns, box=None, header_style="bold")
+        for segment in found.segments:
+            times = [clock(segment.start), clock(segment.end)]
+            if start is not None:
+                times.append(f"{moment(start, segment.start):%Y-%m-%d %H:%M:%S}")
             table.add_row(*times, _scene(segment.label), f"{segment.probability:.1%}")
         print(f"\n{shown(answer.recording.path)}")
         Console().print(table)
+
+
+def print_hint() -> None:
+    """Print on standard error how to see what is heard when."""
+    _note("to see what is heard when, add --merge 0, or --merge SECONDS to leave short scenes out.")
+
+
+def has_several_windows(answer: "Answer") -> bool:
+    """Return whether the network heard a recording in several windows."""
+    found, frontend = answer.classification, answer.frontend
+    return bool(found and frontend and found.duration > (1 + LEFT_OUT) * frontend.seconds)
 
 
 def print_summary(answers: "Sequence[Answer]") -> None:

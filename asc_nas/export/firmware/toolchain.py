@@ -15,7 +15,7 @@ _BARE = ("-nostartfiles", "--specs=rdimon.specs")
 
 
 @dataclass(frozen=True)
-class Chip:
+class Machine:
     """Where a kit is run: this PC, or a board that QEMU emulates; `install` gets its tools."""
 
     name: str
@@ -35,15 +35,15 @@ _FOR_PC = f"{_DEBIAN} gcc libc6-dev"
 _FOR_ARM = f"{_DEBIAN} gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 _HARD = "-mfloat-abi=hard"
 CHIPS = {
-    "pc": Chip("pc", "cc", _FOR_PC),
-    "cortex-m4": Chip(
+    "pc": Machine("pc", "cc", _FOR_PC),
+    "cortex-m4": Machine(
         "cortex-m4",
         "arm-none-eabi-gcc",
         _FOR_ARM,
         ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", _HARD),
         "mps2-an386",
     ),
-    "cortex-m7": Chip(
+    "cortex-m7": Machine(
         "cortex-m7",
         "arm-none-eabi-gcc",
         _FOR_ARM,
@@ -67,7 +67,7 @@ def missing_tools(chip: str) -> list[str]:
     return [tool for tool in CHIPS[chip].tools if shutil.which(tool) is None]
 
 
-def build(folder: Path, chip: Chip, program: str, scratch: Path, *defines: str) -> list[str]:
+def build(folder: Path, chip: Machine, program: str, scratch: Path, *defines: str) -> list[str]:
     """Compile ``src`` of a kit, and ``test/PROGRAM`` with it, into ``scratch/program``.
 
     Parameters
@@ -99,7 +99,7 @@ def build(folder: Path, chip: Chip, program: str, scratch: Path, *defines: str) 
     return objects
 
 
-def compiled_bytes(objects: Sequence[str], chip: Chip, scratch: Path) -> tuple[int, int]:
+def compiled_bytes(objects: Sequence[str], chip: Machine, scratch: Path) -> tuple[int, int]:
     """Return the bytes of flash and of static RAM that object files take."""
     size = chip.compiler.replace("gcc", "size") if chip.board else "size"
     printed = _call([size, *objects], scratch)
@@ -108,7 +108,7 @@ def compiled_bytes(objects: Sequence[str], chip: Chip, scratch: Path) -> tuple[i
     return text + data, data + bss
 
 
-def run(folder: Path, chip: Chip, scratch: Path) -> None:
+def run(folder: Path, chip: Machine, scratch: Path) -> None:
     """Run ``scratch/program`` there.
 
     Raises

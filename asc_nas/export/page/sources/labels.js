@@ -25,9 +25,9 @@ function cell(text, before) {
 /** One row per segment: `--format segments`. */
 function segmentsCsv(name, segments) {
   const rows = segments.map(({ start, end, label, probability }) => [
-    cell(plainName(name), "./"), written(start), written(end), cell(label, "'"), written(probability), "",
+    cell(plainName(name), "./"), written(start), written(end), cell(label, "'"), written(probability), "", "",
   ]);
-  return [["path", "start", "end", "label", "probability", "error"], ...rows]
+  return [["path", "start", "end", "label", "probability", "error", "start_time"], ...rows]
     .map((row) => `${row.join(",")}\n`).join("");
 }
 
