@@ -13,16 +13,16 @@ from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 from data_prep.datasets.tables import rows_of
 
 REQUIRED = ("path", "label")
-OPTIONAL = ("fold", "group", "device", "start", "duration")
+OPTIONAL = ("fold", "group", "device", "start", "end", "duration")
 
 
 def read_csv_table(table: Path) -> Manifest:
     """Read a table with the columns path and label, and any of the optional ones.
 
     Columns: ``path`` (relative to the table), ``label``, ``fold``, ``group`` (the path if absent or
-    empty), ``device``, ``start`` and ``duration`` in seconds. Others are ignored. Fields are
-    separated by tabs in a ``.tsv`` file, otherwise by commas (or by semicolons if the header has
-    no comma). Labels are sorted.
+    empty), ``device``, and in seconds ``start`` with ``duration`` or ``end``. Others are ignored.
+    Fields are separated by tabs in a ``.tsv`` file, otherwise by commas (or by semicolons if the
+    header has no comma). Labels are sorted.
 
     Raises
     ------
@@ -64,10 +64,11 @@ def _check_columns(table: Path, columns: list[str]) -> None:
             "to be taken for labels, remove the column 'error'."
         )
     known = (*REQUIRED, *OPTIONAL)
+    guessed = [name for name in known if name != "end"]  # so short that half of all words are near
     meant = {*known, *WRITTEN_COLUMNS}  # of a list that `classify` wrote and somebody corrected
     missing = [name for name in known if name not in columns]
     for name in columns:
-        likely = closest(name, known) if name not in meant else ""
+        likely = closest(name, guessed) if name not in meant else ""
         if any(f"'{right}'" in likely for right in missing):
             raise AscNasError(f"{table}, line 1: unknown column '{name}'.{likely}")
     for name in REQUIRED:
@@ -90,6 +91,13 @@ def _clip(table: Path, line: int, columns: list[str], cells: list[str]) -> Clip:
     found = next((name for name in named if (table.resolve().parent / name).is_file()), None)
     if found is None:
         raise AscNasError(f"{table}, line {line}, column 'path': no such file {values['path']}.")
+    start, duration = (_seconds(table, line, name, values[name]) for name in ("start", "duration"))
+    if values["end"] and not duration:
+        duration = _seconds(table, line, "end", values["end"]) - start
+        if duration <= 0:
+            raise AscNasError(
+                f"{table}, line {line}, column 'end': {values['end']} s is not behind the start."
+            )
     return Clip(
         path=as_text(found),
         label=values["label"],
@@ -97,8 +105,8 @@ def _clip(table: Path, line: int, columns: list[str], cells: list[str]) -> Clip:
         group=values["group"] or values["path"],
         device=values["device"],
         channels=channels_or_one(table.resolve().parent / found),
-        start=_seconds(table, line, "start", values["start"]),
-        duration=_seconds(table, line, "duration", values["duration"]),
+        start=start,
+        duration=duration,
     )
 
 
