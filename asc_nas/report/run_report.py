@@ -1,9 +1,13 @@
 """What a report shows, as plain values; gathered by `asc_nas.run.gather.report`."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
+from asc_nas.evaluation.intervals import Interval
 from asc_nas.evaluation.result import Result
+from asc_nas.report.best import BestNetwork
 from asc_nas.search.objectives import Evaluation, Objective, leading_score
 from asc_nas.search.pareto import ParetoMember, preferred
 from asc_nas.search.ranking import Ranking
@@ -63,16 +67,29 @@ class Network:
         return getattr(self.supernet, name, None)
 
     def scores(self, name: str) -> list[float]:
-        """Return a score (``accuracy``, ``macro_f1``) on test of every seed."""
+        """Return a score (``accuracy``, ``macro_f1``, ``log_loss``) on test of every seed."""
         return [getattr(result, name) for result in self.results]
 
     def test(self, name: str) -> float | None:
         """Return the mean of a score on test over the seeds; None if it is not trained."""
         return fmean(self.scores(name)) if self.results else None
 
+    def interval(self, name: str) -> Interval | None:
+        """Return the 95 % interval of a score on test; None with several seeds, or if unknown."""
+        return self.results[0].interval(name) if len(self.results) == 1 else None
+
     def spread(self, name: str) -> float | None:
         """Return the standard deviation over the seeds; None with fewer than two."""
         return stdev(self.scores(name)) if len(self.results) > 1 else None
+
+
+@dataclass(frozen=True)
+class CostLimit:
+    """The most of a cost (``macs``, ``params``, ...) that a network may have, and its setting."""
+
+    setting: str
+    cost: str
+    most: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,7 @@ class Generation:
     evaluated : int
         Distinct genotypes evaluated up to it.
     best, median : float
-        macro-F1 of the generation's genotypes.
+        The leading score of the generation's genotypes.
     hypervolume : float, 0 to 1
         Of everything found up to it.
     """
@@ -159,6 +176,10 @@ class RunReport:
         The run directory as the commands of the report name it.
     objectives : tuple of Objective
         Those of the search.
+    limits : tuple of CostLimit
+        Those of the search.
+    best : BestNetwork or None
+        What ``asc-nas run`` says at its end; None if no network is chosen and trained.
     curves : dict
         Training loss by epoch of the supernet (``"supernet"``), or of that of each part, and of
         trained networks.
@@ -181,6 +202,8 @@ class RunReport:
     settings: str
     versions: dict[str, str]
     objectives: tuple[Objective, ...]
+    limits: tuple[CostLimit, ...] = ()
+    best: BestNetwork | None = None
     data: DataSummary | None = None
     check: Report | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
@@ -197,8 +220,13 @@ class RunReport:
     missing: dict[str, str] = field(default_factory=dict)
 
     def traded(self, cost: str) -> bool:
-        """Whether the search traded this cost, and no other, for macro-F1: its front is a line."""
-        return {objective.name for objective in self.objectives} == {"macro_f1", cost}
+        """Whether the search traded this cost, and no other, for a score: its front is a line."""
+        return {objective.name for objective in self.objectives} == {self.score, cost}
+
+    @property
+    def score(self) -> str:
+        """The score that leads the search, by which networks are compared."""
+        return leading_score(self.objectives).name
 
     @property
     def judged(self) -> str:
@@ -216,14 +244,37 @@ class RunReport:
         """The networks that were trained from scratch."""
         return tuple(network for network in self.networks if network.results)
 
+    def drawn(self, networks: Sequence[Network]) -> tuple[Network, ...]:
+        """Return those whose leading score in the search is known, as far as they are drawn."""
+        return tuple(n for n in networks if n.on_search_val(self.score) is not None)
+
+    @property
+    def ranked(self) -> tuple[Network, ...]:
+        """All networks by the leading score: members as in the search, then the others on test."""
+        sign = -1 if leading_score(self.objectives).sense == "max" else 1
+
+        def place(network: Network) -> tuple[bool, float]:
+            judged = network.on_search_val if network.is_member else network.test
+            value = judged(self.score)
+            return not network.is_member, math.inf if value is None else sign * value
+
+        return tuple(sorted(self.networks, key=place))
+
+    @property
+    def test_scores(self) -> tuple[str, ...]:
+        """The scores on test that are shown: the one searched for first."""
+        return tuple(dict.fromkeys([self.score, "accuracy", "macro_f1"]))
+
     @property
     def supernet_scores(self) -> tuple[str, ...]:
         """The scores that are shown of the supernet: the one searched for, and macro-F1."""
-        return tuple(dict.fromkeys([leading_score(self.objectives).name, "macro_f1"]))
+        return tuple(dict.fromkeys([self.score, "macro_f1"]))
 
     @property
     def preferred(self) -> Network | None:
-        """The network that search-val prefers, of the trained ones if there are any."""
+        """The best network; without one, what the search prefers, of the trained ones if any."""
+        if self.best is not None:
+            return next(n for n in self.networks if n.name == self.best.network)
         networks = self.trained or self.networks
         if not networks:
             return None
