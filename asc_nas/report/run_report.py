@@ -8,9 +8,9 @@ from statistics import fmean, stdev
 from asc_nas.evaluation.intervals import Interval
 from asc_nas.evaluation.result import Result
 from asc_nas.report.best import BestNetwork
-from asc_nas.search.objectives import Evaluation, Objective, leading_score
+from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
 from asc_nas.search.pareto import ParetoMember, preferred
-from asc_nas.search.ranking import Ranking
+from asc_nas.search.ranking import Ranking, ranking_score
 from asc_nas.search.shrinking_log import ShrinkingLog
 from asc_nas.search.surrogate import Verdict
 from asc_nas.space.netspec import NetSpec
@@ -85,11 +85,21 @@ class Network:
 
 @dataclass(frozen=True)
 class CostLimit:
-    """The most of a cost (``macs``, ``params``, ...) that a network may have, and its setting."""
+    """The most of a cost that a network may have.
+
+    Attributes
+    ----------
+    setting, bound : its name in the settings, and its value there
+    cost, most : name of the cost (``macs``, ``params``, ...), and the most of it in its own unit
+    """
 
     setting: str
+    bound: float
     cost: str
     most: float
+
+    def __str__(self) -> str:
+        return f"{self.setting} {self.bound:,.5g}"
 
 
 @dataclass(frozen=True)
@@ -245,8 +255,14 @@ class RunReport:
         return tuple(network for network in self.networks if network.results)
 
     def drawn(self, networks: Sequence[Network]) -> tuple[Network, ...]:
-        """Return those whose leading score in the search is known, as far as they are drawn."""
+        """Return those whose leading score in the search is known: a plot can show them."""
         return tuple(n for n in networks if n.on_search_val(self.score) is not None)
+
+    @property
+    def joined(self) -> tuple[tuple[Network, float, float], ...]:
+        """Networks that have both leading scores, with that in the search and that on test."""
+        both = ((n, n.on_search_val(self.score), n.test(self.score)) for n in self.members)
+        return tuple((n, a, b) for n, a, b in both if a is not None and b is not None)
 
     @property
     def ranked(self) -> tuple[Network, ...]:
@@ -256,7 +272,8 @@ class RunReport:
         def place(network: Network) -> tuple[bool, float]:
             judged = network.on_search_val if network.is_member else network.test
             value = judged(self.score)
-            return not network.is_member, math.inf if value is None else sign * value
+            unknown = value is None or math.isnan(value)
+            return not network.is_member, math.inf if unknown else sign * (value or 0.0)
 
         return tuple(sorted(self.networks, key=place))
 
@@ -264,6 +281,11 @@ class RunReport:
     def test_scores(self) -> tuple[str, ...]:
         """The scores on test that are shown: the one searched for first."""
         return tuple(dict.fromkeys([self.score, "accuracy", "macro_f1"]))
+
+    @property
+    def ranking_score(self) -> str:
+        """The score that the ranking is drawn by: the leading one, or macro-F1 for accuracy."""
+        return ranking_score(self.objectives)
 
     @property
     def supernet_scores(self) -> tuple[str, ...]:
@@ -279,3 +301,18 @@ class RunReport:
         if not networks:
             return None
         return networks[preferred([network.supernet for network in networks], self.objectives)]
+
+
+def score_title(name: str) -> str:
+    """Return a score as the title of an axis."""
+    return "log loss, nats (lower is better)" if name == "log_loss" else SCORES[name]
+
+
+NEAR = 1.5
+"""How many times the largest cost a limit may be to be drawn: beyond, it would press the points
+together."""
+
+
+def near_limits(report: RunReport, cost: str, largest: float) -> list[CostLimit]:
+    """Return the limits on a cost that lie near what is drawn, of which `largest` is the most."""
+    return [x for x in report.limits if x.cost == cost and x.most <= NEAR * largest]

@@ -71,8 +71,8 @@ class Limits(Config):
             if name.startswith("max_") and bound is not None
         }
 
-    def on_costs(self, seconds: float) -> list[tuple[str, str, float]]:
-        """Return of each bound in force its name, the cost that it bounds, and the most of it.
+    def on_costs(self, seconds: float) -> list[tuple[str, float, str, float]]:
+        """Return of each bound in force name, value, the cost that it bounds, and the most of it.
 
         The cost is an objective's name, and the most of it in that objective's unit.
 
@@ -88,7 +88,8 @@ class Limits(Config):
             "max_ram_kb": ("ram_bytes", 1000.0),
             "max_latency_ms": ("latency_ms", 1.0),
         }
-        return [(name, unit[name][0], bound * unit[name][1]) for name, bound in self.bounds.items()]
+        found = ((name, bound, *unit[name]) for name, bound in self.bounds.items())
+        return [(name, bound, cost, bound * factor) for name, bound, cost, factor in found]
 
     def used(self, cost: Cost) -> dict[str, float]:
         """Return what a network uses, by the names of the bounds."""
