@@ -3,6 +3,11 @@
 UNKNOWN = "-"
 
 
+def amount(value: float) -> str:
+    """Return a limit or what is used of it: with commas in thousands, or five digits."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.5g}"
+
+
 def millions(value: int) -> str:
     """Return a count, such as MACs, in millions."""
     return f"{value / 1e6:.2f} M"

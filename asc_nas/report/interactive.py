@@ -122,7 +122,7 @@ def _lines(report: RunReport, cost: str, largest: float) -> Plot:
         if drawn:
             line = {"color": "var(--warn)", "width": 1.5, "dash": "dash"}
             ends = {"x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper"}
-            shapes.append({"type": "line", "layer": "below", "line": line, **ends})
+            shapes.append({"type": "line", "layer": "above", "line": line, **ends})
             labels.append(label | {"x": place, "textangle": -90, "text": words})
         else:
             far = sum(not each.get("textangle") for each in labels)

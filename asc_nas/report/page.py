@@ -4,6 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
@@ -32,6 +33,7 @@ SECTIONS = {
 PARTS = SECTIONS | {
     "best": "Best network",
     "pareto": "Pareto set",
+    "training": "Training of the supernet",
     "trained": "Trained networks",
     "drawings": "Drawings of networks",
     "features": "Features",
@@ -86,6 +88,7 @@ def environment() -> Environment:
     made.globals.update(
         CLIP_SECONDS=SECONDS,
         SCORES=SCORES,
+        MACRO_F1=Markup('<span class="whole">macro-F1</span>'),  # not broken at its hyphen
         draw=draw,
         tables=tables,
         page_tables=page_tables,

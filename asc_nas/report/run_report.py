@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
+from asc_nas.core.units import amount
 from asc_nas.evaluation.intervals import Interval
 from asc_nas.evaluation.result import Result
 from asc_nas.report.best import BestNetwork
@@ -99,7 +100,7 @@ class CostLimit:
     most: float
 
     def __str__(self) -> str:
-        return f"{self.setting} {self.bound:,.5g}"
+        return f"{self.setting} {amount(self.bound)}"
 
 
 @dataclass(frozen=True)

@@ -94,14 +94,15 @@ def _latex(text: str) -> str:
 def network_table(report: RunReport) -> Table:
     """Return cost and scores of all networks, the best in the search first."""
     score, title = report.score, SCORES[report.score]
-    supernet, test = report.supernet_scores, report.test_scores
+    supernet = report.supernet_scores
     rows = [
         (
             network.name,
             *(network.on_search_val(name) for name in supernet),
-            *(network.test(name) for name in test),
-            *(network.interval(score) or (None, None)),
-            *(network.spread(score), len(network.results) or None),
+            *(network.test(score), *(network.interval(score) or (None, None))),
+            network.spread(score),
+            *(network.test(name) for name in report.test_scores[1:]),
+            len(network.results) or None,
             *(getattr(network, name) for name in _COSTS),
             network.genotype,
         )
@@ -110,8 +111,9 @@ def network_table(report: RunReport) -> Table:
     columns = (
         "Network",
         *(f"Supernet {SCORES[name]}" for name in supernet),
-        *(f"Test {SCORES[name]}" for name in test),
-        *(f"{title} from", "to", f"s.d. of {title}", "Seeds"),
+        *(f"Test {title}", "low", "high", f"s.d. of {title}"),
+        *(f"Test {SCORES[name]}" for name in report.test_scores[1:]),
+        "Seeds",
         *_COSTS.values(),
         "Genotype",
     )
@@ -119,7 +121,7 @@ def network_table(report: RunReport) -> Table:
         f"Networks by {title}, the best in the search first:" * bool(report.members),
         f"scores in the search ({report.judged});" * bool(report.members),
         "scores on test after training from scratch, mean over seeds, with the 95 % interval "
-        "(from, to) of one seed or the standard deviation (s.d.) of several; cost of one example",
+        "(low, high) of one seed or the standard deviation (s.d.) of several; cost of one example",
     ]
     text = " ".join(filter(None, caption))
     return Table(text[0].upper() + text[1:], columns, tuple(rows)).known()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from asc_nas.core.errors import command
-from asc_nas.core.units import kilobytes, millions, milliseconds
+from asc_nas.core.units import amount, kilobytes, millions, milliseconds
 from asc_nas.evaluation.result import Result
 from asc_nas.evaluation.scores import told_of_clips
 from asc_nas.report.best import BestNetwork, ExportedFile, Fact
@@ -73,7 +73,7 @@ def _limits(run: RunFolder, genotype: Genotype) -> Iterator[Fact]:
     used = limits.used(run.cost(genotype))
     for name, bound in limits.bounds.items():
         met = used[name] <= bound
-        value = f"{'met' if met else 'NOT met'}: {used[name]:,.5g} of {bound:,.5g}"
+        value = f"{'met' if met else 'NOT met'}: {amount(used[name])} of {amount(bound)}"
         yield Fact(f"limit {name}", value, met)
 
 

@@ -86,4 +86,5 @@ def _c(folder: Path) -> str:
 
 
 def _compared(accuracy: float, float_accuracy: float, agreement: float) -> str:
-    return f"accuracy {accuracy:.3f} (float {float_accuracy:.3f}), {agreement:.1%} decisions alike"
+    scores = f"accuracy {accuracy:.3f} (float {float_accuracy:.3f})"
+    return f"{scores}, {agreement:.1%} of decisions alike"
