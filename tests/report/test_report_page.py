@@ -318,6 +318,13 @@ def test_the_best_network_is_not_told_before_it_is_trained(whole_run):
     assert f"'asc-nas train {whole_run.folder} 3' trains it." in unescape(page(found))
 
 
+def test_members_that_cannot_be_compared_make_no_best_network(with_best):
+    objectives = (*DEFAULT_OBJECTIVES, Objective(name="latency_ms", sense="min"))  # not measured
+    found = gather(with_best, with_best.folder, objectives, mistakes=0)
+    assert found.best is None
+    assert found.missing["best"].startswith("Left out: search.objectives: latency")
+
+
 def test_a_run_without_a_search_opens_with_its_only_network(whole_run, a_copy):
     for name in ("search", "retrain/0", "retrain/0-seed1"):
         shutil.rmtree(a_copy / name)

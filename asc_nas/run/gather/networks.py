@@ -97,7 +97,10 @@ def best_of(run: RunFolder, files: ReportFiles, networks: Sequence[Network]) -> 
             files.missing["best"] = "Not known: the history of the search is not there."
             return None
         found = Pareto.of(evaluations, run.config.search)
-        position = preferred_member(found, run.config.retrain.members)
+        count = run.config.retrain.members
+        position = files.guard("best", run.paths.pareto, lambda: preferred_member(found, count))
+        if position is None:
+            return None
         network, member = members[position], evaluations[position]
     else:
         trained = [network for network in networks if network.results]

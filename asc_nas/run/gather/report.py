@@ -23,7 +23,7 @@ from asc_nas.run.gather.mistakes import worst_mistakes
 from asc_nas.run.gather.networks import best_of, report_networks
 from asc_nas.run.paths import SupernetPaths
 from asc_nas.search.history import read_generations
-from asc_nas.search.objectives import Evaluation, Objective, leading_score
+from asc_nas.search.objectives import Evaluation, Objective, leading_score, to_minimise
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import Ranking
 from asc_nas.search.shrinking_log import ShrinkingLog
@@ -88,7 +88,10 @@ def gather_report(
         updates=_updates(run, files),
         shrinking=shrinking,
         candidates=candidates,
-        generations=_generations(history, config.search.objectives),
+        generations=files.guard(
+            "search", paths.history, lambda: _generations(history, config.search.objectives)
+        )
+        or (),
         networks=networks,
         judge=config.search.judge,
         folds=config.search.folds,
@@ -188,8 +191,14 @@ def _generations(
 
     The hypervolume's box reaches from the ideal (1 for what is maximised, 0 for what is minimised)
     to 0 and to the largest value that the search met.
+
+    Raises
+    ------
+    UsageError
+        If an objective is not known of all that was evaluated.
     """
     everything = [evaluation for generation in history for evaluation in generation]
+    to_minimise(everything, objectives)  # says what is not known
     ideal = {o.name: 1.0 if o.sense == "max" else 0.0 for o in objectives}
     nadir = {
         o.name: 0.0
