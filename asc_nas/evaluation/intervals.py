@@ -6,11 +6,13 @@ Methods and their Application*, 1997, section 3.8).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, FiniteFloat
 
+from asc_nas.core.documents import Count, Part
 from asc_nas.core.randomness import stream
 from asc_nas.evaluation.scores import Decisions, partial_macro_f1
 
@@ -18,9 +20,11 @@ DRAWS = 1000
 PERCENTILES = (2.5, 97.5)
 _CELLS = 2_000_000  # of the matrix of weights (draws, groups) that is in memory at a time
 
+Interval = Annotated[tuple[FiniteFloat, FiniteFloat], Field(strict=False)]
+"""(low, high); a list in JSON."""
 
-@dataclass(frozen=True)
-class Intervals:
+
+class Intervals(Part):
     """95 % intervals, each (low, high).
 
     Attributes
@@ -31,10 +35,10 @@ class Intervals:
     log_loss : nats; None where only decisions are known
     """
 
-    groups: int
-    accuracy: tuple[float, float]
-    macro_f1: tuple[float, float]
-    log_loss: tuple[float, float] | None
+    groups: Count
+    accuracy: Interval
+    macro_f1: Interval
+    log_loss: Interval | None = None
 
 
 def bootstrap(

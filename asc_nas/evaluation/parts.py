@@ -51,7 +51,7 @@ class ScoreReport:
         plain = asdict(self.scores)
         plain["clips"] = sum(self.clips_of.values())
         plain["clips_per_class"] = self.clips_of
-        plain["intervals"] = None if self.intervals is None else asdict(self.intervals)
+        plain["intervals"] = None if self.intervals is None else self.intervals.to_json()
         plain["devices"] = [asdict(part) for part in self.devices]
         plain["seen_and_unseen"] = [asdict(part) for part in self.seen_and_unseen]
         for scores in (plain, *plain["devices"], *plain["seen_and_unseen"]):

@@ -6,6 +6,7 @@ from pydantic import FiniteFloat, model_validator
 
 from asc_nas.core.documents import Count, Document, Measure, Part
 from asc_nas.core.rows import Rows
+from asc_nas.evaluation.intervals import Interval, Intervals
 from asc_nas.space.genotype import Genotype, GenotypeText
 
 
@@ -25,6 +26,9 @@ class Result(Document):
         Its name: a Pareto member's id, a baseline, or that of a genotype.
     accuracy, macro_f1, log_loss, per_class, confusion
         See `asc_nas.evaluation.scores.Scores`; labels and classes are in the order of `labels`.
+    intervals : Intervals or None
+        Of these scores, by group; None if all test clips are of one group. Files of earlier
+        versions have none: see `has_intervals`.
     macs, params : int, of one example
     ram_bytes : int or None
         Of a device, see `asc_nas.cost.counts.Cost`; None in files of earlier versions.
@@ -49,6 +53,7 @@ class Result(Document):
     per_class: dict[str, FiniteFloat | None]
     confusion: list[list[Count]]
     labels: list[str]
+    intervals: Intervals | None = None
     macs: Count
     macs_per_second: float | None = None
     params: Count
@@ -76,13 +81,22 @@ class Result(Document):
         rows = zip(self.labels, self.confusion, strict=True)
         return [label for label, counts in rows if not sum(counts)]
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the intervals were computed, even if nothing can be said of one group."""
+        return "intervals" in self.model_fields_set
+
+    def interval(self, score: str) -> Interval | None:
+        """Return the 95 % interval of a score; None if it is not known."""
+        return None if self.intervals is None else getattr(self.intervals, score)
+
     def is_of(self, genotype: Genotype) -> bool:
         """Return whether it is the result of this genotype."""
         return self.genotype == str(genotype)
 
     def row(self) -> dict[str, Any]:
-        """Return the scores and costs of the whole network: not those by class or epoch."""
-        return self.model_dump(exclude={"per_class", "confusion", "labels", "epochs"})
+        """Return scores and costs of the whole network: one number each, none by class or epoch."""
+        return self.model_dump(exclude={"per_class", "confusion", "labels", "epochs", "intervals"})
 
 
 class Results(Rows[Result]):

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from asc_nas.core.files import write_bytes
 from asc_nas.report.plots import ranking_figure
-from asc_nas.report.run_report import RunReport
+from asc_nas.report.run_report import RunReport, near_limits, score_title
+from asc_nas.search.objectives import SCORES
 
 # Okabe and Ito's colours, told apart with any colour vision; the page uses the same.
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#9a9a9a"
@@ -27,7 +28,7 @@ def all_figures(report: RunReport) -> dict[str, Figure]:
     if report.generations:
         figures["search"] = search_figure(report)
     if report.ranking is not None:
-        figures["ranking"] = ranking_figure(report.ranking.networks, "")
+        figures["ranking"] = ranking_figure(report.ranking.networks, report.ranking_score, "")
     return figures
 
 
@@ -46,17 +47,24 @@ def write_figure(figure: Figure, path: Path) -> list[Path]:
 
 
 def pareto_figure(report: RunReport) -> Figure:
-    """Draw macro-F1 against MACs: all that was evaluated, the Pareto set, what was trained."""
-    figure, axes = _figure("MACs of one example, million", "macro-F1")
-    candidates, members = report.candidates, report.members
+    """Draw the leading score against MACs: all that was evaluated, Pareto set, what was trained.
+
+    A thin line joins the two scores of a network; a dashed one is a limit.
+    """
+    score = report.score
+    figure, axes = _figure("MACs of one example, million", score_title(score))
+    candidates, members = report.candidates, report.drawn(report.members)
+    for network, judged, tested in report.joined:
+        axes.plot(2 * [network.macs / 1e6], [judged, tested], c=GREY, lw=0.8, zorder=1)
+    _limits(axes, report)
     axes.scatter(
         [c.macs / 1e6 for c in candidates],
-        [c.macro_f1 for c in candidates],
+        [getattr(c, score) for c in candidates],
         s=6, c=GREY, alpha=0.5, linewidths=0, label="evaluated", rasterized=len(candidates) > 2000,
     )  # fmt: skip
     axes.plot(
         [n.macs / 1e6 for n in members],
-        [n.on_search_val("macro_f1") or 0.0 for n in members],
+        [n.on_search_val(score) or 0.0 for n in members],
         "o:" if report.traded("macs") else "o",
         c=BLUE, ms=5, lw=1, label=f"Pareto set ({report.judged})",
     )  # fmt: skip
@@ -69,12 +77,23 @@ def pareto_figure(report: RunReport) -> Figure:
         if rows:
             axes.errorbar(
                 [n.macs / 1e6 for n in rows],
-                [n.test("macro_f1") or 0.0 for n in rows],
-                yerr=[n.spread("macro_f1") or 0.0 for n in rows],
+                [n.test(score) or 0.0 for n in rows],
+                yerr=[n.spread(score) or 0.0 for n in rows],
                 fmt=marker, c=colour, ms=6, elinewidth=1, capsize=2, label=label,
             )  # fmt: skip
     _legend(figure, axes)
     return figure
+
+
+def _limits(axes: Axes, report: RunReport) -> None:
+    """Draw the limits on MACs where they lie near the networks."""
+    macs = [n.macs for n in report.networks] + [c.macs for c in report.candidates]
+    for limit in near_limits(report, "macs", max(macs)):
+        axes.axvline(limit.most / 1e6, c=VERMILION, lw=0.8, ls="--", zorder=1)
+        axes.text(
+            limit.most / 1e6, 0.98, str(limit), transform=axes.get_xaxis_transform(),
+            ha="right", va="top", rotation=90, fontsize=7, color=VERMILION,
+        )  # fmt: skip
 
 
 def training_figure(report: RunReport) -> Figure:
@@ -89,13 +108,14 @@ def training_figure(report: RunReport) -> Figure:
 
 
 def search_figure(report: RunReport) -> Figure:
-    """Draw hypervolume and macro-F1 by generation."""
-    figure, axes = _figure("generation", "value, 0 to 1")
+    """Draw hypervolume and the leading score by generation."""
+    name = SCORES[report.score]
+    figure, axes = _figure("generation", f"hypervolume; {score_title(report.score)}")
     numbers = [g.number for g in report.generations]
     lines = (
         ("hypervolume so far", [g.hypervolume for g in report.generations], BLUE),
-        ("best macro-F1 of the generation", [g.best for g in report.generations], VERMILION),
-        ("median macro-F1", [g.median for g in report.generations], GREY),
+        (f"best {name} of the generation", [g.best for g in report.generations], VERMILION),
+        (f"median {name}", [g.median for g in report.generations], GREY),
     )
     for label, values, colour in lines:
         axes.plot(numbers, values, "o-", c=colour, ms=3, lw=1.2, label=label)

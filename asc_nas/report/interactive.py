@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from asc_nas.report.run_report import Network, RunReport
-from asc_nas.search.objectives import Evaluation
+from asc_nas.report.run_report import Network, RunReport, near_limits, score_title
+from asc_nas.search.objectives import SCORES, Evaluation
 from asc_nas.search.ranking import Ranking
 
 Plot = dict[str, Any]
@@ -27,36 +27,40 @@ COSTS = {
 
 
 def pareto_plot(report: RunReport) -> Plot:
-    """Return macro-F1 against cost; ``costs`` has what differs from cost to cost, per trace.
+    """Return the leading score against cost; ``costs`` has what differs from cost to cost.
 
-    A point's ``customdata`` is the position of its network in the report, or -1.
+    That is, per trace, places and mode; and as shapes with annotations the limits, and thin lines
+    that join the two scores of a network. A point's ``customdata`` is the position of its network
+    in the report, or -1.
     """
     positions = {network.name: i for i, network in enumerate(report.networks)}
-    members, trained = report.members, report.trained
-    found = {network.genotype for network in members}  # a point under another takes its clicks
+    score, members, trained = report.score, report.drawn(report.members), report.trained
+    found = {
+        network.genotype for network in report.members
+    }  # a point under another takes its clicks
     drawn = every([row for row in report.candidates if str(row.genotype) not in found], CANDIDATES)
     of_members = [network for network in trained if network.is_member]
     others = [network for network in trained if not network.is_member]
-    groups: list[tuple[Plot, Sequence[Evaluation | Network], list[float]]] = [
+    groups: list[tuple[Plot, Sequence[Evaluation | Network], list[float | None]]] = [
         (
             _points("evaluated", "candidate", size=5, opacity=0.45),
             drawn,
-            [candidate.macro_f1 for candidate in drawn],
+            [getattr(candidate, score) for candidate in drawn],
         ),
         (
             _points(f"Pareto set ({report.judged})", "member", size=11),
             members,
-            [network.on_search_val("macro_f1") or 0.0 for network in members],
+            [network.on_search_val(score) for network in members],
         ),
         (
             _points("trained alone (test)", "trained", size=12, symbol="diamond"),
             of_members,
-            [network.test("macro_f1") or 0.0 for network in of_members],
+            [network.test(score) for network in of_members],
         ),
         (
             _points("baselines (test)", "baseline", size=12, symbol="square"),
             others,
-            [network.test("macro_f1") or 0.0 for network in others],
+            [network.test(score) for network in others],
         ),
     ]
     groups = [group for group in groups if group[1]]
@@ -66,7 +70,7 @@ def pareto_plot(report: RunReport) -> Plot:
     for trace, rows, scores in groups:
         trace |= {
             "y": scores,
-            "text": [_hover(row, score) for row, score in zip(rows, scores, strict=True)],
+            "text": [_hover(row, score, y) for row, y in zip(rows, scores, strict=True)],
             "customdata": [positions[row.name] if isinstance(row, Network) else -1 for row in rows],
         }
         traces.append(trace)
@@ -79,13 +83,52 @@ def pareto_plot(report: RunReport) -> Plot:
                 "lines+markers" if rows is members and report.traded(name) else "markers"
                 for _, rows, _ in groups
             ],
+            **_lines(report, name, max(getattr(row, name) for row in every_row)),
         }
         for name in names
     ]
-    layout = _layout("", "macro-F1")  # the page's script puts the first cost in place
-    shown = report.preferred
-    first = positions[shown.name] if shown else -1
-    return {"data": traces, "layout": layout, "costs": costs, "first": first}
+    layout = _layout("", score_title(score))  # the page's script puts the first cost in place
+    return {"data": traces, "layout": layout, "costs": costs}
+
+
+def _lines(report: RunReport, cost: str, largest: float) -> Plot:
+    """Return the lines of a plot against a cost, and the labels of those that are limits.
+
+    A limit far beyond `largest`, the most that is drawn, is told at the edge without a line.
+    """
+    unit = COSTS[cost][1]
+    shapes = [
+        {
+            "type": "line",
+            "layer": "below",
+            **dict.fromkeys(("x0", "x1"), getattr(network, cost) / unit),
+            **{"y0": judged, "y1": tested},
+            "line": {"color": "var(--candidate)", "width": 1},
+        }
+        for network, judged, tested in report.joined
+    ]
+    near, labels = near_limits(report, cost, largest), []
+    for limit in (limit for limit in report.limits if limit.cost == cost):
+        place, drawn = limit.most / unit, limit in near
+        words = str(limit)
+        label = {
+            "yref": "paper",
+            "y": 1,
+            "yanchor": "top",
+            "xanchor": "right",
+            "showarrow": False,
+            "font": {"color": "var(--warn)", "size": 12},
+        }
+        if drawn:
+            line = {"color": "var(--warn)", "width": 1.5, "dash": "dash"}
+            ends = {"x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper"}
+            shapes.append({"type": "line", "layer": "above", "line": line, **ends})
+            labels.append(label | {"x": place, "textangle": -90, "text": words})
+        else:
+            far = sum(not each.get("textangle") for each in labels)
+            edge = {"xref": "paper", "x": 1, "yshift": -18 * far}
+            labels.append(label | edge | {"text": f"{words} →"})
+    return {"shapes": shapes, "annotations": labels}
 
 
 def training_plot(report: RunReport) -> Plot:
@@ -109,12 +152,13 @@ def training_plot(report: RunReport) -> Plot:
 
 
 def search_plot(report: RunReport) -> Plot:
-    """Return hypervolume and macro-F1 by generation."""
+    """Return hypervolume and the leading score by generation."""
+    name = SCORES[report.score]
     numbers = [generation.number for generation in report.generations]
     lines = {
         "hypervolume": ("hypervolume so far", "member"),
-        "best": ("best macro-F1 of the generation", "trained"),
-        "median": ("median macro-F1", "candidate"),
+        "best": (f"best {name} of the generation", "trained"),
+        "median": (f"median {name}", "candidate"),
     }
     traces = [
         {
@@ -122,23 +166,23 @@ def search_plot(report: RunReport) -> Plot:
             "mode": "lines+markers",
             "name": title,
             "x": numbers,
-            "y": [getattr(generation, name) for generation in report.generations],
+            "y": [getattr(generation, value) for generation in report.generations],
             "line": {"color": f"var(--{colour})"},
         }
-        for name, (title, colour) in lines.items()
+        for value, (title, colour) in lines.items()
     ]
-    layout = _layout("Generation", "Value, 0 to 1")
+    layout = _layout("Generation", f"hypervolume; {score_title(report.score)}")
     layout["xaxis"]["dtick"] = -(-len(numbers) // 10)
     return {"data": traces, "layout": layout}
 
 
-def ranking_plot(ranking: Ranking) -> Plot:
-    """Return the supernet's macro-F1 against that of stand-alone training (bar: all seeds)."""
+def ranking_plot(ranking: Ranking, score: str) -> Plot:
+    """Return the supernet's score against that of stand-alone training (bar: all seeds)."""
     rows = ranking.networks
-    alone = [row.standalone_macro_f1 for row in rows]
-    seeds = [[each.macro_f1 for each in row.standalone] for row in rows]
+    alone = [getattr(row, f"standalone_{score}") for row in rows]
+    seeds = [[getattr(each, score) for each in row.standalone] for row in rows]
     trace = _points("networks", "member", size=9) | {
-        "x": [row.macro_f1 for row in rows],
+        "x": [getattr(row, score) for row in rows],
         "y": alone,
         "error_y": {
             "type": "data",
@@ -155,8 +199,8 @@ def ranking_plot(ranking: Ranking) -> Plot:
             for row in rows
         ],
     }
-    x = "macro-F1 with the supernet's weights"
-    return {"data": [trace], "layout": _layout(x, "macro-F1 trained alone")}
+    x = f"{SCORES[score]} with the supernet's weights"
+    return {"data": [trace], "layout": _layout(x, f"{SCORES[score]} trained alone")}
 
 
 def every(rows: Sequence[Evaluation], most: int) -> Sequence[Evaluation]:
@@ -164,9 +208,12 @@ def every(rows: Sequence[Evaluation], most: int) -> Sequence[Evaluation]:
     return rows[:: -(-len(rows) // most)] if rows else rows
 
 
-def _hover(row: Evaluation | Network, score: float) -> str:
+def _hover(row: Evaluation | Network, score: str, value: float | None) -> str:
     """Return what is shown over a point; Plotly reads HTML there."""
-    lines = [f"macro-F1 {score:.3f}", f"{row.macs / 1e6:.2f} M MACs, {row.params:,} parameters"]
+    lines = [
+        f"{SCORES[score]} {value:.3f}",
+        f"{row.macs / 1e6:.2f} M MACs, {row.params:,} parameters",
+    ]
     if row.ram_bytes is not None:
         lines.append(f"{row.ram_bytes / 1000:.1f} kB RAM")
     if row.latency_ms is not None:

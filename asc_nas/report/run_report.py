@@ -1,12 +1,17 @@
 """What a report shows, as plain values; gathered by `asc_nas.run.gather.report`."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
+from asc_nas.core.units import amount
+from asc_nas.evaluation.intervals import Interval
 from asc_nas.evaluation.result import Result
-from asc_nas.search.objectives import Evaluation, Objective, leading_score
+from asc_nas.report.best import BestNetwork
+from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
 from asc_nas.search.pareto import ParetoMember, preferred
-from asc_nas.search.ranking import Ranking
+from asc_nas.search.ranking import Ranking, ranking_score
 from asc_nas.search.shrinking_log import ShrinkingLog
 from asc_nas.search.surrogate import Verdict
 from asc_nas.space.netspec import NetSpec
@@ -63,16 +68,39 @@ class Network:
         return getattr(self.supernet, name, None)
 
     def scores(self, name: str) -> list[float]:
-        """Return a score (``accuracy``, ``macro_f1``) on test of every seed."""
+        """Return a score (``accuracy``, ``macro_f1``, ``log_loss``) on test of every seed."""
         return [getattr(result, name) for result in self.results]
 
     def test(self, name: str) -> float | None:
         """Return the mean of a score on test over the seeds; None if it is not trained."""
         return fmean(self.scores(name)) if self.results else None
 
+    def interval(self, name: str) -> Interval | None:
+        """Return the 95 % interval of a score on test; None with several seeds, or if unknown."""
+        return self.results[0].interval(name) if len(self.results) == 1 else None
+
     def spread(self, name: str) -> float | None:
         """Return the standard deviation over the seeds; None with fewer than two."""
         return stdev(self.scores(name)) if len(self.results) > 1 else None
+
+
+@dataclass(frozen=True)
+class CostLimit:
+    """The most of a cost that a network may have.
+
+    Attributes
+    ----------
+    setting, bound : its name in the settings, and its value there
+    cost, most : name of the cost (``macs``, ``params``, ...), and the most of it in its own unit
+    """
+
+    setting: str
+    bound: float
+    cost: str
+    most: float
+
+    def __str__(self) -> str:
+        return f"{self.setting} {amount(self.bound)}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +112,7 @@ class Generation:
     evaluated : int
         Distinct genotypes evaluated up to it.
     best, median : float
-        macro-F1 of the generation's genotypes.
+        The leading score of the generation's genotypes.
     hypervolume : float, 0 to 1
         Of everything found up to it.
     """
@@ -159,6 +187,10 @@ class RunReport:
         The run directory as the commands of the report name it.
     objectives : tuple of Objective
         Those of the search.
+    limits : tuple of CostLimit
+        Those of the search.
+    best : BestNetwork or None
+        What ``asc-nas run`` says at its end; None if no network is chosen and trained.
     curves : dict
         Training loss by epoch of the supernet (``"supernet"``), or of that of each part, and of
         trained networks.
@@ -181,6 +213,8 @@ class RunReport:
     settings: str
     versions: dict[str, str]
     objectives: tuple[Objective, ...]
+    limits: tuple[CostLimit, ...] = ()
+    best: BestNetwork | None = None
     data: DataSummary | None = None
     check: Report | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
@@ -197,8 +231,13 @@ class RunReport:
     missing: dict[str, str] = field(default_factory=dict)
 
     def traded(self, cost: str) -> bool:
-        """Whether the search traded this cost, and no other, for macro-F1: its front is a line."""
-        return {objective.name for objective in self.objectives} == {"macro_f1", cost}
+        """Whether the search traded this cost, and no other, for a score: its front is a line."""
+        return {objective.name for objective in self.objectives} == {self.score, cost}
+
+    @property
+    def score(self) -> str:
+        """The score that leads the search, by which networks are compared."""
+        return leading_score(self.objectives).name
 
     @property
     def judged(self) -> str:
@@ -216,15 +255,65 @@ class RunReport:
         """The networks that were trained from scratch."""
         return tuple(network for network in self.networks if network.results)
 
+    def drawn(self, networks: Sequence[Network]) -> tuple[Network, ...]:
+        """Return those whose leading score in the search is known: a plot can show them."""
+        return tuple(n for n in networks if n.on_search_val(self.score) is not None)
+
+    @property
+    def joined(self) -> tuple[tuple[Network, float, float], ...]:
+        """Networks that have both leading scores, with that in the search and that on test."""
+        both = ((n, n.on_search_val(self.score), n.test(self.score)) for n in self.members)
+        return tuple((n, a, b) for n, a, b in both if a is not None and b is not None)
+
+    @property
+    def ranked(self) -> tuple[Network, ...]:
+        """All networks by the leading score: members as in the search, then the others on test."""
+        sign = -1 if leading_score(self.objectives).sense == "max" else 1
+
+        def place(network: Network) -> tuple[bool, float]:
+            judged = network.on_search_val if network.is_member else network.test
+            value = judged(self.score)
+            unknown = value is None or math.isnan(value)
+            return not network.is_member, math.inf if unknown else sign * (value or 0.0)
+
+        return tuple(sorted(self.networks, key=place))
+
+    @property
+    def test_scores(self) -> tuple[str, ...]:
+        """The scores on test that are shown: the one searched for first."""
+        return tuple(dict.fromkeys([self.score, "accuracy", "macro_f1"]))
+
+    @property
+    def ranking_score(self) -> str:
+        """The score that the ranking is drawn by: the leading one, or macro-F1 for accuracy."""
+        return ranking_score(self.objectives)
+
     @property
     def supernet_scores(self) -> tuple[str, ...]:
         """The scores that are shown of the supernet: the one searched for, and macro-F1."""
-        return tuple(dict.fromkeys([leading_score(self.objectives).name, "macro_f1"]))
+        return tuple(dict.fromkeys([self.score, "macro_f1"]))
 
     @property
     def preferred(self) -> Network | None:
-        """The network that search-val prefers, of the trained ones if there are any."""
+        """The best network; without one, what the search prefers, of the trained ones if any."""
+        if self.best is not None:
+            return next(n for n in self.networks if n.name == self.best.network)
         networks = self.trained or self.networks
         if not networks:
             return None
         return networks[preferred([network.supernet for network in networks], self.objectives)]
+
+
+def score_title(name: str) -> str:
+    """Return a score as the title of an axis."""
+    return "log loss, nats (lower is better)" if name == "log_loss" else SCORES[name]
+
+
+NEAR = 1.5
+"""How many times the largest cost a limit may be to be drawn: beyond, it would press the points
+together."""
+
+
+def near_limits(report: RunReport, cost: str, largest: float) -> list[CostLimit]:
+    """Return the limits on a cost that lie near what is drawn, of which `largest` is the most."""
+    return [x for x in report.limits if x.cost == cost and x.most <= NEAR * largest]

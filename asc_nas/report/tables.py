@@ -18,7 +18,7 @@ _COSTS = {
     "ram_bytes": "RAM, bytes",
     "latency_ms": "Latency, ms",
 }
-"""Columns of the costs; one that is not known of any network is left out."""
+"""Columns of the costs."""
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -35,6 +35,13 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    def known(self) -> "Table":
+        """Return the table without the columns in which nothing is known."""
+        places = range(len(self.columns))
+        kept = [i for i in places if any(row[i] is not None for row in self.rows)]
+        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
+        return Table(self.caption, tuple(self.columns[i] for i in kept), rows)
 
     @property
     def numeric(self) -> list[bool]:
@@ -85,30 +92,39 @@ def _latex(text: str) -> str:
 
 
 def network_table(report: RunReport) -> Table:
-    """Return cost and scores of all networks, one row each."""
-    networks, names = report.networks, report.supernet_scores
-    known = [name for name in _COSTS if any(getattr(n, name) is not None for n in networks)]
-    rows = []
-    for network in networks:
-        cost = (getattr(network, name) for name in known)
-        trained = (
-            network.test("accuracy"),
-            network.test("macro_f1"),
-            network.spread("macro_f1"),
-            len(network.results),
-        )
-        supernet = (network.on_search_val(name) for name in names)
-        rows.append((network.name, *cost, *supernet, *trained, network.genotype))
-    return Table(
-        f"Networks: cost of one example, {' and '.join(SCORES[name] for name in names)} with the "
-        "supernet's weights on search-val, and mean scores on test after training from scratch",
+    """Return cost and scores of all networks, the best in the search first."""
+    score, title = report.score, SCORES[report.score]
+    supernet = report.supernet_scores
+    rows = [
         (
-            *("Network", *(_COSTS[name] for name in known)),
-            *(f"Supernet {SCORES[name]}" for name in names),
-            *("Test accuracy", "Test macro-F1", "s.d. of macro-F1", "Seeds", "Genotype"),
-        ),
-        tuple(rows),
+            network.name,
+            *(network.on_search_val(name) for name in supernet),
+            *(network.test(score), *(network.interval(score) or (None, None))),
+            network.spread(score),
+            *(network.test(name) for name in report.test_scores[1:]),
+            len(network.results) or None,
+            *(getattr(network, name) for name in _COSTS),
+            network.genotype,
+        )
+        for network in report.ranked
+    ]
+    columns = (
+        "Network",
+        *(f"Supernet {SCORES[name]}" for name in supernet),
+        *(f"Test {title}", "low", "high", f"s.d. of {title}"),
+        *(f"Test {SCORES[name]}" for name in report.test_scores[1:]),
+        "Seeds",
+        *_COSTS.values(),
+        "Genotype",
     )
+    caption = [
+        f"Networks by {title}, the best in the search first:" * bool(report.members),
+        f"scores in the search ({report.judged});" * bool(report.members),
+        "scores on test after training from scratch, mean over seeds, with the 95 % interval "
+        "(low, high) of one seed or the standard deviation (s.d.) of several; cost of one example",
+    ]
+    text = " ".join(filter(None, caption))
+    return Table(text[0].upper() + text[1:], columns, tuple(rows)).known()
 
 
 def class_table(networks: Sequence[Network]) -> Table:
@@ -148,7 +164,13 @@ def search_table(report: RunReport) -> Table:
     rows = tuple(
         (str(g.number), g.evaluated, g.best, g.median, g.hypervolume) for g in report.generations
     )
-    columns = ("Generation", "Genotypes so far", "Best macro-F1", "Median", "Hypervolume")
+    columns = (
+        "Generation",
+        "Genotypes so far",
+        f"Best {SCORES[report.score]}",
+        "Median",
+        "Hypervolume",
+    )
     return Table("The search, generation by generation", columns, rows)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from asc_nas.core.documents import Count, Document, Measure, Part
+from asc_nas.evaluation.intervals import Intervals
 from asc_nas.evaluation.result import Result
 from asc_nas.space.genotype import GenotypeText
 
@@ -29,6 +30,7 @@ class Row(Part):
     accuracy: float
     macro_f1: float
     log_loss: Measure
+    intervals: Intervals | None = None
     macs: Count
     params: Count
     ram_bytes: Count | None = None

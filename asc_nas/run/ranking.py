@@ -12,7 +12,13 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.search import cached_cost
 from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone
-from asc_nas.search.ranking import RankedNetwork, Ranking, StandaloneScores, sample_over_cost
+from asc_nas.search.ranking import (
+    RankedNetwork,
+    Ranking,
+    StandaloneScores,
+    ranking_score,
+    sample_over_cost,
+)
 from asc_nas.space.genotype import Genotype
 
 
@@ -86,7 +92,8 @@ def rank(
     rng = stream(run.config.seed, "rank", "bootstrap")
     ranking = Ranking.of(run.manifest.name, networks, rng)
     ranking.write(run.paths.rank)
-    tau = ranking.agreement[0].macro_f1.tau
+    score = ranking_score(run.config.search.objectives)
+    tau = next(getattr(row, score).tau for row in ranking.agreement if row.predictor == score)
     title = f"{run.config.name}: {len(networks)} networks, Kendall's tau {tau:.2f}"
-    plot_ranking(networks, title, run.paths.rank.with_suffix(".png"))
+    plot_ranking(networks, score, title, run.paths.rank.with_suffix(".png"))
     return ranking

@@ -1,6 +1,6 @@
 """Scores of a trained network or an exported model on clips of a run, or of another manifest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,10 @@ from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import ROLES, Manifest
 from asc_nas.evaluation.parts import ScoreReport, score_clips
+from asc_nas.evaluation.result import Result
 from asc_nas.evaluation.scores import Decisions
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.run.networks import find_network
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier
@@ -92,8 +94,6 @@ def score(
         raise AscNasError(f"{source}: there are no clips with the role '{role}' to score{why}.")
     posteriors = posteriors_of(examples)
     about |= {"role": role, "scored": manifest.name, "left_out": len(left_out)}
-    by_key = {clip.key: clip for clip in manifest.clips}
-    clips = [by_key[key] for key in examples.clip_keys]
     trained_on = about["trained_on"] or ()
     seen = {clip.device for part in trained_on for clip in run.manifest.with_role(part)} - {""}
     if role in trained_on and manifest_file is None:
@@ -108,17 +108,54 @@ def score(
         )
     for key in left_out:
         run.listener.note(f"left out: {key}: {store.failed[key]}")
-    evaluation = score_clips(
+    evaluation = judged(manifest, examples, posteriors, seen)
+    if dcase is not None:
+        form = dcase_format or result_format(manifest.name)
+        write_results(dcase, examples.clip_keys, posteriors, manifest.labels, form)
+        run.listener.say(f"{examples.num_clips} clips ({form}) -> {dcase}")
+    return Scored(about, evaluation)
+
+
+def judged(
+    manifest: Manifest,
+    examples: Examples,
+    posteriors: NDArray[np.floating],
+    seen: Collection[str] = (),
+) -> ScoreReport:
+    """Score what a network says of clips: the test, ``evaluate`` and the report all do it here.
+
+    Clips of one group are drawn together for the intervals; a clip without a group is one itself.
+
+    Parameters
+    ----------
+    posteriors : (clips, classes), of the clips of `examples`
+    seen : the devices that training heard, if that is known
+    """
+    by_key = {clip.key: clip for clip in manifest.clips}
+    clips = [by_key[key] for key in examples.clip_keys]
+    return score_clips(
         Decisions.of_posteriors(posteriors, examples.clip_targets, manifest.labels),
         [clip.group or clip.key for clip in clips],
         [clip.device for clip in clips],
         seen or None,
     )
-    if dcase is not None:
-        form = dcase_format or result_format(manifest.name)
-        write_results(dcase, examples.clip_keys, posteriors, manifest.labels, form)
-        run.listener.say(f"{len(clips)} clips ({form}) -> {dcase}")
-    return Scored(about, evaluation)
+
+
+def with_intervals(folder: NetworkFolder, result: Result) -> Result:
+    """Return a result of an earlier version, which stored no intervals, with those it has.
+
+    Raises
+    ------
+    AscNasError
+        If the network or the features of the test clips are missing.
+    """
+    if result.has_intervals:
+        return result
+    run = folder.run
+    examples = run.examples("test", frontend=run.frontend(folder.genotype))
+    posteriors = examples.clip_posteriors(network_posteriors(folder.load(), examples).numpy())
+    intervals = judged(run.manifest, examples, posteriors).intervals
+    return result.model_copy(update={"intervals": intervals})
 
 
 def _clips_to_score(

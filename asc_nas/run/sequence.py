@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from asc_nas.evaluation.parts import ScoreReport
 from asc_nas.evaluation.result import Result
 from asc_nas.export.targets import ExportedModel
+from asc_nas.report.best import BestNetwork
+from asc_nas.run.best import best_network
 from asc_nas.run.budget import Pace
 from asc_nas.run.calibration import train_twin
 from asc_nas.run.export import as_targets, export_network
@@ -13,7 +14,7 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.latency import ensure_latency
 from asc_nas.run.networks import BEST, Pareto, find_network, preferred_member
 from asc_nas.run.preparation import prepare
-from asc_nas.run.scoring import score
+from asc_nas.run.scoring import with_intervals
 from asc_nas.run.search import check_feasible, search, train_supernet
 from asc_nas.run.training import train_networks
 from asc_nas.search.objectives import Evaluation
@@ -27,11 +28,11 @@ class Outcome:
     Attributes
     ----------
     best : Result
-        Of the member that the search prefers; chosen before the test.
+        Of the member that the search prefers; chosen before the test. With intervals.
     member : Evaluation
         That member, with its scores in the search.
-    scored : ScoreReport
-        Its scores on test, with intervals.
+    summary : BestNetwork
+        What is said of it for people.
     members, baselines : list of Result
         Of all networks that were trained from scratch.
     models : list of ExportedModel
@@ -42,7 +43,7 @@ class Outcome:
 
     best: Result
     member: Evaluation
-    scored: ScoreReport
+    summary: BestNetwork
     members: Sequence[Result]
     baselines: Sequence[Result]
     models: Sequence[ExportedModel]
@@ -86,12 +87,12 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
     models = [export_network([network.folder(run, seed)]) for network in networks]
     best_model = export_network([networks[best].folder(run, seed)], f"{config.name}-{BEST}")
     best_models = as_targets(run, best_model, config.search.limits.targets)
-    scored = score(run, networks[best].name).evaluation
+    result = with_intervals(networks[best].folder(run, seed), results[best])
     count = len(networks)
     return Outcome(
-        best=results[best],
+        best=result,
         member=members[best_id],
-        scored=scored,
+        summary=best_network(run, result, members[best_id]),
         members=results[:count],
         baselines=results[count:],
         models=[*models, best_model],

@@ -10,8 +10,9 @@ from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.run.networks import NamedNetwork
+from asc_nas.run.scoring import judged
 from asc_nas.run.teachers import taught_recipe, teachers_of, train_teacher
-from asc_nas.training.network_trainer import score_network
+from asc_nas.training.trainer import posteriors
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,17 @@ def retrain(run: RunFolder, training: Training, progress: Progress = unheard) ->
 def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Result:
     run, roles = folder.run, folder.run.config.retrain.roles
     network, log = folder.train(taught_recipe(run, roles, progress), progress)
-    scores = asdict(
-        score_network(network, run.examples("test", frontend=run.frontend(folder.genotype)))
-    )
     cost, manifest = run.cost(folder.genotype), run.manifest
+    test = run.examples("test", frontend=run.frontend(folder.genotype))
+    tests = judged(manifest, test, test.clip_posteriors(posteriors(network, test).numpy()))
+    scores = asdict(tests.scores)
     tested, in_test = len(run.readable("test")), len(manifest.with_role("test"))
     result = Result(
         network=name,
         genotype=str(folder.genotype),
         **scores | {"confusion": [list(row) for row in scores["confusion"]]},
         labels=list(manifest.labels),
+        intervals=tests.intervals,
         macs=cost.macs,
         macs_per_second=cost.macs_per_second,
         params=cost.params,

@@ -71,6 +71,26 @@ class Limits(Config):
             if name.startswith("max_") and bound is not None
         }
 
+    def on_costs(self, seconds: float) -> list[tuple[str, float, str, float]]:
+        """Return of each bound in force name, value, the cost that it bounds, and the most of it.
+
+        The cost is an objective's name, and the most of it in that objective's unit.
+
+        Parameters
+        ----------
+        seconds : length of an example
+        """
+        unit = {
+            "max_macs": ("macs", 1.0),
+            "max_macs_per_second": ("macs", seconds),
+            "max_params": ("params", 1.0),
+            "max_param_bytes": ("params", 1 / self.bytes_per_param),
+            "max_ram_kb": ("ram_bytes", 1000.0),
+            "max_latency_ms": ("latency_ms", 1.0),
+        }
+        found = ((name, bound, *unit[name]) for name, bound in self.bounds.items())
+        return [(name, bound, cost, bound * factor) for name, bound, cost, factor in found]
+
     def used(self, cost: Cost) -> dict[str, float]:
         """Return what a network uses, by the names of the bounds."""
         macs = cost.nessi_macs if self.count_as == "nessi" else cost.macs

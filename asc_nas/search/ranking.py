@@ -10,6 +10,7 @@ from scipy.stats import kendalltau
 from asc_nas.core.documents import Count, Document, Measure, Part
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
+from asc_nas.search.objectives import Objective, leading_score
 from asc_nas.space.genotype import Genotype, GenotypeText
 from asc_nas.space.search_space import SearchSpace
 
@@ -26,6 +27,15 @@ the candidate's own batch-norm statistics, the same with those left from trainin
 supernet has to beat, cost alone."""
 PREDICTORS = {name: -1 if name.startswith("log_loss") else 1 for name in TITLES}
 """1 where more is better and -1 where less is."""
+
+
+def ranking_score(objectives: Sequence[Objective]) -> str:
+    """Return the score by which a ranking is drawn: the leading one, or macro-F1 for accuracy.
+
+    A ranking knows macro-F1 and log loss.
+    """
+    score = leading_score(objectives).name
+    return score if score in ("macro_f1", "log_loss") else "macro_f1"
 
 
 class Agreement(Part):

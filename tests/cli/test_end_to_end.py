@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from edited import document
 from tiny import asc_nas, kill_when_written, write_config
 
 from asc_nas.audio.io import load_audio
@@ -75,6 +76,32 @@ def test_the_run_ends_with_its_best_network_and_what_to_do_next(finished):
     assert scored.stdout.strip().startswith(f"{best}, test of")
     value, low, high = re.search(r"accuracy +(\S+) +(\S+) to (\S+)", scored.stdout).groups()
     assert f"{value} (95 % interval {low} to {high}; 9 test clips of" in files
+
+
+def test_run_evaluate_and_report_tell_one_interval_of_a_network(finished, tmp_path):
+    run, done = finished
+    ending = done.stdout.partition("Best: network ")[2]
+    best = ending.split()[0]
+    earlier = shutil.copytree(run, tmp_path / "run")
+    file = earlier / "retrain" / best / "result.json"
+    result = document(file)
+    assert result.pop("intervals")["groups"] > 1  # results of earlier versions have none
+    file.write_text(json.dumps(result))
+    scored = asc_nas("evaluate", run, best).stdout
+    pages = []
+    for place in (run, earlier):
+        wrote = asc_nas("report", place, "--out", tmp_path / "report", "--mistakes", 0)
+        assert wrote.returncode == 0, wrote.stderr
+        html = (tmp_path / "report" / "report.html").read_text()
+        panel = html.partition(f'<h3 tabindex="-1">Pareto member {best}</h3>')[2]
+        pages.append((html.partition("<nav>")[0], panel.partition("</article>")[0]))
+    for score, title in (("accuracy", "Accuracy"), ("macro-F1", "macro-F1")):
+        value, low, high = re.search(rf"{score} +(\S+) +(\S+) to (\S+)", scored).groups()
+        words = f"{value} (95 % interval {low} to {high}"
+        assert words in ending
+        for opening, panel in pages:
+            assert words in opening
+            assert f"<dt>{title}</dt><dd>{value} ({low} to {high})</dd>" in panel
 
 
 def test_roles_never_share_a_group_and_test_is_the_named_fold(finished):

@@ -1,15 +1,13 @@
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
-from asc_nas.cli.output.network_tables import print_outcome, print_pareto
-from asc_nas.cost.counts import Cost
+from asc_nas.cli.output.network_tables import print_best, print_pareto
+from asc_nas.report.best import BestNetwork, ExportedFile, Fact
 from asc_nas.run.networks import Pareto
 from asc_nas.run.search import best_of, search_values
 from asc_nas.search.config import SearchConfig
-from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective, leading_score
 from asc_nas.space.genotype import Genotype
 
@@ -63,21 +61,13 @@ def test_what_a_search_tells_is_the_best_of_the_score_that_it_is_for():
     assert best_of(MEMBERS, leading_score(DEFAULT_OBJECTIVES)) == 0.8
 
 
-def test_the_ending_says_of_every_limit_whether_it_is_met(capsys):
-    limits = Limits(max_macs=2_000, max_ram_kb=1.0)
-    search = SearchConfig(limits=limits)
-    run = SimpleNamespace(
-        config=SimpleNamespace(search=search),
-        paths=SimpleNamespace(root="runs/a"),
-        cost=lambda genotype: Cost(macs=1_500, params=9, seconds=1.0, ram_bytes=1_250),
-    )
-    best = SimpleNamespace(network="1", accuracy=0.5, params=9, macs=1_500, ram_bytes=1_250)
-    model = SimpleNamespace(file="runs/a/models/a-best.onnx", told=())
-    scored = SimpleNamespace(intervals=None, clips_of={"a": 4, "b": 4})
-    print_outcome(
-        run, SimpleNamespace(best=best, member=MEMBERS[0], scored=scored, best_models=[model])
-    )
+def test_what_is_said_of_the_best_network_is_printed_whole(capsys):
+    facts = (Fact("accuracy", "0.500 [of 8]"), Fact("limit max_ram_kb", "NOT met: 2 of 1", False))
+    files = (ExportedFile("a/a-best.onnx", ""), ExportedFile("a/a-best-c", "C in int8"))
+    print_best(BestNetwork("Best: network 1", "1", facts, files, ("asc-nas report a",)))
     printed = capsys.readouterr().out
-    assert re.search(r"limit max_macs +met: 1,500 of 2,000\s", printed)
-    assert re.search(r"limit max_ram_kb +NOT met: 1.25 of 1\s", printed)
-    assert "0.500 on 8 test clips of one group: no interval" in printed
+    assert printed.splitlines()[1] == "Best: network 1"
+    assert re.search(r"accuracy +0.500 \[of 8\]", printed)
+    assert re.search(r"limit max_ram_kb +NOT met: 2 of 1", printed)
+    assert re.search(r"files +a/a-best.onnx +\n +a/a-best-c +\n +C in int8", printed)
+    assert printed.endswith("Next:\n  asc-nas report a\n")

@@ -10,6 +10,7 @@ from tiny import TINY
 
 from asc_nas.cli.main import main
 from asc_nas.data.manifest import ROLES, Clip, Manifest
+from asc_nas.evaluation.intervals import Intervals
 from asc_nas.evaluation.result import LoggedEpoch, Result
 from asc_nas.run.config import RunConfig
 from asc_nas.run.folder import RunFolder
@@ -139,6 +140,9 @@ def _write_result(run, name, genotype, seed):
         per_class=dict(zip(LABELS, (0.8, 0.7, 0.6), strict=True)),
         confusion=[[2, 0, 0], [1, 1, 0], [0, 0, 2]],
         labels=list(LABELS),
+        intervals=Intervals(
+            groups=3, accuracy=(0.5, 0.9), macro_f1=(0.4, 0.8), log_loss=(0.3, 0.9)
+        ),
         macs=cost.macs,
         params=cost.params,
         ram_bytes=cost.ram_bytes,

@@ -111,12 +111,41 @@ def test_the_cost_of_the_front_can_be_changed(open_page):
     page.wait_for_selector("#network-3", state="visible")
 
 
+CUT = """width => [...document.querySelectorAll("body *")].filter(element =>
+    !element.closest(".scroll, .plot, svg") && element.getClientRects().length &&
+    (element.getBoundingClientRect().right > width + 1 ||
+     (element.matches("pre, p, td, dd, h1, h2, h3") &&
+      element.scrollWidth > element.clientWidth + 1))
+).map(element => element.outerHTML.slice(0, 200))"""
+"""What reaches over the page's edge or its own, but for tables that scroll by themselves."""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_narrow_screen_does_not_scroll_sideways(open_page, scheme):
-    page = open_page(390, color_scheme=scheme)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_cut_and_the_page_does_not_scroll_sideways(open_page, width, scheme):
+    page = open_page(width, color_scheme=scheme)
     for button in page.locator("button[data-network]").all():
         button.click()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT, width) == []
+
+
+def test_labels_stand_upright_over_the_confusions(open_page):
+    page = open_page()
+    boxes = page.locator("#network-0 .confusion thead span").evaluate_all(
+        "all => all.map(a => [a.offsetWidth, a.offsetHeight])"
+    )
+    assert len(boxes) == 3
+    assert all(width < height for width, height in boxes)
+
+
+def test_limits_and_joined_scores_follow_the_cost(open_page):
+    page = open_page()
+    shapes = "document.getElementById('plot-pareto').layout.shapes"
+    before = page.evaluate(f"{shapes}.map(s => s.x0)")
+    assert len(before) == 1  # one network has both scores
+    page.select_option("#cost", "params")
+    eventually(page, f"{shapes}[0].x0 !== {before[0]}")
 
 
 def test_plots_follow_the_page_to_dark(open_page):

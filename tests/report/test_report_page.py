@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import replace
 from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,15 +15,19 @@ import soundfile
 from edited import document
 
 from asc_nas.cli.main import main
+from asc_nas.cli.output.network_tables import print_best
 from asc_nas.data.manifest import Clip
 from asc_nas.report.clips import PEAK, SAMPLE_RATE, SECONDS, audio_ogg
+from asc_nas.report.figures import pareto_figure
 from asc_nas.report.folder import write_report
 from asc_nas.report.interactive import pareto_plot
-from asc_nas.report.page import page
-from asc_nas.report.tables import network_table
+from asc_nas.report.page import page, plots
+from asc_nas.report.run_report import CostLimit
+from asc_nas.report.tables import network_table, search_table
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.report import gather_report
 from asc_nas.run.paths import RunPaths
+from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Objective
 from asc_nas.search.pareto import ParetoSet
 
@@ -88,7 +93,8 @@ def test_every_network_is_drawn_with_scores_and_commands(written, whole_run):
     assert all("<svg" in article for article in articles)
     first = unescape(articles[0])
     assert "Confusion matrix" in first
-    assert "accuracy 0.850, macro-F1 0.800" in first  # the second seed
+    assert "<dt>macro-F1</dt><dd>0.800 (0.400 to 0.800)</dd>" in first  # the second seed
+    assert "<dt>Accuracy</dt><dd>0.850 (0.500 to 0.900)</dd>" in first
     assert f"asc-nas train {whole_run.folder} 0" in first
     assert "Not trained from scratch" in articles[1]
 
@@ -113,7 +119,7 @@ def test_the_front_is_a_line_only_along_the_one_cost_that_was_traded(whole_run):
     third = replace(found, objectives=(*found.objectives, Objective(name="params", sense="min")))
     assert "lines+markers" not in pareto_plot(third)["costs"][0]["mode"]
     other = replace(found, objectives=BY_LOG_LOSS)
-    assert "lines+markers" not in pareto_plot(other)["costs"][0]["mode"]
+    assert pareto_plot(other)["costs"][0]["mode"][1] == "lines+markers"
 
 
 def test_mistakes_come_with_spectrogram_and_recording(written):
@@ -137,13 +143,16 @@ def test_the_network_shown_first_is_the_best_by_the_score_that_was_searched_for(
     whole_run.write_result(run, "3", members[3].genotype, 0)
     found = gather(whole_run, a_copy, objectives)
     assert found.mistakes.network.name == best
-    assert found.networks[pareto_plot(found)["first"]].name == best
+    first = re.search(r'data-first="(\d+)"', page(found))[1]
+    assert found.networks[int(first)].name == best
+    assert found.best.title == f"Best: network {best}"
 
 
 def test_the_score_that_was_searched_for_is_told_besides_macro_f1(whole_run):
     found = gather(whole_run, whole_run.folder, BY_LOG_LOSS, mistakes=0)
     table = network_table(found)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [row["Network"] for row in rows] == ["0", "1", "2", "3", "baseline"]  # best first
     assert rows[1]["Supernet log loss"] == pytest.approx(1.1)
     assert rows[1]["Supernet macro-F1"] == pytest.approx(0.4)
     assert rows[4]["Supernet log loss"] is None  # a baseline
@@ -168,9 +177,11 @@ def test_plots_and_tables_for_papers_stand_beside_the_page(written):
     for name in ("networks", "per_class", "search", "ranking"):
         assert "\\bottomrule" in (out / f"{name}.tex").read_text()
     rows = list(csv.DictReader((out / "networks.csv").open()))
-    assert [row["Network"] for row in rows] == ["0", "1", "2", "3", "baseline"]
-    assert float(rows[0]["Test macro-F1"]) == pytest.approx(0.75)
-    assert float(rows[0]["s.d. of macro-F1"]) == pytest.approx(0.1 / 2**0.5)
+    assert [row["Network"] for row in rows] == ["3", "2", "1", "0", "baseline"]
+    assert float(rows[3]["Test macro-F1"]) == pytest.approx(0.75)
+    assert float(rows[3]["s.d. of macro-F1"]) == pytest.approx(0.1 / 2**0.5)
+    assert rows[3]["low"] == ""  # an interval is of one training
+    assert (rows[4]["low"], rows[4]["high"]) == ("0.4", "0.8")
 
 
 def test_the_run_itself_is_not_changed(whole_report):
@@ -208,7 +219,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_there(whole_run, a_copy, part):
     found = gather(whole_run, a_copy, network="baseline")
     assert found.missing[part].startswith("Left out: ")
     assert str((a_copy / DAMAGED[part]).parent) in found.missing[part]
-    others = set(found.missing) - {part}
+    others = set(found.missing) - {part, "best"}
     assert others <= (
         {"drawings", "features", "mistakes"} if part in ("data", "features") else set()
     )
@@ -264,8 +275,131 @@ def test_ram_is_shown_of_every_network_and_may_be_unknown(whole_run, tmp_path):
     found = gather(whole_run, whole_run.folder, mistakes=0)
     table = network_table(found)
     place = table.columns.index("RAM, bytes")
-    assert [row[place] for row in table.rows] == [network.ram_bytes for network in found.networks]
+    assert [row[place] for row in table.rows] == [network.ram_bytes for network in found.ranked]
     assert all(network.ram_bytes for network in found.networks)
     old = replace(found, networks=tuple(replace(n, ram_bytes=None) for n in found.networks))
     assert "RAM, bytes" not in network_table(old).columns
     assert "ram_bytes" not in [cost["name"] for cost in pareto_plot(old)["costs"]]
+
+
+def text_of(html):
+    """Return what a reader sees, with one space between words."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", without_scripts(html))).split())
+
+
+@pytest.fixture
+def with_best(whole_run, a_copy):
+    """The whole run, with the network trained that its search prefers, and a limit."""
+    run = RunFolder(whole_run.config, RunPaths(a_copy))
+    whole_run.write_result(run, "3", ParetoSet.read(run.paths.pareto).members[3].genotype, 0)
+    limits = Limits(max_params=400, max_ram_kb=5.0)
+    search = whole_run.config.search.model_copy(update={"limits": limits})
+    return SimpleNamespace(
+        folder=a_copy, config=whole_run.config.model_copy(update={"search": search})
+    )
+
+
+def test_the_page_opens_with_what_run_prints_at_its_end(with_best, capsys):
+    found = gather(with_best, with_best.folder, mistakes=0)
+    print_best(found.best)
+    printed = capsys.readouterr().out
+    html = page(found)
+    opening = text_of(html[html.index("<header>") : html.index("<nav>")])
+    for line in filter(None, map(str.strip, printed.splitlines())):
+        assert " ".join(line.split()).removesuffix(":") in opening, line
+    assert "Best: network 3" in opening
+    assert re.search(r'class="not-met">NOT met: [\d.]+ of 5<', html)
+    assert "0.700 (95 % interval 0.400 to 0.800)" in opening
+
+
+def test_the_best_network_is_not_told_before_it_is_trained(whole_run):
+    found = gather(whole_run, whole_run.folder, mistakes=0)
+    assert found.best is None
+    assert f"'asc-nas train {whole_run.folder} 3' trains it." in unescape(page(found))
+
+
+def test_members_that_cannot_be_compared_make_no_best_network(with_best):
+    objectives = (*DEFAULT_OBJECTIVES, Objective(name="latency_ms", sense="min"))  # not measured
+    found = gather(with_best, with_best.folder, objectives, mistakes=0)
+    assert found.best is None
+    assert found.missing["best"].startswith("Left out: search.objectives: latency")
+
+
+def test_a_run_without_a_search_opens_with_its_only_network(whole_run, a_copy):
+    for name in ("search", "retrain/0", "retrain/0-seed1"):
+        shutil.rmtree(a_copy / name)
+    found = gather(whole_run, a_copy, mistakes=0)
+    assert found.best.title == "Network baseline"
+    assert "pareto" not in plots(found)  # of one point nothing can be seen
+    assert "network-0" in page(found)
+
+
+def test_the_two_scores_of_a_network_are_joined_at_its_cost(with_best):
+    found = gather(with_best, with_best.folder, mistakes=0)
+    costs = {cost["name"]: cost for cost in pareto_plot(found)["costs"]}
+    for name, unit in (("macs", 1e6), ("params", 1e3)):
+        lines = [shape for shape in costs[name]["shapes"] if "yref" not in shape]
+        joined = [[line[end] for end in ("x0", "x1", "y0", "y1")] for line in lines]
+        first, last = (getattr(found.networks[i], name) / unit for i in (0, 3))
+        assert joined[0] == pytest.approx([first, first, 0.3, 0.75])  # mean of two seeds
+        assert joined[1:] == [pytest.approx([last, last, 0.6, 0.7])]
+
+
+def test_a_limit_is_a_line_with_a_label_on_the_cost_that_it_bounds(with_best):
+    found = gather(with_best, with_best.folder, mistakes=0)
+    costs = {cost["name"]: cost for cost in pareto_plot(found)["costs"]}
+    lines = {
+        name: [shape["x0"] for shape in cost["shapes"] if shape.get("yref") == "paper"]
+        for name, cost in costs.items()
+    }
+    assert lines == {"macs": [], "params": [0.4], "ram_bytes": [5.0]}
+    words = {name: [a["text"] for a in cost["annotations"]] for name, cost in costs.items()}
+    assert words == {"macs": [], "params": ["max_params 400"], "ram_bytes": ["max_ram_kb 5"]}
+    far = replace(found, limits=(CostLimit("max_params", 10**6, "params", 10**6),))
+    params = pareto_plot(far)["costs"][1]
+    assert [shape for shape in params["shapes"] if "yref" in shape] == []
+    assert [label["text"] for label in params["annotations"]] == ["max_params 1,000,000 →"]
+    macs = found.networks[3].macs
+    near = replace(found, limits=(CostLimit("max_macs", macs, "macs", macs),))
+    for each, names in ((found, []), (near, [str(near.limits[0])])):
+        assert [text.get_text() for text in pareto_figure(each).axes[0].texts] == names
+
+
+def test_what_has_nothing_to_show_is_one_line_at_the_end(whole_run, a_copy):
+    for name in ("rank", "search"):
+        shutil.rmtree(a_copy / name)
+    html = page(gather(whole_run, a_copy))
+    assert 'href="#ranking"' not in html
+    assert 'id="ranking"' not in html
+    assert "<summary>Not shown: Search, Pareto set, Best network, Ranking</summary>" in html
+    assert "Ranking: Not there yet: 'asc-nas rank" in unescape(html)
+    assert "Supernet macro-F1" not in html  # nothing is known of it without a search
+
+
+def test_confusions_have_the_labels_over_the_columns_and_along_the_rows(written, whole_run):
+    table = re.search(r'<table class="confusion">(.*?)</table>', written[1], flags=re.DOTALL)[1]
+    head, body = table.split("</thead>")
+    names = list(whole_run.manifest.labels)
+    assert [unescape(name) for name in re.findall(r"<span>(.*?)</span>", head)] == names
+    assert [unescape(name) for name in re.findall(r"<span>(.*?)</span>", body)] == names
+
+
+@pytest.mark.parametrize(
+    ("objectives", "name"), [(BY_LOG_LOSS, "log loss"), (BY_ACCURACY, "accuracy")]
+)
+def test_the_score_that_was_searched_for_is_shown_throughout(whole_run, objectives, name):
+    found = gather(whole_run, whole_run.folder, objectives, mistakes=0)
+    drawn = plots(found)
+    assert drawn["pareto"]["layout"]["yaxis"]["title"]["text"].startswith(name)
+    assert [trace["name"] for trace in drawn["search"]["data"]][1:] == [
+        f"best {name} of the generation",
+        f"median {name}",
+    ]
+    scores = [getattr(row, found.score) for row in found.candidates]
+    assert found.generations[0].best == pytest.approx(
+        min(scores[:2]) if name == "log loss" else max(scores[:2])
+    )
+    assert network_table(found).columns[1] == f"Supernet {name}"
+    assert f"Test {name}" in network_table(found).columns
+    assert f"Best {name}" in search_table(found).columns
+    assert f"{name} on test" in page(found)

@@ -42,10 +42,9 @@ def run(
 
     Example: asc-nas run configs/esc10.yaml --data ESC-10 --out runs/esc10
     """
-    from asc_nas.cli.output.network_tables import print_outcome
+    from asc_nas.cli.output.network_tables import print_best
 
     start = time.monotonic()
     changes = [*with_limits(settings, limits), *([] if budget is None else [f"budget={budget}"])]
     opened = open_run(config, data, changes, out, resume=resume, tensorboard=tensorboard)
-    outcome = opened.run(start)
-    print_outcome(opened, outcome)
+    print_best(opened.run(start).summary)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asc_nas.cli.output.text import shown
-from asc_nas.core.errors import command
+from asc_nas.core.units import UNKNOWN, kilobytes, millions, milliseconds
 from asc_nas.evaluation.scores import told_of_absent, told_of_clips
 
 if TYPE_CHECKING:
@@ -16,13 +16,9 @@ if TYPE_CHECKING:
 
     from asc_nas.evaluation.parts import Part, ScoreReport
     from asc_nas.evaluation.result import Results
+    from asc_nas.report.best import BestNetwork
     from asc_nas.run.crossval_summary import Crossval
     from asc_nas.run.networks import Pareto
-    from asc_nas.run.run import Run
-    from asc_nas.run.sequence import Outcome
-
-
-_UNKNOWN = "-"
 
 
 def _judged(members: "Pareto") -> str:
@@ -48,10 +44,10 @@ def print_pareto(members: "Pareto") -> None:
         (
             str(i),
             *(f"{getattr(member, name):.3f}" for name in scores),
-            _millions(member.macs),
+            millions(member.macs),
             f"{member.params:,}",
-            _kilobytes(member.ram_bytes),
-            _milliseconds(member.latency_ms),
+            kilobytes(member.ram_bytes),
+            milliseconds(member.latency_ms),
             str(member.genotype),
         )
         for i, member in enumerate(members)
@@ -69,10 +65,10 @@ def print_results(results: "Results") -> None:
             str(result.seed),
             f"{result.accuracy:.3f}",
             f"{result.macro_f1:.3f}",
-            _millions(result.macs),
+            millions(result.macs),
             f"{result.params:,}",
-            _kilobytes(result.ram_bytes),
-            _milliseconds(result.latency_ms),
+            kilobytes(result.ram_bytes),
+            milliseconds(result.latency_ms),
             result.genotype,
         )
         for result in results
@@ -85,48 +81,20 @@ def print_results(results: "Results") -> None:
         print(f"note: {shown(told_of_absent(first.absent))}")
 
 
-def print_outcome(run: "Run", outcome: "Outcome") -> None:
+def print_best(best: "BestNetwork") -> None:
     """Print which network of a whole run is the best, what it takes, its files, what comes next."""
-    from asc_nas.search.objectives import SCORES, leading_score
-
-    best, limits = outcome.best, run.config.search.limits
-    score = leading_score(run.config.search.objectives).name
-    judged = f"{SCORES[score]} {getattr(outcome.member, score):.3f}"
     table = Table(show_header=False, box=None, padding=(0, 1))
-    table.add_row("chosen by", f"the search ({judged}); the test had no part in it")
-    table.add_row("accuracy", f"{best.accuracy:.3f}{_between(outcome.scored)}")
-    float_kb, int8_kb = (best.params * size / 1000 for size in (4, 1))
-    table.add_row("parameters", f"{float_kb:.1f} kB in float, {int8_kb:.1f} kB in int8")
-    table.add_row("RAM", f"{_kilobytes(best.ram_bytes)} in int8, front end included")
-    table.add_row("MACs", _millions(best.macs))
-    used = limits.used(run.cost(outcome.member.genotype))
-    for name, bound in limits.bounds.items():
-        met = "met" if used[name] <= bound else "NOT met"
-        table.add_row(f"limit {name}", f"{met}: {used[name]:,.5g} of {bound:,.5g}")
-    for i, model in enumerate(outcome.best_models):
-        table.add_row("" if i else "files", Text(str(model.file)))
-        for line in model.told:
-            table.add_row("", Text(f"  {line}"))
-    print(f"\nBest: network {best.network}")
+    for fact in best.facts:
+        table.add_row(Text(fact.name), Text(fact.value))
+    for i, file in enumerate(best.files):
+        table.add_row("" if i else "files", Text(shown(file.path)))
+        if file.says:
+            table.add_row("", Text(f"  {shown(file.says)}"))
+    print(f"\n{shown(best.title)}")
     print_table(table)
     print("\nNext:")
-    root, file = run.paths.root, outcome.best_models[0].file
-    print(f"  {command('classify', 'FILE', '--model', file)}")
-    print(f"  {command('report', root)}")
-    if limits.target == "c":
-        print(f"  {command('verify', outcome.best_models[-1].file)}")
-    else:
-        print(f"  {command('export', root, 'best', '--target', 'c')}")
-
-
-def _between(scored: "ScoreReport") -> str:
-    """Return the interval of the accuracy in words."""
-    clips = sum(scored.clips_of.values())
-    if scored.intervals is None:
-        return f" on {clips} test clips of one group: no interval"
-    low, high = scored.intervals.accuracy
-    groups = scored.intervals.groups
-    return f" (95 % interval {low:.3f} to {high:.3f}; {clips} test clips of {groups} groups)"
+    for call in best.commands:
+        print(f"  {call}")
 
 
 def print_crossval(crossval: "Crossval") -> None:
@@ -209,7 +177,7 @@ def _row(part: "Part") -> tuple[str, ...]:
 
 def _known(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> Table:
     """Return a table without the columns in which nothing is known."""
-    kept = [i for i, _ in enumerate(columns) if any(row[i] != _UNKNOWN for row in rows)]
+    kept = [i for i, _ in enumerate(columns) if any(row[i] != UNKNOWN for row in rows)]
     table = Table(*(columns[i] for i in kept), box=None, header_style="bold")
     for row in rows:
         table.add_row(*(row[i] for i in kept))
@@ -217,23 +185,11 @@ def _known(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> Table:
 
 
 def _number(value: float | None) -> str:
-    return _UNKNOWN if value is None or value != value else f"{value:.3f}"  # NaN: not known
-
-
-def _millions(value: int) -> str:
-    return f"{value / 1e6:.2f} M"
+    return UNKNOWN if value is None or value != value else f"{value:.3f}"  # NaN: not known
 
 
 def _millions_between(low: int, high: int) -> str:
-    return _millions(high) if low == high else f"{low / 1e6:.2f} to {_millions(high)}"
-
-
-def _kilobytes(value: int | None) -> str:
-    return _UNKNOWN if value is None else f"{value / 1000:.1f} kB"
-
-
-def _milliseconds(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:.3f} ms"
+    return millions(high) if low == high else f"{low / 1e6:.2f} to {millions(high)}"
 
 
 def print_table(table: Table) -> None:

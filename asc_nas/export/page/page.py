@@ -6,7 +6,6 @@ front end, the windows and the segments are those of ``asc-nas classify``, in Ja
 """
 
 import base64
-import hashlib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +19,7 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import centre_frequencies, filter_bank
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import write_text
+from asc_nas.core.pages import colours, csp_hash
 from asc_nas.export.integer.folded import FoldedNetwork, read_folded
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier
@@ -74,10 +74,11 @@ def page_html(card: ModelCard, networks: tuple[FoldedNetwork, ...]) -> str:
     networks : of one FoldedNetwork, or of those of a committee
     """
     scripts = ["\n".join(map(_source, _ENGINE)), _source("page.js")]
+    style = colours() + _source("page.css")
     return (
         _environment()
         .get_template("page.html")
-        .render(card=card, model=_model(card, networks), style=_source("page.css"), scripts=scripts)
+        .render(card=card, model=_model(card, networks), style=style, scripts=scripts)
     )
 
 
@@ -96,18 +97,12 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    made.filters["csp_hash"] = _csp_hash
+    made.filters["csp_hash"] = csp_hash
     return made
 
 
 def _source(name: str) -> str:
     return (files("asc_nas.export.page") / "sources" / name).read_text(encoding="utf-8")
-
-
-def _csp_hash(script: str) -> str:
-    """Return how a content security policy names a script."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _model(card: ModelCard, networks: tuple[FoldedNetwork, ...]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ function chooseCost() {
   const choose = () => {
     const cost = costs.find((each) => each.name === select.value);
     layout.xaxis.title.text = cost.title;
+    Object.assign(layout, { shapes: cost.shapes, annotations: cost.annotations });
     layout.uirevision = cost.name; // forget the zoom: it was into other units
     data.forEach((trace, i) => Object.assign(trace, { x: cost.x[i], mode: cost.mode[i] }));
   };
@@ -71,15 +72,16 @@ async function start() {
   for (const name of Object.keys(plots)) await draw(name);
   dark.addEventListener("change", () => Object.keys(plots).forEach(draw));
   narrow.addEventListener("change", () => Object.keys(plots).forEach(draw));
+  const networks = document.getElementById("network");
+  if (networks) show(networks.dataset.first, false);
+  for (const button of document.querySelectorAll("button[data-network]")) {
+    button.addEventListener("click", () => show(button.dataset.network, true));
+  }
   if (plots.pareto) {
-    show(plots.pareto.first, false);
     place("pareto").on("plotly_click", (event) => {
       const chosen = event.points.map((point) => point.customdata).find((number) => number >= 0);
       if (chosen !== undefined) show(chosen, true);
     });
-    for (const button of document.querySelectorAll("button[data-network]")) {
-      button.addEventListener("click", () => show(button.dataset.network, true));
-    }
   }
   document.documentElement.dataset.ready = "yes";
 }

@@ -6,9 +6,13 @@ from functools import partial
 
 from asc_nas.core.errors import command
 from asc_nas.evaluation.result import Result
+from asc_nas.report.best import BestNetwork
 from asc_nas.report.run_report import Network
+from asc_nas.run.best import best_network
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.files import ReportFiles
+from asc_nas.run.networks import NamedNetwork, Pareto, preferred_member
+from asc_nas.run.scoring import with_intervals
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.pareto import ParetoMember, ParetoSet
 from asc_nas.space.genotype import Genotype
@@ -53,6 +57,8 @@ def _network(
     """Return the network whose genotype and cost `known` has."""
     genotype = Genotype.parse(known.genotype)
     own = [result for result in results.get(name, ()) if result.is_of(genotype)]
+    if own and own[0].seed == run.config.seed:
+        own[0] = _with_intervals(run, files, name, own[0])
     if len(own) < len(results.get(name, ())):
         files.missing[f"retrain/{name}"] = f"Left out: holds another network than {genotype}."
     by_name = supernet is not None or name in run.config.baselines
@@ -70,6 +76,50 @@ def _network(
         results=tuple(own),
         models=(f"models/{model.name}",) if model.exists() else (),
     )
+
+
+def _with_intervals(run: RunFolder, files: ReportFiles, name: str, result: Result) -> Result:
+    """Return a result with its intervals, or as it is if they cannot be computed."""
+    folder = NamedNetwork(name, Genotype.parse(result.genotype)).folder(run, result.seed)
+    found = files.guard("intervals", folder.path, lambda: with_intervals(folder, result))
+    return result if found is None else found
+
+
+def best_of(run: RunFolder, files: ReportFiles, networks: Sequence[Network]) -> BestNetwork | None:
+    """Return what ``asc-nas run`` would say at its end, or None and a note.
+
+    A network that is the only one of a run without a search is told of too.
+    """
+    members = [network for network in networks if network.is_member]
+    if members:
+        evaluations = [n.supernet for n in members if isinstance(n.supernet, Evaluation)]
+        if len(evaluations) < len(members):
+            files.missing["best"] = "Not known: the history of the search is not there."
+            return None
+        found = Pareto.of(evaluations, run.config.search)
+        count = run.config.retrain.members
+        position = files.guard("best", run.paths.pareto, lambda: preferred_member(found, count))
+        if position is None:
+            return None
+        network, member = members[position], evaluations[position]
+    else:
+        trained = [network for network in networks if network.results]
+        if len(trained) != 1 or run.paths.pareto.exists():
+            files.missing["best"] = f"Not chosen yet: {_command('search', run)} chooses it."
+            return None
+        network, member = trained[0], None
+    result = next((r for r in network.results if r.seed == run.config.seed), None)
+    if result is None:
+        trains = _command("train", run, network.argument)
+        files.missing["best"] = (
+            f"Network {network.name} is the one that the search prefers; {trains} trains it."
+        )
+        return None
+    return files.guard("best", run.paths.root, lambda: best_network(run, result, member))
+
+
+def _command(name: str, run: RunFolder, *more: str) -> str:
+    return f"'{command(name, run.paths.root, *more)}'"
 
 
 def _results(run: RunFolder, files: ReportFiles) -> ResultsByName:

@@ -16,14 +16,14 @@ from asc_nas.core.errors import quoted
 from asc_nas.core.events import read_events
 from asc_nas.core.packages import versions
 from asc_nas.data.manifest import ROLES, Manifest
-from asc_nas.report.run_report import DataSummary, Generation, Network, RunReport
+from asc_nas.report.run_report import CostLimit, DataSummary, Generation, Network, RunReport
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.files import ReportFiles
 from asc_nas.run.gather.mistakes import worst_mistakes
-from asc_nas.run.gather.networks import report_networks
+from asc_nas.run.gather.networks import best_of, report_networks
 from asc_nas.run.paths import SupernetPaths
 from asc_nas.search.history import read_generations
-from asc_nas.search.objectives import Evaluation, Objective
+from asc_nas.search.objectives import Evaluation, Objective, leading_score, to_minimise
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import Ranking
 from asc_nas.search.shrinking_log import ShrinkingLog
@@ -78,13 +78,20 @@ def gather_report(
         settings=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         versions=_versions(),
         objectives=config.search.objectives,
+        limits=tuple(
+            CostLimit(*limit) for limit in config.search.limits.on_costs(config.frontend.seconds)
+        ),
+        best=best_of(run, files, networks),
         data=_data(run, files),
         check=files.read("check", check_file, Report.read, check),
         curves=_curves(run, files, networks),
         updates=_updates(run, files),
         shrinking=shrinking,
         candidates=candidates,
-        generations=_generations(history, config.search.objectives),
+        generations=files.guard(
+            "search", paths.history, lambda: _generations(history, config.search.objectives)
+        )
+        or (),
         networks=networks,
         judge=config.search.judge,
         folds=config.search.folds,
@@ -184,8 +191,14 @@ def _generations(
 
     The hypervolume's box reaches from the ideal (1 for what is maximised, 0 for what is minimised)
     to 0 and to the largest value that the search met.
+
+    Raises
+    ------
+    UsageError
+        If an objective is not known of all that was evaluated.
     """
     everything = [evaluation for generation in history for evaluation in generation]
+    to_minimise(everything, objectives)  # says what is not known
     ideal = {o.name: 1.0 if o.sense == "max" else 0.0 for o in objectives}
     nadir = {
         o.name: 0.0
@@ -193,15 +206,17 @@ def _generations(
         else max((getattr(e, o.name) for e in everything), default=1)
         for o in objectives
     }
+    score = leading_score(objectives)
+    better = max if score.sense == "max" else min
     front: list[Evaluation] = []
     seen: set[Genotype] = set()
     rows = []
     for number, generation in enumerate(history, start=1):
         seen.update(evaluation.genotype for evaluation in generation)
         front = pareto_set([*front, *generation], objectives)
-        scores = [evaluation.macro_f1 for evaluation in generation]
+        scores = [getattr(evaluation, score.name) for evaluation in generation]
         volume = hypervolume(front, objectives, ideal, nadir)
-        rows.append(Generation(number, len(seen), max(scores), median(scores), volume))
+        rows.append(Generation(number, len(seen), better(scores), median(scores), volume))
     return tuple(rows)
 
 
