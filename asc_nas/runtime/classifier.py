@@ -178,7 +178,7 @@ class Classifier:
             channels for the memory that is taken.
         UsageError
             If the hop of `config` is longer than the network's window, or an array comes without a
-            `sample_rate`.
+            `sample_rate` in whole hertz.
         """
         if isinstance(audio, np.ndarray):
             path, rate = "", _rate_of_array(sample_rate)
@@ -314,10 +314,18 @@ def _limit_memory() -> None:
     onnxruntime.create_and_register_allocator(place, limit)
 
 
+_HIGHEST_RATE = 10_000_000
+
+
 def _rate_of_array(sample_rate: int | None) -> int:
     if sample_rate is None:
         raise UsageError("an array of samples needs its sample_rate, in hertz.")
-    return sample_rate
+    number = isinstance(sample_rate, (int, float, np.integer, np.floating))
+    if not number or not 1 <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
+        raise UsageError(
+            f"sample_rate {sample_rate!r}: expected whole hertz, 1 to {_HIGHEST_RATE:,}."
+        )
+    return int(sample_rate)
 
 
 def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -10,10 +10,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from asc_nas.audio.io import open_audio
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import atomic_path
 from asc_nas.core.plain_text import as_text
 from asc_nas.runtime.classifier import Classification
+from asc_nas.runtime.labels_out import CLIP_COLUMNS
 from asc_nas.runtime.recording_time import comment, time_text
 from asc_nas.runtime.recordings import Answer, Recording
 from asc_nas.runtime.segments import NO_SCENE, Segment
@@ -23,6 +24,7 @@ _KEPT = frozenset({"PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"})
 """Samples that a clip has as its source; of others it has 16 bits."""
 _BLOCK = 1 << 16  # samples per channel
 _LARGEST_WAV = (1 << 32) - (1 << 16)
+_LONGEST_HEADER = 1000
 _LONGEST_LABEL = 60  # characters in a file name
 
 
@@ -60,6 +62,26 @@ def cut_clips(folder: Path, everything: bool, answer: Answer) -> None:
         start = found.start_time if found else None
         about = "" if start is None else comment(start, segment.start)
         write_clip(answer.recording.path, segment, target, about)
+
+
+def check_list(folder: Path) -> None:
+    """Check that a list in the folder of clips was written here, as it will be replaced.
+
+    Raises
+    ------
+    UsageError
+        If it has other columns.
+    """
+    file = folder / LIST_NAME
+    if not file.is_file():
+        return
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        header = lines.readline(_LONGEST_HEADER).strip()
+    if header != ",".join(CLIP_COLUMNS):
+        raise UsageError(
+            f"{file} is not a list of clips that was written here, and would be replaced; give "
+            "another folder, or rename it."
+        )
 
 
 def clip_rows(everything: bool, answer: Answer) -> list[dict[str, Any]]:

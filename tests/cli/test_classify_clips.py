@@ -246,3 +246,18 @@ def test_a_hostile_chunk_leaves_the_answer_as_it_is(work):
         (work / "x.wav").write_bytes(broken)
         (entry,) = json.loads(run("x.wav", "--format", "json")[1])
         assert "start_time" not in entry
+
+
+def test_the_command_after_a_review_can_be_pasted(work):
+    code, _, err = run("rec", "--review", "my page.html")
+    assert code == 0
+    assert err.endswith("asc-nas init 'my page.csv'\n")
+
+
+def test_a_list_of_another_origin_is_not_replaced(work):
+    (work / "clips").mkdir()
+    (work / "clips/clips.csv").write_text("path,label\na.wav,mine\n")
+    code, _, err = run("rec", "--clips", "clips")
+    assert code == 2
+    assert "clips/clips.csv is not a list of clips" in err
+    assert (work / "clips/clips.csv").read_text() == "path,label\na.wav,mine\n"

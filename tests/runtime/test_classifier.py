@@ -259,3 +259,16 @@ def test_a_network_of_another_shape_has_no_features(tmp_path):
     model = write_toy_model(tmp_path)
     with pytest.raises(AscNasError, match="toy: has no layer whose features are known"):
         Classifier.load(model).embed(noise(1, RATE), RATE)
+
+
+@pytest.mark.parametrize("rate", [0, -5, float("nan"), float("inf"), 44100.5, "44100", 10**9])
+def test_a_sample_rate_that_is_none_is_refused(rate):
+    with pytest.raises(UsageError, match="expected whole hertz"):
+        toy_classifier().classify(noise(1, RATE), rate)
+
+
+def test_a_whole_sample_rate_of_any_type_will_do():
+    wave = noise(1, RATE)
+    expected = toy_classifier().classify(wave, RATE).scores
+    for rate in (float(RATE), np.int64(RATE), np.float32(RATE)):
+        assert toy_classifier().classify(wave, rate).scores == expected

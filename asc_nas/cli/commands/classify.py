@@ -1,5 +1,6 @@
 """``asc-nas classify``: label recordings with an exported model."""
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -271,6 +272,10 @@ def _check_outputs(
         )
     if clips is not None and clips.exists() and not clips.is_dir():
         raise UsageError(f"{shown(clips)}: not a folder; give one for the clips.")
+    if clips is not None:
+        from asc_nas.runtime.clips import check_list
+
+        check_list(clips)
     if review is not None and (review.suffix.lower() not in (".html", ".htm") or review.is_dir()):
         raise UsageError(f"{shown(review)}: the page to review is a file FILE.html.")
 
@@ -339,9 +344,10 @@ def _write_review(answers: "Answers", card: "ModelCard", file: Path, listener: "
     with listener.stage("Writing the page") as progress:
         made = write_review(answers, card, file, progress)
     kept = "" if made.sounds == made.of else f", the least sure of {made.of}"
+    count = f"{made.sounds} sound{'s' * (made.sounds != 1)}"
     print(
-        f"{shown(file)}: {made.sounds} sounds{kept}. Open it in a browser, correct the labels and "
-        f"save the list; then train with it: asc-nas init {shown(file.stem)}.csv",
+        f"{shown(file)}: {count}{kept}. Open it in a browser, correct the labels and "
+        f"save the list; then train with it: asc-nas init {shlex.quote(shown(file.stem) + '.csv')}",
         file=sys.stderr,
     )
 
