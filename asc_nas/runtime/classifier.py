@@ -331,9 +331,12 @@ def _rate_of_array(sample_rate: int | None) -> int:
 def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return an array given by the caller as (channels, samples) float32."""
     wave = np.atleast_2d(audio).astype(np.float32)
-    if wave.ndim != 2 or not wave.size or wave.shape[0] > wave.shape[1]:
+    if not wave.size:
+        raise AudioError("audio array: has no samples.")
+    if wave.ndim != 2 or wave.shape[0] > wave.shape[1]:
+        hint = "; transpose it" if wave.ndim == 2 else ""
         raise AudioError(
-            f"audio array of shape {audio.shape}: expected (samples,) or (channels, samples)."
+            f"audio array of shape {audio.shape}: expected (samples,) or (channels, samples){hint}."
         )
     if not np.isfinite(wave).all():
         raise AudioError("audio array: contains NaN or infinite samples.")

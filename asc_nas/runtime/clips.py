@@ -1,7 +1,8 @@
 """Detections of a recording, cut out as WAV files."""
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.io import open_audio
 from asc_nas.core.errors import AscNasError, UsageError
-from asc_nas.core.files import atomic_path
+from asc_nas.core.files import atomic_path, fingerprint
 from asc_nas.core.plain_text import as_text
 from asc_nas.runtime.classifier import Classification
 from asc_nas.runtime.labels_out import CLIP_COLUMNS
@@ -26,6 +27,7 @@ _BLOCK = 1 << 16  # samples per channel
 _LARGEST_WAV = (1 << 32) - (1 << 16)
 _LONGEST_HEADER = 1000
 _LONGEST_LABEL = 60  # characters in a file name
+_LONGEST_NAME = 200  # bytes; systems take 255, and a file is written beside under a longer name
 
 
 def detections(found: Classification, everything: bool = False) -> list[Segment]:
@@ -39,8 +41,12 @@ def clip_path(recording: Recording, segment: Segment) -> Path:
     As in ``night/a.wav_00012.500s_rain_0.83.wav``.
     """
     label = re.sub(r"[^\w.-]+", "_", segment.label)[:_LONGEST_LABEL]
-    about = f"{segment.start:09.3f}s_{label}_{segment.probability:.2f}"
-    return recording.name.with_name(f"{recording.name.name}_{about}.wav")
+    about = f"_{segment.start:09.3f}s_{label}_{segment.probability:.2f}.wav"
+    source, free = recording.name.name, _LONGEST_NAME - len(os.fsencode(about))
+    if len(os.fsencode(source)) > free:
+        mark = f"~{fingerprint(as_text(recording.name))}"
+        source = os.fsencode(source)[: free - len(mark)].decode(errors="ignore") + mark
+    return recording.name.with_name(f"{source}{about}")
 
 
 def cut_clips(folder: Path, everything: bool, answer: Answer) -> None:
@@ -64,14 +70,21 @@ def cut_clips(folder: Path, everything: bool, answer: Answer) -> None:
         write_clip(answer.recording.path, segment, target, about)
 
 
-def check_list(folder: Path) -> None:
-    """Check that a list in the folder of clips was written here, as it will be replaced.
+def check_folder(folder: Path, recordings: Sequence[Recording]) -> None:
+    """Check that the folder of clips holds no recording, and no list from elsewhere.
 
     Raises
     ------
     UsageError
-        If it has other columns.
+        If a recording lies in it, so that a second call would cut clips of clips; or if there is a
+        list with other columns, which would be replaced.
     """
+    inside = [r.path for r in recordings if r.path.resolve().is_relative_to(folder.resolve())]
+    if inside:
+        raise UsageError(
+            f"{as_text(inside[0])} lies in the folder of the clips, {as_text(folder)}, so the next "
+            "call would cut clips of clips; give another folder."
+        )
     file = folder / LIST_NAME
     if not file.is_file():
         return

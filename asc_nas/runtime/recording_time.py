@@ -137,7 +137,7 @@ def _audiomoth(text: str) -> datetime | None:
     zone = UTC if "(UTC" in found[0] or "AudioMoth" in text else None
     if sign:
         shift = timedelta(hours=int(hours), minutes=int(minutes or 0))
-        if shift >= timedelta(hours=24):
+        if shift >= timedelta(hours=24) or int(minutes or 0) > 59:
             return None
         zone = timezone(-shift if sign == "-" else shift)
     made = _made(year, month, day, hour, minute, second, zone)

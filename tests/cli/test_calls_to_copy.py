@@ -17,6 +17,7 @@ from asc_nas.core.errors import command as call
 from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
 from asc_nas.run.search import check_feasible
+from data_prep.synthetic import Plan, generate
 
 NAMES = [
     "plain",
@@ -67,11 +68,13 @@ def test_a_stopped_command_says_how_it_goes_on(arguments, goes_on):
 @pytest.mark.slow
 def test_after_ctrl_c_one_line_says_what_goes_on(tmp_path):
     config = write_config(tmp_path / "tiny.yaml", supernet={"epochs": 5000})
+    generate(tmp_path / "made here", 0, Plan.tiny(), workers=1)
     arguments = ["run", config, "--data", tmp_path / "made here", "--out", tmp_path / "a run"]
     process = subprocess.Popen(
         command(*arguments), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     )
-    wait_until((tmp_path / "a run" / "supernet" / "state.safetensors").exists)
+    state = tmp_path / "a run" / "supernet" / "state.safetensors"
+    wait_until(lambda: state.exists() or process.poll() is not None)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate()
     assert process.returncode == 130
@@ -91,6 +94,7 @@ def test_what_init_says_is_next_is_quoted(tmp_path):
 
 def test_the_call_that_trains_a_network_is_quoted(tmp_path):
     config = write_config(tmp_path / "tiny.yaml")
+    (tmp_path / "recordings").mkdir()
     run = Run.open(config, tmp_path / "recordings", out=tmp_path / "my run")
     folder = find_network(run, "t3e1w1 skip").folder(run, seed=3)
     with pytest.raises(Exception, match="not trained yet") as error:
@@ -100,6 +104,7 @@ def test_the_call_that_trains_a_network_is_quoted(tmp_path):
 
 def test_the_call_that_makes_a_latency_table_is_quoted(tmp_path):
     config = write_config(tmp_path / "tiny.yaml", latency="measure")
+    (tmp_path / "recordings").mkdir()
     run = Run.open(config, tmp_path / "recordings", out=tmp_path / "my run")
     with pytest.raises(AscNasError) as error:
         check_feasible(run)

@@ -6,11 +6,13 @@ import json
 import os
 import struct
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from test_classify_results import run
+from tiny import asc_nas
 from toy_classifier import LABELS, RATE, tones, write_toy_model
 
 from asc_nas.core.errors import AscNasError
@@ -261,3 +263,30 @@ def test_a_list_of_another_origin_is_not_replaced(work):
     assert code == 2
     assert "clips/clips.csv is not a list of clips" in err
     assert (work / "clips/clips.csv").read_text() == "path,label\na.wav,mine\n"
+
+
+def test_a_recording_in_the_folder_of_the_clips_is_refused():
+    code, out, err = run("rec", "--clips", "rec/night")
+    assert (code, out) == (2, "")
+    assert "would cut clips of clips" in err
+
+
+def test_folders_that_cannot_be_made_are_told_before_the_work():
+    for option, path in (("--clips", "models/toy.onnx/c"), ("--review", "models/toy.onnx/r.html")):
+        done = asc_nas("classify", "rec", option, path, cwd=Path.cwd())
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "models/toy.onnx" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("letter", ["x", "\xe9", "\u4e16"])
+def test_a_long_name_is_shortened_and_still_tells_clips_apart(letter):
+    count = (240 - len(".wav")) // len(letter.encode())
+    names = [f"{letter * (count - 1)}{last}.wav" for last in "ab"]
+    for name in names:
+        soundfile.write(name, tones("low").T, RATE)
+    assert run(*names, "--clips", "cut")[0] == 0
+    clips = [row["path"] for row in rows(Path("cut/clips.csv").read_text("utf-8"))]
+    assert len(set(clips)) == 2
+    assert all(Path("cut", clip).is_file() for clip in clips)

@@ -17,6 +17,7 @@ SMALL = {
 def ranked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rank")
     config = write_config(folder / "tiny.yaml", **SMALL)
+    (folder / "data").mkdir()
     done = asc_nas(
         "rank", config, "--data", folder / "data", "--out", folder / "run",
         "--standalone", folder / "alone", "--workers", 2,

@@ -60,6 +60,7 @@ def found(tmp_path, content, name="recording.wav"):
         ([info(AUDIOMOTH.format("25:45:00 31/01/2024 (UTC)"))], ""),
         ([info(AUDIOMOTH.format("00:00:00 01/01/1970 (UTC)"))], ""),
         ([info(AUDIOMOTH.format("05:45:00 31/01/2024 (UTC+99)"))], ""),
+        ([info(AUDIOMOTH.format("05:45:00 31/01/2024 (UTC+5:99)"))], ""),
         ([info("a song")], ""),
         ([guano("Timestamp: yesterday evening")], ""),
         ([guano("Timestamp: 2017-02-27")], ""),

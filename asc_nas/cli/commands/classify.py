@@ -164,7 +164,13 @@ def classify(
         )
     plots = _plots(plot, recordings)
     if clips is not None:
+        from asc_nas.runtime.clips import check_folder
+
         check_distinct(recordings, Target(clips, ""))
+        check_folder(clips, recordings)
+        clips.mkdir(parents=True, exist_ok=True)  # what cannot be made is told before the work
+    if review is not None:
+        review.parent.mkdir(parents=True, exist_ok=True)
     asked = merge is not None
     # A label track, or a timeline, with one label many times over is of no use; a person who
     # corrects labels wants short sounds.
@@ -272,10 +278,6 @@ def _check_outputs(
         )
     if clips is not None and clips.exists() and not clips.is_dir():
         raise UsageError(f"{shown(clips)}: not a folder; give one for the clips.")
-    if clips is not None:
-        from asc_nas.runtime.clips import check_list
-
-        check_list(clips)
     if review is not None and (review.suffix.lower() not in (".html", ".htm") or review.is_dir()):
         raise UsageError(f"{shown(review)}: the page to review is a file FILE.html.")
 

@@ -33,7 +33,8 @@ def print_look(found: "Look", clips: "Manifest", seconds: float) -> None:
     """Print classes, lengths, rates and groups; `clips` are those cut to `seconds`."""
     files = len(found.infos) + len(found.unreadable)
     hours = sum(found.lengths) / 3600
-    typer.echo(f"{found.source}: {files} recordings, {hours:.2f} h, {LAYOUTS[found.layout]}\n")
+    counted = "1 recording" if files == 1 else f"{files} recordings"
+    typer.echo(f"{found.source}: {counted}, {hours:.2f} h, {LAYOUTS[found.layout]}\n")
     recordings = Counter(clip.label for clip in found.manifest.clips)
     table = Table("Class", "Recordings", "Clips", "Groups", box=None, header_style="bold")
     for label in clips.labels:
