@@ -140,8 +140,8 @@ def test_an_array_is_resampled_like_a_file(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("wave", "message"),
     [
-        (np.zeros((RATE, 2), np.float32), "expected"),
-        (np.zeros(0, np.float32), "expected"),
+        (np.zeros((RATE, 2), np.float32), "expected .*transpose it"),
+        (np.zeros(0, np.float32), "has no samples"),
         (np.zeros(RATE, np.int16), "floating point"),
         (np.full(RATE, np.nan, np.float32), "NaN"),
     ],
