@@ -20,12 +20,11 @@ def cores() -> tuple[int, int]:
 
 def total_memory() -> int | None:
     """Return the bytes of memory that this process may use at most; None where that is unknown."""
-    ask = getattr(os, "sysconf", None)  # not on Windows
+    if not hasattr(os, "sysconf"):  # on Windows
+        return None
     try:
-        machine = ask("SC_PAGE_SIZE") * ask("SC_PHYS_PAGES") if ask else None
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
-        machine = None
-    if machine is None:
         return None
     limit = _words(CGROUP / "memory.max")
     return min(machine, int(limit[0])) if limit and limit[0].isdigit() else machine

@@ -137,7 +137,7 @@ def measure(run: RunFolder) -> Work:
     with _threads_of(config.retrain.workers):
         alone_epoch = alone(config.retrain, [retrained], cheaper)
         if share := config.retrain.qat_share:  # whose epochs take longer
-            longer = alone(config.retrain, [retrained], cheaper, qat_share=0.999)
+            longer = alone(config.retrain, [retrained], cheaper, qat_share=1.0)
             alone_epoch += share * (longer - alone_epoch)
 
     trainings = config.retrain.members + len(config.baselines)
