@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from chromium import OPTIONS, chromium
+from chromium import OPTIONS, chromium, watched_pages
 from random_networks import CLASSES, FRONTEND, GENOTYPES, VARIANTS, make
 from tiny import wait_until
 
@@ -64,24 +64,8 @@ def browser(folder):
 @pytest.fixture
 def open_page(browser, address):
     """Open the page; at the end, it must have made no error, and asked nobody for anything."""
-    problems, contexts = [], []
-
-    def opened(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        ours = (address, "blob:null/")
-        page.on("request", lambda r: None if r.url.startswith(ours) else problems.append(r.url))
-        page.goto(address)
-        page.wait_for_selector("html[data-ready=yes]")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert problems == []
+    with watched_pages(browser, address, "blob:null/") as opened:
+        yield opened
 
 
 def give(page, file):

@@ -1,8 +1,8 @@
 """The page in headless Chromium: no error, no request, a choice shows the network."""
 
 import pytest
-from chromium import chromium
-from tiny import PATIENCE, wait_until
+from chromium import chromium, watched_pages
+from tiny import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -21,30 +21,8 @@ def browser():
 @pytest.fixture
 def open_page(browser, page_url):
     """Open the page with the given options; at the end, it must have made no error or request."""
-    problems, contexts = [], []
-
-    def opened(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        context.set_default_timeout(1000 * PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "request",
-            lambda r: (
-                None if r.url.startswith((page_url, "data:", "blob:")) else problems.append(r.url)
-            ),
-        )
-        page.goto(page_url)
-        if options.get("java_script_enabled", True):
-            page.wait_for_selector("html[data-ready=yes]")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert problems == []
+    with watched_pages(browser, page_url, "data:", "blob:") as opened:
+        yield opened
 
 
 def shown(page):

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from chromium import chromium
+from chromium import chromium, watched_pages
 from tiny import wait_until
 from toy_classifier import LABELS, RATE, tones, toy_card, write_toy_model
 
@@ -45,26 +45,8 @@ def browser():
 @pytest.fixture
 def open_page(browser, folder):
     """Open the page; at the end, it must have made no error, and asked nobody for anything."""
-    problems, contexts = [], []
-    address = (folder / "page.html").as_uri()
-
-    def opened(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: dialog.accept())
-        ours = (address, "blob:")
-        page.on("request", lambda r: None if r.url.startswith(ours) else problems.append(r.url))
-        page.goto(address)
-        page.wait_for_selector("html[data-ready=yes]")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert problems == []
+    with watched_pages(browser, (folder / "page.html").as_uri(), "blob:") as opened:
+        yield opened
 
 
 def saved(page, folder):
