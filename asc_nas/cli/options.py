@@ -72,6 +72,15 @@ RejectOption = Annotated[
         help="Answer 'none of these' where the network is less sure than the card asks for.",
     ),
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="LABEL",
+        help="A label to look for; repeat it for several. All others count as 'none of these'.",
+        show_default=False,
+    ),
+]
 SilenceOption = Annotated[
     float | None,
     typer.Option(

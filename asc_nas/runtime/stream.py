@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from asc_nas.audio.io import BLOCK_VALUES, AudioError
 from asc_nas.audio.signal import has_signal, level, voting
 from asc_nas.audio.window_mel import WindowMel
-from asc_nas.core.errors import UsageError
+from asc_nas.core.errors import UsageError, closest
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.segments import NONE, SILENT, Segment, Segmenter, outcomes
 from asc_nas.runtime.timeline import MovingAverage, Step, TimelineConfig, WindowAverage
@@ -97,7 +97,8 @@ class SceneStream:
     Raises
     ------
     UsageError
-        If `config` has a hop that is longer than the network's window.
+        If `config` has a hop that is longer than the network's window, or asks for a label that
+        the card does not have.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class SceneStream:
         self._average = WindowAverage(hop, step, self._rate)
         self._smooth = MovingAverage(half)
         self._config, self._outcomes = config, outcomes(classifier.card.labels)
+        self._left_out = _left_out(config.only, classifier.card)
         self._segmenter = Segmenter(self._outcomes, config)
         self._weight = 0
         self._mean = np.zeros(len(self._outcomes))
@@ -204,6 +206,8 @@ class SceneStream:
             found[self._outcomes.index(NONE)] = 1.0
         else:
             found[: len(scenes)] = scenes
+            found[self._left_out] = 0.0
+            found[self._outcomes.index(NONE)] += scenes[self._left_out].sum()
         return found
 
     def _voting(self, window: Window) -> NDArray[np.bool_]:
@@ -253,6 +257,19 @@ class Resampler:
         samples = np.ascontiguousarray(wave.T, dtype=np.float32)
         resampled: NDArray[np.float32] = self._stream.resample_chunk(samples, last=last).T
         return resampled
+
+
+def _left_out(only: tuple[str, ...], card: ModelCard) -> list[int]:
+    """Return the places of the card's labels that are not looked for."""
+    if only:
+        for label in only:
+            if label not in card.labels:
+                known = ", ".join(card.labels)
+                hint = closest(label, list(card.labels))
+                raise UsageError(
+                    f"the model {card.name} has no label '{label}'.{hint} It has: {known}."
+                )
+    return [place for place, label in enumerate(card.labels) if only and label not in only]
 
 
 def _in_samples(config: TimelineConfig, samples: int, rate: int) -> tuple[int, int, int]:

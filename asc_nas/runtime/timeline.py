@@ -35,6 +35,9 @@ class TimelineConfig(Config):
     reject: bool = True
     """Whether a window whose largest probability is below the card's `reject_below` is "none of
     these"; a card without such a limit rejects nothing."""
+    only: tuple[str, ...] = ()
+    """The labels to look for; the probability of all others goes to "none of these". None given is
+    all of the card."""
     silence: float = Field(default=-70.0, le=0, allow_inf_nan=False)
     """Level in dBFS (RMS without the mean, full scale at 1) below which a channel is silent; a
     window of silent channels is "silent", and the network is not asked. The default is 25 dB below

@@ -51,7 +51,7 @@ def test_the_help_tells_the_level_that_is_taken(command):
     assert f"'silent' [default: {TimelineConfig().silence:g}]" in told
 
 
-@pytest.mark.parametrize("options", [(), ("--no-reject",)])
+@pytest.mark.parametrize("options", [(), ("--no-reject",), ("--no-reject", "--only", "high")])
 def test_listen_says_what_classify_says(options):
     wave = np.clip(np.rint(SOUND[0] * 2**15), -(2**15), 2**15 - 1).astype("<i2")
     soundfile.write("a.wav", wave, RATE, subtype="PCM_16")
@@ -61,4 +61,4 @@ def test_listen_says_what_classify_says(options):
     labels = [event["label"] for event in events if event["event"] == "segment"]
     expected = json.loads(classified("--format", "json", *options))[0]["segments"]
     assert labels == [segment["label"] for segment in expected]
-    assert labels == ["low" if options else "none of these", "silent"]
+    assert labels == ["low" if options == ("--no-reject",) else "none of these", "silent"]

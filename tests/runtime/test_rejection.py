@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_classifier import LABELS, RATE, tones, toy_card, toy_classifier
 
+from asc_nas.core.errors import UsageError
 from asc_nas.evaluation.rejection import fit_rejection
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.listen import Listener
@@ -105,3 +106,31 @@ def test_five_per_cent_of_the_right_answers_are_below_the_limit():
     targets[:50] = 1  # those are wrong, and say nothing of the right ones
     assert fit_rejection(posteriors, targets) > largest[50]
     assert fit_rejection(posteriors, 2 + targets) == 0
+
+
+def test_only_some_labels_are_looked_for(toy):
+    wave = np.concatenate([SURE, UNSURE], 1)
+    plain = toy.classify(wave, RATE, config=TimelineConfig(reject=False))
+    only = TimelineConfig(reject=False, only=("middle", "high"))
+    found = toy.classify(wave, RATE, config=only)
+    assert found.label == NONE
+    assert found.scores["low"] == 0
+    assert found.scores["middle"] == pytest.approx(plain.scores["middle"])
+    assert found.scores[NONE] == pytest.approx(plain.scores["low"])
+    everything = TimelineConfig(reject=False, only=toy.card.labels)
+    assert toy.classify(wave, RATE, config=everything) == plain
+
+
+def test_a_class_of_other_sounds_takes_what_is_not_looked_for():
+    toy = toy_classifier()
+    toy.card = toy.card.model_copy(update={"labels": ("low", NONE, "high")})
+    plain = toy.classify(SURE, RATE).scores
+    for only in (("high",), ("high", NONE)):
+        found = toy.classify(SURE, RATE, config=TimelineConfig(only=only))
+        assert found.scores[NONE] == pytest.approx(plain["low"] + plain[NONE])
+        assert sum(found.scores.values()) == pytest.approx(1)
+
+
+def test_a_label_that_the_model_has_not_is_an_error(toy):
+    with pytest.raises(UsageError, match=r"no label 'hihg'. Did you mean 'high'\?"):
+        toy.classify(SURE, RATE, config=TimelineConfig(only=("hihg",)))

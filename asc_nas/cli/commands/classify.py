@@ -13,6 +13,7 @@ from asc_nas.cli.options import (
     HopOption,
     MinConfidenceOption,
     ModelOption,
+    OnlyOption,
     RejectOption,
     SilenceOption,
     SmoothOption,
@@ -50,6 +51,7 @@ def classify(
     model: ModelOption = "models",
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per file in the table.")] = 3,
     min_confidence: MinConfidenceOption = 0.0,
+    only: OnlyOption = None,
     reject: RejectOption = True,
     silence: SilenceOption = None,
     hop: HopOption = None,
@@ -183,6 +185,7 @@ def classify(
         "smooth": smooth,
         "merge": merge,
         "min_confidence": min_confidence,
+        "only": only or (),
         "reject": reject and output_format is not Format.dcase,
     } | ({} if silence is None else {"silence": silence})
     config = TimelineConfig.parse(settings, "classify")

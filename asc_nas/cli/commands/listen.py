@@ -11,6 +11,7 @@ from asc_nas.cli.options import (
     HopOption,
     MinConfidenceOption,
     ModelOption,
+    OnlyOption,
     RejectOption,
     SilenceOption,
     SmoothOption,
@@ -71,6 +72,7 @@ def listen(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per line.")] = 3,
     min_confidence: MinConfidenceOption = 0.0,
+    only: OnlyOption = None,
     reject: RejectOption = True,
     silence: SilenceOption = None,
     hop: HopOption = None,
@@ -124,6 +126,7 @@ def listen(
         "smooth": smooth,
         "merge": merge,
         "min_confidence": min_confidence,
+        "only": only or (),
         "reject": reject,
     } | ({} if silence is None else {"silence": silence})
     config = TimelineConfig.parse(settings, "listen")
