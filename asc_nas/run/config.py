@@ -35,6 +35,11 @@ class DataConfig(SplitConfig):
     exclude: str | None = None
     """Text file with the keys of clips to leave out, one per line, as `asc-nas data check
     --exclude` writes it."""
+    licence: str | None = Field(default=None, max_length=200)
+    """Licence of the recordings, for the cards of models; null is that of the dataset, which is
+    unknown for `folders` and `csv`."""
+    source: str = Field(default="", max_length=2000)
+    """Who made the recordings and where they are published, for the cards of models."""
 
 
 class FixedNetwork(Config):

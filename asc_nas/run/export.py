@@ -146,7 +146,8 @@ def card_data(run: RunFolder, trained_on: Sequence[str]) -> CardData:
     train_folds = {clip.fold for role in trained_on for clip in clips[role]}
     return CardData(
         name=manifest.name,
-        licence=manifest.licence,
+        licence=run.licence,
+        source=run.config.data.source,
         train_folds=tuple(sorted(train_folds - {""})),
         test_folds=tuple(sorted({clip.fold for clip in clips["test"]} - {""})),
         train_clips=len(clips["train"]),

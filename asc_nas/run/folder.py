@@ -231,6 +231,11 @@ class RunFolder:
         """The clips, with roles."""
         return Manifest.read(self.paths.manifest)
 
+    @property
+    def licence(self) -> str:
+        """Licence of the recordings."""
+        return self.config.data.licence or self.manifest.licence
+
     def frontend(self, genotype: Genotype) -> FrontEnd:
         """The front end that a network hears through."""
         return frontend_of(genotype.shape, self.config.frontend)

@@ -109,21 +109,24 @@ class Shipping:
     def _folders(self, run: RunFolder) -> list[NetworkFolder]:
         return [self.network.folder(run, seed) for seed in self.seeds]
 
-    def export(self, name: str, results: dict[str, Any], source: str = "") -> ExportedModel:
+    def export(
+        self, name: str, results: dict[str, Any], source: str = "", licence: str = ""
+    ) -> ExportedModel:
         """Write what `train` has made, with its card.
 
         Parameters
         ----------
         results : as `scores` gives them
         source : who made the recordings and where they were published
+        licence : that of the recordings; of both, empty is what the config says
         """
         manifest, held_out = self.run.manifest, self._heard(self.run, "search_val")
         twin = load_together(self._folders(self.run), TWIN)
         folds = tuple(sorted({clip.fold for clip in manifest.clips} - {""}))
         data = CardData(
             name=manifest.name,
-            licence=manifest.licence,
-            source=source,
+            licence=licence or self.run.licence,
+            source=source or self.run.config.data.source,
             train_folds=folds,
             test_folds=folds,
             train_clips=len(self.run.readable("train")),
@@ -219,6 +222,7 @@ def ship(
     *,
     name: str | None = None,
     source: str = "",
+    licence: str = "",
     together: bool = False,
     int8: bool = False,
     listener: Listener = SILENT,
@@ -233,6 +237,7 @@ def ship(
     network : a network that was cross-validated: a baseline or a genotype
     name : of the model; by default the config's
     source : who made the recordings and where they are, for the card
+    licence : that of the recordings; of both, empty is what the config says
     together : ship the networks of all seeds as a committee
     int8 : write ``NAME-int8.onnx`` too
 
@@ -256,7 +261,7 @@ def ship(
     with whole.lock(), run.lock():
         share_features(whole, run)
         shipping.train()
-        models = [shipping.export(name or whole.config.name, results, source)]
+        models = [shipping.export(name or whole.config.name, results, source, licence)]
         if int8:
             models.append(shipping.quantize(models[0]))
     return models

@@ -90,6 +90,11 @@ class CardData(Config):
     search_val_clips: int = Field(default=0, ge=0)
     test_clips: int = Field(default=0, ge=0)
 
+    @property
+    def is_non_commercial(self) -> bool:
+        """Whether the licence forbids commercial use in so many words."""
+        return re.search(r"\bNC\b|non-?\s?commercial", self.licence, re.IGNORECASE) is not None
+
 
 class Quantization(Config):
     """How an int8 network came from its float one, and how the two compare.

@@ -31,15 +31,19 @@ def asc_nas(*arguments):
     return done.output
 
 
+LICENCE, SOURCE = "CC BY 4.0", "the woman on the moon"
+
+
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ship")
     generate(folder / "recordings", 0, Plan.tiny(), workers=1)
-    data = {"folder": str(folder / "recordings"), "workers": 1}
+    told = {"licence": LICENCE, "source": "the man on the moon"}
+    data = {"folder": str(folder / "recordings"), "workers": 1, **told}
     config = write_config(folder / "tiny.yaml", data=data)
     place = folder / "crossval"
     asc_nas("crossval", config, "--network", "baseline", "--seed", 0, "--seed", 1, "--out", place)
-    asc_nas("ship", place, "baseline", "--name", "shipped", "--int8")
+    asc_nas("ship", place, "baseline", "--name", "shipped", "--int8", "--source", SOURCE)
     return place
 
 
@@ -52,6 +56,13 @@ def test_the_card_has_the_means_of_the_cross_validation(shipped):
     assert set(card.results["cross_validation"]["folds"]) == {"1", "2", "3", "4"}
     assert card.data.train_folds == card.data.test_folds == ("1", "2", "3", "4")
     assert card.data.test_clips == 0
+    assert (card.data.licence, card.data.source) == (LICENCE, SOURCE)
+
+
+def test_a_card_of_a_fold_has_what_the_config_says_of_the_recordings(shipped):
+    for path in shipped.glob("fold-*/models/*.json"):
+        data = ModelCard.read(path).data
+        assert (data.licence, data.source) == (LICENCE, "the man on the moon")
 
 
 def test_every_clip_trains_it_and_the_twin_is_kept_from_search_val(shipped):

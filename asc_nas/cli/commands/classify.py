@@ -211,7 +211,7 @@ def classify(
         _list_clips(answers, clips, all_clips)
     if review is not None:
         _write_review(answers, card, review, listener)
-    _report_notes(answers)
+    _report_notes(answers, card)
     if any(answer.classification is None for answer in answers):
         raise typer.Exit(1)
 
@@ -367,8 +367,10 @@ def _report_files(answers: "Answers", target: "Target", skipped: int) -> None:
     print(f"Result files (NAME{target.ending}): {counts}.")
 
 
-def _report_notes(answers: "Answers") -> None:
+def _report_notes(answers: "Answers", card: "ModelCard") -> None:
     from asc_nas.cli.output.classify_tables import print_errors, print_notes
+    from asc_nas.cli.output.licence import print_licence
 
+    print_licence(card)
     print_notes(answers)
     print_errors(answers)

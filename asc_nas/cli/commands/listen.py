@@ -113,6 +113,7 @@ def listen(
     if not source and sample_format is not None:
         raise UsageError("--format is of PCM on standard input: add '-'.")
 
+    from asc_nas.cli.output.licence import print_licence
     from asc_nas.cli.output.listen_lines import JsonLines, Lines
     from asc_nas.runtime.classifier import Classifier
     from asc_nas.runtime.listen import Gap, Guard, Listener
@@ -143,6 +144,7 @@ def listen(
     guard = Guard(rate, _say)
     output = (JsonLines if as_json else Lines)(listener.labels, listener.decide, top)
     _note(f"Listening to {name} ({about}{rate} Hz, channels: {channels}); Ctrl-C ends.")
+    print_licence(classifier.card)
     output.start(name, classifier.card.name, rate, channels)
     with Stop() as stop:
         for item in stop.each(chunks):

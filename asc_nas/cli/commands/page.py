@@ -27,7 +27,11 @@ def page(
 
     Example: asc-nas page esc10 --out esc10.html
     """
+    from asc_nas.cli.output.licence import print_licence
     from asc_nas.export.page.page import page as write
+    from asc_nas.runtime.card import ModelCard
+    from asc_nas.runtime.model_files import find_card
 
     file = write(model, out)
+    print_licence(ModelCard.read(find_card(model).with_suffix(".json")))
     typer.echo(f"{file} ({file.stat().st_size / 1000:.0f} kB)")

@@ -22,6 +22,13 @@ def ship(
     source: Annotated[
         str, typer.Option(help="Who made the recordings and where they are, for the card.")
     ] = "",
+    licence: Annotated[
+        str,
+        typer.Option(
+            help="Licence of the recordings, for the card [default: the dataset's].",
+            show_default=False,
+        ),
+    ] = "",
     together: Annotated[
         bool,
         typer.Option(
@@ -54,6 +61,7 @@ def ship(
         network,
         name=name,
         source=source,
+        licence=licence,
         together=together,
         int8=int8,
         listener=Terminal(),

@@ -154,10 +154,10 @@ def _data(run: RunFolder, files: ReportFiles) -> DataSummary | None:
     if manifest is None:
         return None
     store = files.guard("features", run.paths.features, run.store)
-    return _summary(manifest, dict(store.failed) if store is not None else {})
+    return _summary(manifest, run.licence, dict(store.failed) if store is not None else {})
 
 
-def _summary(manifest: Manifest, left_out: dict[str, str]) -> DataSummary:
+def _summary(manifest: Manifest, licence: str, left_out: dict[str, str]) -> DataSummary:
     places = {label: i for i, label in enumerate(manifest.labels)}
     counts = {role: [0] * len(places) for role in ROLES}
     groups: dict[str, set[str]] = defaultdict(set)
@@ -168,7 +168,7 @@ def _summary(manifest: Manifest, left_out: dict[str, str]) -> DataSummary:
             groups[clip.role].add(clip.group)
     return DataSummary(
         name=manifest.name,
-        licence=manifest.licence,
+        licence=licence,
         labels=manifest.labels,
         counts={role: tuple(count) for role, count in counts.items()},
         groups={role: len(groups[role]) for role in ROLES if groups[role]},
