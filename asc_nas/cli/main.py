@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         if isinstance(error, OSError) and error.filename is None:
             _flush(debug)  # which tells whether it was the output that could not be written
-        message, code = _sentence(error)
+        message, code = _sentence(error, next(iter(arguments), ""))
         print(f"error: {shown(message)}", file=sys.stderr)
         sys.exit(code)
 
@@ -142,15 +142,15 @@ def _goes_on(arguments: list[str]) -> str:
     return command(*arguments, *resume)
 
 
-def _sentence(error: Exception) -> tuple[str, int]:
-    """Return what to say about an error, and the exit code."""
+def _sentence(error: Exception, called: str = "") -> tuple[str, int]:
+    """Return what to say about an error of a command, and the exit code."""
     if isinstance(error, AscNasError):
         return str(error), error.exit_code
     if isinstance(error, ModuleNotFoundError):
         module = (error.name or "").partition(".")[0]
         if module in ("", "asc_nas", "data_prep"):
             raise error
-        extra = "plot" if module == "matplotlib" else "search"
+        extra = "page" if called == "page" else "plot" if module == "matplotlib" else "search"
         return f"this needs {module}: install it with pip install 'asc-nas[{extra}]'.", 1
     assert isinstance(error, OSError)
     return told(error), 1

@@ -13,6 +13,9 @@ from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 from data_prep.datasets.tables import rows_of
 
 REQUIRED = ("path", "label")
+TIMES = ("start", "duration", "end")
+ROUNDING = 0.01
+"""Seconds that an end may lie beside start plus duration."""
 OPTIONAL = ("fold", "group", "device", "start", "end", "duration")
 
 
@@ -91,13 +94,20 @@ def _clip(table: Path, line: int, columns: list[str], cells: list[str]) -> Clip:
     found = next((name for name in named if (table.resolve().parent / name).is_file()), None)
     if found is None:
         raise AscNasError(f"{table}, line {line}, column 'path': no such file {values['path']}.")
-    start, duration = (_seconds(table, line, name, values[name]) for name in ("start", "duration"))
-    if values["end"] and not duration:
-        duration = _seconds(table, line, "end", values["end"]) - start
-        if duration <= 0:
+    times = {name: _seconds(table, line, name, values[name]) for name in TIMES}
+    start, duration = times["start"], times["duration"]
+    if values["end"]:
+        lasts = times["end"] - start
+        if lasts <= 0:
             raise AscNasError(
                 f"{table}, line {line}, column 'end': {values['end']} s is not behind the start."
             )
+        if duration and abs(duration - lasts) > ROUNDING:
+            raise AscNasError(
+                f"{table}, line {line}, column 'end': {values['end']} s is not the start plus the "
+                f"duration, {start + duration:g} s; keep the one that is right."
+            )
+        duration = duration or lasts
     return Clip(
         path=as_text(found),
         label=values["label"],

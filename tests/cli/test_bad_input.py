@@ -242,20 +242,24 @@ def test_wrong_options_exit_with_two():
     assert "Did you mean" in done.stderr
 
 
-def test_a_command_without_the_search_extra_says_what_to_install(tmp_path):
+@pytest.mark.parametrize(
+    ("module", "command", "extra"),
+    [("torch", "run", "search"), ("onnx", "page", "page"), ("jinja2", "page", "page")],
+)
+def test_a_command_without_its_extra_says_what_to_install(tmp_path, module, command, extra):
     blocked = (
         "import sys\n"
-        "sys.modules['torch'] = None\n"
+        f"sys.modules['{module}'] = None\n"
         "from asc_nas.cli.main import main\n"
         "main(sys.argv[1:])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", blocked, "run", str(write_config(tmp_path / "c.yaml"))],
+        [sys.executable, "-c", blocked, command, str(write_config(tmp_path / "c.yaml"))],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert_one_sentence(done, 1, "asc-nas[search]")
+    assert_one_sentence(done, 1, f"asc-nas[{extra}]")
 
 
 @pytest.mark.parametrize("module", ["torch", "pymoo", "librosa", "sklearn", "pyarrow"])

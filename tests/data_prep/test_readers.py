@@ -72,7 +72,7 @@ def test_a_part_may_be_given_by_its_end(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 8000)
     table = tmp_path / "clips.csv"
     table.write_text(
-        "path,label,start,end,duration\na.wav,x,0.5,1.25,\na.wav,y,1.25,,\na.wav,z,,9,2\n"
+        "path,label,start,end,duration\na.wav,x,0.5,1.25,\na.wav,y,1.25,,\na.wav,z,,2,2\n"
     )
     parts = [(clip.start, clip.duration) for clip in read_dataset("csv", table).clips]
     assert parts == [(0.5, 0.75), (1.25, 0), (0, 2)]
@@ -96,6 +96,7 @@ def test_other_separators_are_understood(tmp_path, name, mark):
         ("path,label,start\na.wav,x,-1\n", "line 2, column 'start': '-1' is not a number"),
         ("path,label,start,end\na.wav,x,2,2\n", "line 2, column 'end': 2 s is not behind"),
         ("path,label,start,end\na.wav,x,2,b\n", "line 2, column 'end': 'b' is not a number"),
+        ("path,label,start,duration,end\na.wav,x,2,3,6\n", "'end': 6 s is not the start plus the"),
         ("path,label\na.wav,x,y\n", "line 2: more fields than the header"),
         ("path,label\na.wav,x\na.wav,x\n", "a.wav is listed twice"),
         ("path,label\n", "lists no clips"),
