@@ -2,7 +2,7 @@
 
 python studies/other_sounds.py lists ESC-50/clips.csv --out DIR
 python studies/other_sounds.py measure MODEL... --others ESC-50/clips.csv [--data ESC-10]
-    [--speech FOLDER] [--cards CARD,...]
+    [--speech FOLDER] [--cards CARD,...] [--ten]
 
 `lists` writes two lists for `asc-nas crossval`: ``plain.csv``, the ten classes of ESC-10 as ESC-50
 has them, and ``none.csv``, with every second of the other 40 classes as "none of these".
@@ -14,6 +14,9 @@ which 5 % of the right answers of the other folds' models lie, each for its own 
 of the fold has a part in it. The ten classes come from ``--others`` too, or, as published, from
 ``--data``: ESC-50 may be there at 16 kHz only, and then what is above 8 kHz tells the two sets
 apart. The models hear both at their own rate.
+
+A model of all fifty classes knows no others of ESC-50; with `--ten` it is asked about ESC-10's
+classes alone, as ``asc-nas classify --only`` asks.
 
 `--cards` writes the limit of all folds together into the cards of models that were trained by the
 same recipe on all folds; it is fitted on probabilities with the temperature of each card.
@@ -118,11 +121,20 @@ class Heard:
         return np.stack(self._mels)
 
 
-def hear(card: ModelCard, others: Path, data: Path | None, speech: Path | None) -> Heard:
+def names_of(card: ModelCard, ten: bool) -> dict[str, str]:
+    """Return the labels of a model that are asked for, by those of ESC-50."""
+    if set(ESC10.values()) <= set(card.labels):
+        return ESC10
+    return {label: label for label in card.labels if not ten or label in ESC10}
+
+
+def hear(
+    card: ModelCard, names: dict[str, str], others: Path, data: Path | None, speech: Path | None
+) -> Heard:
     heard, rows = Heard(card), rows_of(others)
     seen = half_of(rows)
     for row in rows:
-        own = ESC10.get(row["label"], "")
+        own = names.get(row["label"], "")
         kind = "known" if own else f"other, {'seen' if row['label'] in seen else 'unseen'}"
         if not (own and data):
             heard.add(others.parent / row["path"], kind, own, row["fold"])
@@ -176,16 +188,19 @@ def nearest(pictures: NDArray, trained: NDArray) -> NDArray:
     return np.stack([-np.sort(((one - scaled[trained]) ** 2).mean(1))[4] for one in scaled])
 
 
-def scores_of(path: Path, heard: Heard, mels: NDArray) -> tuple[dict[str, NDArray], NDArray]:
-    """Return each score, high for the model's classes, and which clips are right among them.
+def scores_of(
+    path: Path, names: dict[str, str], heard: Heard, mels: NDArray
+) -> tuple[dict[str, NDArray], NDArray]:
+    """Return each score, high for the classes asked for, and which clips are right among them.
 
-    "As decided" is 0 for a class and -1 for "none of these", where that is one of the labels.
+    "As decided" is 0 for one of these and -1 for another label of the model; "with only" the same
+    if the probabilities of all other labels are added up.
     """
     card = ModelCard.read(path.with_suffix(".json"))
     labels, folds = np.array(heard.labels), np.array(heard.folds)
     logits, features = answers(path, mels)
     posteriors = softmax(logits / card.temperature)
-    known = [place for place, label in enumerate(card.labels) if label != NONE]
+    known = [card.labels.index(label) for label in names.values()]
     classes = posteriors[:, known]
     shares = classes / classes.sum(1, keepdims=True)
     trained = (labels >= 0) & ~np.isin(folds, card.data.test_folds)
@@ -199,7 +214,9 @@ def scores_of(path: Path, heard: Heard, mels: NDArray) -> tuple[dict[str, NDArra
         "5th neighbour, log-mel": nearest(pictures, trained),
     }
     if len(known) < len(card.labels):
-        scores["as decided"] = (~np.isin(posteriors.argmax(1), known)).astype(float) * -1
+        scores["as decided"] = -(~np.isin(posteriors.argmax(1), known)).astype(float)
+        rest = posteriors.sum(1) - classes.sum(1)
+        scores["with only"] = -(classes.max(1) < rest).astype(float)
     return scores, np.array(known)[classes.argmax(1)] == labels
 
 
@@ -218,12 +235,14 @@ def measure(
     data: Annotated[Path | None, typer.Option()] = None,
     speech: Annotated[Path | None, typer.Option()] = None,
     cards: str = "",
+    ten: bool = False,
 ) -> None:
     cards_of = [ModelCard.read(path.with_suffix(".json")) for path in models]
-    heard = hear(cards_of[0], others, data, speech)
+    names = names_of(cards_of[0], ten)
+    heard = hear(cards_of[0], names, others, data, speech)
     mels = heard.mels()
     kinds, folds = np.array(heard.kinds), np.array(heard.folds)
-    found = [scores_of(path, heard, mels) for path in models]
+    found = [scores_of(path, names, heard, mels) for path in models]
     tests = [np.isin(folds, (*card.data.test_folds, "")) for card in cards_of]
     asked = [test & (kinds == "known") for test in tests]
     accuracy = np.mean([right[own].mean() for (_, right), own in zip(found, asked, strict=True)])
@@ -235,7 +254,7 @@ def measure(
             rest = [i for i in range(len(found)) if i != place] or [place]
             limit = (
                 0.0
-                if name == "as decided"
+                if name in ("as decided", "with only")
                 else np.quantile(
                     np.concatenate([found[i][0][name][asked[i] & found[i][1]] for i in rest]),
                     1 - KEPT,
@@ -252,8 +271,11 @@ def measure(
         cells += [f"{np.mean(kept):.3f}"]
         cells += [f"{np.mean(passed[k]):.3f}" if passed[k] else "" for k in KINDS]
         print(f"| {name} | {' | '.join(cells)} |")
-        mean = np.mean([v for k in KINDS[:2] for v in passed[k]])
-        print(f"  other sounds accepted {mean:.3f}, {PER_HOUR * mean:.0f} of {PER_HOUR} an hour")
+        if strangers := [v for k in KINDS[:2] for v in passed[k]]:
+            mean = np.mean(strangers)
+            print(
+                f"  other sounds accepted {mean:.3f}, {PER_HOUR * mean:.0f} of {PER_HOUR} an hour"
+            )
     for path in filter(None, cards.split(",")):
         fit_card(Path(path), models, heard, mels, asked)
 

@@ -2,7 +2,7 @@
 
 import re
 from itertools import cycle
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -45,7 +45,10 @@ class DataConfig(SplitConfig):
 class FixedNetwork(Config):
     """A hand-made network."""
 
-    kernels: tuple[str, ...] = Field(min_length=1)
+    network: str | None = None
+    """The network as `asc-nas search` and reports write it, in place of `kernels` and `expansion`.
+    """
+    kernels: tuple[str, ...] = ()
     """Kernels of the blocks, written as in `space.kernels`. Block i uses kernel i, counted around:
     ``[t5, f5]`` alternates, ``[s3]`` is square, ``[f3+t3]`` sums two in every block."""
     expansion: tuple[Annotated[float, Field(ge=1)], ...] = Field((2.0,), min_length=1)
@@ -57,8 +60,18 @@ class FixedNetwork(Config):
     def _as_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, (int, float)) else value
 
+    @model_validator(mode="after")
+    def _check_network(self) -> Self:
+        if (self.network is None) == (not self.kernels):
+            raise ValueError("give either kernels (and expansion) or a network")
+        if self.network is not None:
+            Genotype.parse(self.network)
+        return self
+
     def genotype(self, blocks: int) -> Genotype:
         """Return the genotype for a skeleton of `blocks` blocks."""
+        if self.network is not None:
+            return Genotype.parse(self.network)
         kernels, expansions = cycle(self.kernels), cycle(self.expansion)
         return Genotype(
             tuple(
@@ -97,9 +110,23 @@ class RetrainConfig(TrainConfig):
     """Share of the training, at its end, in which the network computes as its exports in 8-bit
     integers do, with fixed batch norms (quantisation-aware training, Jacob et al., arXiv
     1712.05877; 0: off). For networks that lose accuracy as `c` or `tflite`; on ESC-10 none did."""
+    start_from: str | None = None
+    """Weights that every network begins with, in place of random ones: a model that comes with them
+    (esc50), or the folder of a trained network (RUN/retrain/NAME). Each layer takes what it has in
+    common with the other network: the leading channels, and kernels of the same size. The layer to
+    the classes is taken if the labels are the same. The front end must be the same."""
+    frozen_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the training, at its beginning, in which only the layer to the classes learns; with
+    `start_from`."""
     teacher: TeacherConfig | None = None
     """Networks that are trained first and teach all others; null is none. Three of expansion 2
     gained nothing on ESC-10."""
+
+    @model_validator(mode="after")
+    def _check_start(self) -> Self:
+        if self.frozen_share and self.start_from is None:
+            raise ValueError("frozen_share is of layers that start_from has filled: give it too")
+        return self
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from asc_nas.run.opening import (
     same_run,
 )
 from asc_nas.run.paths import RunPaths, SupernetPaths
+from asc_nas.run.start import Start
 from asc_nas.search.shrinking_log import read_events, remaining
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of, spec_of
@@ -200,6 +201,10 @@ class RunFolder:
         if self.first is None:
             clips = read_clips(config.data, self.listener)
             self.first = assign_roles(clips, config.data, config.seed)
+        if config.retrain.start_from is not None:
+            start = Start.read(config.retrain.start_from)
+            for frontend in config.frontends():
+                start.require_heard(frontend)
         if search:
             require_searchable(config, self.first)
 

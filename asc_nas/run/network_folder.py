@@ -21,6 +21,7 @@ from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.committee import Committee
 from asc_nas.nn.subnet import SubNet
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.start import Start, frozen_until, told_by
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
 from asc_nas.training.network_trainer import fit_network, new_network
@@ -44,7 +45,7 @@ class Recipe:
     step : str
         What its epochs count as in the event log; empty: they are not logged.
     teacher : see `Trainer`
-    qat_share : see `RetrainConfig`
+    qat_share, start_from, frozen_share : see `RetrainConfig`
     """
 
     settings: TrainConfig
@@ -52,6 +53,8 @@ class Recipe:
     step: str = "retrain"
     teacher: Teacher | None = None
     qat_share: float = 0.0
+    start_from: str | None = None
+    frozen_share: float = 0.0
 
 
 def train(
@@ -74,17 +77,20 @@ def train(
     on_epoch = run.events.counter(recipe.step, "epoch", log_as) if recipe.step else None
     frontend, settings = run.frontend(genotype), recipe.settings
     augment = settings.augment.heard_through(frontend, run.config.frontend)
+    network, before_epoch = new_network(run.spec(genotype), seed), None
+    if recipe.start_from is not None:
+        Start.read(recipe.start_from).fill(network, frontend, run.manifest.labels)
+        before_epoch = frozen_until(network, recipe.frozen_share * settings.epochs)
     trainer = Trainer(
         settings.model_copy(update={"augment": augment}),
         seed,
         state_file,
-        hooks=Hooks(on_epoch=on_epoch, progress=progress),
+        hooks=Hooks(before_epoch=before_epoch, on_epoch=on_epoch, progress=progress),
         teacher=recipe.teacher,
         device=run.device,
     )
     if examples is None:
         examples = run.examples(*recipe.roles, frontend=frontend)
-    network = new_network(run.spec(genotype), seed)
     steps = quantisation_aware(network, examples, settings, recipe.qat_share)
     return network, fit_network(network, examples, trainer, steps)
 
@@ -168,7 +174,11 @@ class NetworkFolder:
         network, log = train(
             self.run, self.genotype, self.seed, recipe, state, self.path.name, progress
         )
-        checkpoint.save(self.path / weights, network, self._identity(weights))
+        run = self.run
+        told = told_by(
+            self.genotype, run.config.skeleton, run.frontend(self.genotype), run.manifest.labels
+        )
+        checkpoint.save(self.path / weights, network, told | self._identity(weights))
         return network, log
 
     def _identity(self, weights: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from asc_nas.core.progress import SILENT, Listener
 from asc_nas.data.manifest import Manifest
 from asc_nas.run.beginning import cost_of, size_limits
 from asc_nas.run.config import RunConfig
+from asc_nas.run.start import Start
 from asc_nas.search.feasibility import require_feasible
 from data_prep import own_data
 from data_prep.checks import Report, write_keys
@@ -208,12 +209,67 @@ def write(
     hops = own_data.coarsenesses(inspected.seconds)
     choices = [Chosen(skeleton, coarser) for skeleton in SKELETONS for coarser in hops]
     chosen = roomy(choices, config, len(clips.labels))
+    _write_all(starter, inspected, text(chosen))
+    return chosen
+
+
+def _write_all(starter: Starter, inspected: Inspected, text: str) -> None:
+    """Write what the config names, and then the config."""
     if inspected.listed:
         write_text(starter.clips, own_data.clip_table(inspected.manifest))
     if inspected.left_out:
         write_keys(starter.excluded, sorted(inspected.left_out))
-    write_text(starter.config, text(chosen))
-    return chosen
+    write_text(starter.config, text)
+
+
+def write_started(
+    starter: Starter,
+    inspected: Inspected,
+    roles: Manifest,
+    start_from: str,
+    start: Start,
+    limits: Mapping[str, Any],
+) -> None:
+    """Write the config of a network that begins with given weights, and what it names.
+
+    Parameters
+    ----------
+    roles : as `divide` gives them
+    start_from : what `start` was read from
+
+    Raises
+    ------
+    UsageError
+        If the network costs more than the limits.
+    """
+    clips, found = inspected.usable, inspected.found
+    examples = sum(clip.channels for clip in roles.with_role("train"))
+    heading = (
+        f"{found.source.name}: {len(clips.clips)} clips of {len(clips.labels)} classes, "
+        f"{examples} training examples.\n{command('train', starter.config, own_data.STARTED)}"
+    )
+    text = own_data.started_config(
+        starter.name,
+        _data_settings(starter, inspected),
+        own_data.choose_settings(examples, found.rates, inspected.seconds),
+        start_from=start_from,
+        network=str(start.genotype),
+        skeleton=start.skeleton.model_dump(mode="json"),
+        frontend=start.frontend.model_dump(mode="json"),
+        limits=limits,
+        heading=heading,
+    )
+    config = RunConfig.parse(yaml.safe_load(text), str(starter.config))
+    used = cost_of(config, len(clips.labels))(start.genotype)
+    bounds = size_limits(config)
+    if not bounds.met_by(used):
+        costs = bounds.used(used)
+        over = next(name for name, most in bounds.bounds.items() if costs[name] > most)
+        raise UsageError(
+            f"the network of {start_from} needs {costs[over]:,.0f} of {over}, more than "
+            f"{bounds.bounds[over]:,.0f}; raise the limit, or leave --start-from out."
+        )
+    _write_all(starter, inspected, text)
 
 
 def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:

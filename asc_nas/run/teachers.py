@@ -63,7 +63,14 @@ def taught_recipe(
     Their teachers, if the config has any, are trained here if they are not yet.
     """
     settings = run.config.retrain
-    recipe = Recipe(settings, roles, step, qat_share=settings.qat_share)
+    recipe = Recipe(
+        settings,
+        roles,
+        step,
+        qat_share=settings.qat_share,
+        start_from=settings.start_from,
+        frozen_share=settings.frozen_share,
+    )
     if settings.teacher is None:
         return recipe
     networks: list[torch.nn.Module] = []

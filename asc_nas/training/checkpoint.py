@@ -58,6 +58,20 @@ def load(
         If the file is missing, is not ours, is damaged, or belongs to another network. Files that
         were written without a checksum are taken as they are.
     """
+    meta, tensors = read(path)
+    try:
+        module.load_state_dict(_under("model.", tensors))
+        if average is not None:
+            average.load_state_dict(_under("average.", tensors))
+    except RuntimeError as error:
+        raise AscNasError(f"{path}: these weights belong to another network.") from error
+    if optimizer is not None:
+        _load_optimizer(optimizer, tensors)
+    return meta
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the stored `meta` and all tensors, on the CPU; it raises as `load` does."""
     if not path.is_file():
         raise AscNasError(f"{path}: no such weights.")
     try:
@@ -73,15 +87,7 @@ def load(
             f"{path}: damaged (its content has another checksum); restore it, or delete it and "
             "train again."
         )
-    try:
-        module.load_state_dict(_under("model.", tensors))
-        if average is not None:
-            average.load_state_dict(_under("average.", tensors))
-    except RuntimeError as error:
-        raise AscNasError(f"{path}: these weights belong to another network.") from error
-    if optimizer is not None:
-        _load_optimizer(optimizer, tensors)
-    return header["meta"]
+    return header["meta"], tensors
 
 
 def _digest(tensors: dict[str, torch.Tensor], meta: Any) -> str:

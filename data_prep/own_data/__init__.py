@@ -3,9 +3,17 @@
 from data_prep.own_data.grouping import Grouping, guess_groups, in_blocks
 from data_prep.own_data.look import Look, look
 from data_prep.own_data.settings import Settings, choose_settings, coarsenesses, example_seconds
-from data_prep.own_data.starter import as_listed, clip_table, cut_long, starter_config
+from data_prep.own_data.starter import (
+    STARTED,
+    as_listed,
+    clip_table,
+    cut_long,
+    started_config,
+    starter_config,
+)
 
 __all__ = [
+    "STARTED",
     "Grouping",
     "Look",
     "Settings",
@@ -18,5 +26,6 @@ __all__ = [
     "guess_groups",
     "in_blocks",
     "look",
+    "started_config",
     "starter_config",
 ]

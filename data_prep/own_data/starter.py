@@ -17,6 +17,9 @@ from data_prep.own_data.settings import Settings
 
 LACKING = 0.02
 """Share of an example that may lack at the end of a recording, as encoders cut it."""
+STARTED = "started"
+"""Name of the network that begins with weights of another."""
+FROZEN_SHARE, START_RATE = 0.1, 0.002
 COLUMNS = ("path", "label", "group", "fold", "device", "start", "duration")
 
 
@@ -131,6 +134,51 @@ baselines:               # hand-made networks, trained like the searched ones
   square: {{kernels: [s3], expansion: 2}}
 """
     return text.encode(errors="backslashreplace").decode()  # "\\udce9" is how YAML has such a byte
+
+
+def started_config(
+    name: str,
+    data: Mapping[str, Any],
+    settings: Settings,
+    *,
+    start_from: str,
+    network: str,
+    skeleton: Mapping[str, Any],
+    frontend: Mapping[str, Any],
+    limits: Mapping[str, Any],
+    heading: str = "",
+) -> str:
+    """Return a config, as commented YAML, for a network that begins with weights of another.
+
+    Parameters
+    ----------
+    data : the settings of the group ``data``
+    start_from : see `retrain.start_from`
+    network, skeleton, frontend : of the weights
+    limits : the settings of ``search.limits``
+    heading : lines of comment for the top, without their ``#``
+    """
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in heading.splitlines())
+    text = f"""{comment}name: {_flow(name)}
+seed: 0
+data:
+{_lines(data)}frontend: {_flow(frontend)}
+skeleton: {_flow(skeleton)}
+retrain:
+  start_from: {_flow(start_from)}
+  frozen_share: {FROZEN_SHARE}      # so long only the layer to the classes learns
+  epochs: {settings.retrain_epochs}
+  batch_size: {settings.batch_size}
+  learning_rate: {START_RATE}
+  warmup_epochs: {settings.warmup_epochs}
+  label_smoothing: 0
+  balanced: true         # every class equally often, if some have fewer recordings
+baselines:
+  {STARTED}: {{network: {_flow(network)}}}
+search:
+  limits: {_flow(limits)}
+"""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _lines(values: Mapping[str, Any]) -> str:

@@ -100,6 +100,15 @@ def init(
         int | None,
         typer.Option(min=1000, help="Hertz [default: from the recordings, up to 32000]."),
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Take a trained network and its front end, and train it further on yours: esc50, "
+            "which comes with asc-nas, or the folder of a network (RUN/retrain/NAME). For few "
+            "recordings. There is no search then.",
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option(help="Decode every recording; find silence, damage, duplicates.")
     ] = True,
@@ -126,6 +135,11 @@ def init(
             "--max-latency-ms needs a table of the device's times: add --latency FILE (its "
             "latency.json, see 'asc-nas latency kit') or --latency measure (this machine)."
         )
+    if start_from is not None and (seconds or sample_rate or latency):
+        raise UsageError(
+            "--start-from takes the front end and the network of its weights: leave out --seconds, "
+            "--sample-rate and --latency."
+        )
     limits = {
         "max_macs": max_macs and int(max_macs),
         "max_macs_per_second": max_macs_per_second,
@@ -137,6 +151,12 @@ def init(
     }
     given = {name: value for name, value in limits.items() if value is not None}
     used = (limits_of(chip) if chip else {}) | given
+    start = None
+    if start_from is not None:
+        from asc_nas.run.start import Start
+
+        start = Start.read(start_from)
+        seconds = start.frontend.seconds
     inspected = own.inspect(folder, starter, seconds, terminal)
     tables.print_look(inspected.found, inspected.manifest, inspected.seconds)
     tables.print_blocks(inspected)
@@ -147,6 +167,11 @@ def init(
         tables.print_unreadable(inspected.found)
     roles = own.divide(starter, inspected)
     tables.print_split(roles)
+    if start is not None:
+        assert start_from is not None
+        own.write_started(starter, inspected, roles, start_from, start, used)
+        tables.print_started(starter, inspected)
+        return
     chosen = own.write(starter, inspected, roles, used, latency, sample_rate)
     tables.print_written(starter, inspected, chosen)
 

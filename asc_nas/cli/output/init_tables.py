@@ -119,14 +119,28 @@ def print_split(manifest: "Manifest") -> None:
     typer.echo("")
 
 
-def print_written(starter: "Starter", inspected: "Inspected", chosen: "Chosen") -> None:
-    """Print which files were written, and what comes next."""
-    from asc_nas.run.starter import SKELETONS
+def print_started(starter: "Starter", inspected: "Inspected") -> None:
+    """Print which files were written for a network that begins with given weights, and go on."""
+    from data_prep.own_data import STARTED
 
+    _print_lists(starter, inspected)
+    typer.echo(f"Config -> {starter.config}")
+    typer.echo(f"Next: {command('train', starter.config, STARTED)}")
+    typer.echo(f"then: {command('export', f'runs/{starter.name}', STARTED, '--calibrate')}")
+
+
+def _print_lists(starter: "Starter", inspected: "Inspected") -> None:
     if inspected.listed:
         typer.echo(f"Clips, with labels and groups to check and correct -> {starter.clips}")
     if inspected.left_out:
         typer.echo(f"{len(inspected.left_out)} clips that are left out -> {starter.excluded}")
+
+
+def print_written(starter: "Starter", inspected: "Inspected", chosen: "Chosen") -> None:
+    """Print which files were written, and what comes next."""
+    from asc_nas.run.starter import SKELETONS
+
+    _print_lists(starter, inspected)
     changes = []
     if chosen.skeleton != SKELETONS[0]:
         changes.append(f"the skeleton {chosen.skeleton}")
