@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ CHEAP = [
         "data.workers": 1,
     }.items()
 ]
+
+FAST = ("--set=retrain.epochs=2", "--set=data.workers=1", "--set=retrain.warmup_epochs=0")
 
 
 def tone(frequency, seconds=1.0, seed=0):
@@ -262,3 +265,40 @@ def test_too_little_ram_is_told_with_the_smallest(recordings, tmp_path):
     done = asc_nas("init", recordings, "--no-check", "--max-ram-kb", 1, cwd=tmp_path)
     assert done.returncode == 2
     assert "max_ram_kb: no genotype of this space comes below 1; the smallest" in done.stderr
+
+
+def test_few_recordings_begin_with_a_network_that_is_trained(tmp_path, recordings):
+    """Its front end and its network are taken; what comes next is printed, and works."""
+    asc_nas("init", recordings, "--out", "first.yaml", "--no-check", cwd=tmp_path)
+    run = asc_nas("train", "first.yaml", "baseline", *CHEAP[:3], *FAST, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    other = tmp_path / "others"
+    for label in ("hum", "whistle"):
+        shutil.copytree(recordings / label, other / f"{label}_again")
+    start = "runs/first/retrain/baseline"
+    done = asc_nas("init", other, "--start-from", start, "--max-macs", "9M", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    config = yaml.safe_load((tmp_path / "others.yaml").read_text())
+    first = yaml.safe_load((tmp_path / "runs/first/config.yaml").read_text())
+    assert config["frontend"]["sample_rate"] == RATE
+    assert config["skeleton"]["stages"] == first["skeleton"]["stages"]
+    assert config["search"]["limits"] == {"max_macs": 9_000_000}
+    for line in done.stdout.splitlines()[-2:]:
+        command = shlex.split(line.partition(": asc-nas ")[2])
+        again = asc_nas(*command, *(FAST if command[0] == "train" else ()), cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+    assert (tmp_path / "runs/others/models/others-started.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--start-from", "nothing"), "no weights 'nothing' to start from"),
+        (("--start-from", "x", "--seconds", "1"), "leave out --seconds"),
+    ],
+)
+def test_what_cannot_be_started_from_is_told(tmp_path, recordings, options, told):
+    done = asc_nas("init", recordings, "--no-check", *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.split())
+    assert not list(tmp_path.glob("*.yaml"))
