@@ -25,6 +25,8 @@ def save(
 ) -> None:
     """Write weights, `meta` (plain data) and, if given, the rest of a training's state, atomically.
 
+    The file does not tell the device.
+
     Parameters
     ----------
     average : nn.Module, optional
@@ -37,7 +39,7 @@ def save(
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     # Plain layout, one copy each: a tensor in channels_last or shared storage cannot be stored.
-    tensors = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     # One entry: the order of several would differ from process to process, and so the file's hash.
     header = json_text({"format": FORMAT, "meta": meta, "sha256": _digest(tensors, meta)})
     with atomic_path(path) as temporary:
@@ -52,12 +54,28 @@ def load(
 ) -> dict[str, Any]:
     """Read weights (and the rest of a training's state) into place; return the stored `meta`.
 
+    Every tensor goes to the device of what it replaces.
+
     Raises
     ------
     AscNasError
         If the file is missing, is not ours, is damaged, or belongs to another network. Files that
         were written without a checksum are taken as they are.
     """
+    meta, tensors = read(path)
+    try:
+        module.load_state_dict(_under("model.", tensors))
+        if average is not None:
+            average.load_state_dict(_under("average.", tensors))
+    except RuntimeError as error:
+        raise AscNasError(f"{path}: these weights belong to another network.") from error
+    if optimizer is not None:
+        _load_optimizer(optimizer, tensors)
+    return meta
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the stored `meta` and all tensors, on the CPU; it raises as `load` does."""
     if not path.is_file():
         raise AscNasError(f"{path}: no such weights.")
     try:
@@ -73,15 +91,7 @@ def load(
             f"{path}: damaged (its content has another checksum); restore it, or delete it and "
             "train again."
         )
-    try:
-        module.load_state_dict(_under("model.", tensors))
-        if average is not None:
-            average.load_state_dict(_under("average.", tensors))
-    except RuntimeError as error:
-        raise AscNasError(f"{path}: these weights belong to another network.") from error
-    if optimizer is not None:
-        _load_optimizer(optimizer, tensors)
-    return header["meta"]
+    return header["meta"], tensors
 
 
 def _digest(tensors: dict[str, torch.Tensor], meta: Any) -> str:

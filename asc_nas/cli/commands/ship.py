@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from asc_nas.cli.options import DeviceOption
+
 
 def ship(
     crossval: Annotated[
@@ -33,6 +35,7 @@ def ship(
     int8: Annotated[
         bool, typer.Option("--int8", help="Also write NAME-int8.onnx, see 'asc-nas export'.")
     ] = False,
+    device: DeviceOption = None,
 ) -> None:
     """Train a cross-validated network on the clips of all folds and export it.
 
@@ -57,5 +60,6 @@ def ship(
         together=together,
         int8=int8,
         listener=Terminal(),
+        device=device,
     ):
         typer.echo(str(model.file))
