@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast faults fuzz fuzz-firmware audit lint site dist install
+.PHONY: demo test test-fast gpu-check faults fuzz fuzz-firmware audit lint site dist install
 
 demo: install  ## The whole job on the built-in synthetic set, ending with classified recordings.
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
@@ -15,6 +15,9 @@ test: install  ## All tests, on up to four cores.
 
 test-fast: install  ## While one works: what takes no whole run of the command line.
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
+
+gpu-check: install  ## The GPU against the CPU, with the name of the card; skipped where there is none.
+	$(BIN)/python -m pytest tests/gpu -m gpu -v -rs
 
 faults: install  ## Kills, full disks, dead workers, damaged files: results/faults.json, 20 minutes.
 	ASC_NAS_FAULTS=30 ASC_NAS_FAULTS_JSON=results/faults.json \
@@ -47,8 +50,8 @@ dist: install  ## The wheel and the source archive, checked, in dist/.
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
 
-# PyTorch's usual wheels hold what a GPU needs, gigabytes of it, and nothing here uses one. Those for
-# the CPU have an index of their own, see PyTorch's start page: make demo TORCH_INDEX=ITS_ADDRESS
+# PyTorch's usual wheels hold what a CUDA GPU needs, gigabytes of it. Those for the CPU alone have an
+# index of their own, see PyTorch's start page: make demo TORCH_INDEX=ITS_ADDRESS
 TORCH_INDEX ?=
 install: .venv/.installed
 

@@ -20,8 +20,9 @@ from torch.nn import functional as F
 from asc_nas.data.augment import Augmentation
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
+from asc_nas.training.device import to_device
 from asc_nas.training.network_trainer import new_network
-from asc_nas.training.trainer import make_optimizer, to_channels_last
+from asc_nas.training.trainer import make_optimizer
 
 
 def main(run: Path, threads: int = 1, epochs: int = 3) -> None:
@@ -30,7 +31,7 @@ def main(run: Path, threads: int = 1, epochs: int = 3) -> None:
     config = run.config.retrain
     examples = run.examples("train", "search_val")
     genotype = find_network(run, next(iter(run.config.baselines))).genotype
-    network = to_channels_last(new_network(run.spec(genotype), 0)).train()
+    network = to_device(new_network(run.spec(genotype), 0), "cpu").train()
     network.input_norm.set_statistics(*examples.mel_statistics(network.input_norm.level))
     optimizer = make_optimizer(network, config)
     augmentation = Augmentation(config.augment, examples)

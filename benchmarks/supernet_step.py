@@ -22,8 +22,9 @@ from asc_nas.core.machine import keep_freed_memory
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.run.beginning import specs_of
 from asc_nas.run.opening import read_settings
+from asc_nas.training.device import to_device
 from asc_nas.training.path_samplers import SAMPLERS
-from asc_nas.training.trainer import make_optimizer, to_channels_last
+from asc_nas.training.trainer import make_optimizer
 
 CLASSES = 10
 
@@ -40,7 +41,7 @@ def main(
     size = (config.frontend.n_mels, config.frontend.frames)
     supernet = Supernet(config.search_space(), specs_of(config, CLASSES))
     init_supernet(supernet, torch.Generator().manual_seed(0))
-    to_channels_last(supernet).train()
+    to_device(supernet, "cpu").train()
     optimizer = make_optimizer(supernet, config.supernet)
     batch = config.supernet.batch_size
     x = torch.randn(batch, 1, *size, generator=torch.Generator().manual_seed(0))
@@ -63,7 +64,7 @@ def main(
     rounds = []
     for step in range(steps + 1):
         genotypes = sampler.step(step)
-        networks = [to_channels_last(supernet.extract(g)).train() for g in genotypes]
+        networks = [to_device(supernet.extract(g), "cpu").train() for g in genotypes]
         pairs = [(network, make_optimizer(network, config.supernet)) for network in networks]
         alone(pairs)  # their memory is there, as the supernet's is
         works = (partial(alone, pairs), partial(shared, genotypes))

@@ -26,8 +26,9 @@ from asc_nas.cost.counts import count
 from asc_nas.nn import subnet
 from asc_nas.run.opening import read_settings
 from asc_nas.space.netspec import resolve
+from asc_nas.training.device import to_device
 from asc_nas.training.network_trainer import new_network
-from asc_nas.training.trainer import TrainConfig, make_optimizer, to_channels_last
+from asc_nas.training.trainer import TrainConfig, make_optimizer
 
 CLASSES = 10
 VARIANTS = {
@@ -97,7 +98,7 @@ def measure(config, network, variant, threads):
     x = torch.randn(size, 1, *spec.input_size, generator=torch.Generator().manual_seed(0))
     targets = torch.arange(size) % CLASSES
     if "channels last" in levers:
-        to_channels_last(module)
+        to_device(module, "cpu")
         x = x.contiguous(memory_format=torch.channels_last)
     if "fused" in levers:
         optimizer = make_optimizer(module, TrainConfig())

@@ -42,6 +42,16 @@ LimitsOption = Annotated[
         show_default=False,
     ),
 ]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Where networks are trained and judged: cpu, cuda, cuda:N, mps, or auto (a CUDA GPU "
+        "where there is one) [default: compute.device].",
+        show_default=False,
+    ),
+]
 TensorBoardOption = Annotated[
     bool,
     typer.Option(
@@ -137,12 +147,13 @@ def open_run(
     *,
     resume: bool = True,
     tensorboard: bool = False,
+    device: str | None = None,
 ) -> "Run":
     """Open the run of a command, which shows on the terminal what the run says."""
     from asc_nas.cli.output.terminal import Terminal
     from asc_nas.run.run import Run
 
-    run = Run.open(config, data, settings, out, resume=resume, listener=Terminal())
+    run = Run.open(config, data, settings, out, resume=resume, listener=Terminal(), device=device)
     if tensorboard:
         run.use_tensorboard()
     return run

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from asc_nas.core.errors import AscNasError, told
-from asc_nas.core.machine import keep_freed_memory
 
 if TYPE_CHECKING:
     from asc_nas.core.progress import Progress
@@ -108,8 +107,7 @@ def processes(
     Parameters
     ----------
     quiet : bool
-        Whether what a process writes to stderr is not shown. Such processes do not keep memory
-        that they have freed, either.
+        Whether what a process writes to stderr is not shown.
     timeout : float, optional
         Seconds after which a call is ended, with its process, and its future has a TimeoutError.
     """
@@ -179,8 +177,6 @@ def _start_worker(function: Callable[..., Any], quiet: bool) -> None:
     if quiet:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), 2)
-    else:
-        keep_freed_memory()
 
 
 _function: Callable[..., Any]

@@ -7,6 +7,7 @@ epoch costs little and no recording is read twice.
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,6 +16,7 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import centre_frequencies
 from asc_nas.core.config import Amount, Config
 from asc_nas.data import mixing, recording_channel, warping
+from asc_nas.data.drawn import beside
 from asc_nas.data.examples import Examples
 from asc_nas.data.impulse_responses import read_responses
 
@@ -100,7 +102,7 @@ class AugmentConfig(Config):
 
 
 class Augmentation:
-    """Varies batches of `examples` as `config` says.
+    """Varies batches of `examples` as `config` says, on the device that they are on.
 
     Raises
     ------
@@ -125,7 +127,7 @@ class Augmentation:
         Parameters
         ----------
         x : (n, 1, mels, frames) float32, dB
-        targets : (n,) int64
+        targets : (n,) int64, on the CPU
 
         Returns
         -------
@@ -133,7 +135,7 @@ class Augmentation:
         soft targets : (n, num_classes) float32, rows sum to 1
         """
         x = self._vary_sounds(x, targets, rng)
-        soft = F.one_hot(targets, self.num_classes).float()
+        soft = F.one_hot(targets, self.num_classes).float().to(x.device)
         if self.config.mixup_alpha:
             x, soft = mixing.mixup(
                 x, soft, self.config.mixup_alpha, rng, sounds=self.config.between_class
@@ -176,15 +178,17 @@ class Augmentation:
 
     def _mask(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         n, _, mels, frames = x.shape
-        mask = _stripes(n, mels, self.config.frequency_mask, rng)[:, None, :, None]
-        mask = mask | _stripes(n, frames, self.config.time_mask, rng)[:, None, None, :]
-        level = x.mean((2, 3), keepdim=True) - self.band_means.mean()
-        return torch.where(mask, self.band_means[:, None] + level, x)
+        bands = beside(x, _stripes(n, mels, self.config.frequency_mask, rng))
+        stripes = beside(x, _stripes(n, frames, self.config.time_mask, rng))
+        mask = bands[:, None, :, None] | stripes[:, None, None, :]
+        means = self.band_means.to(x.device)
+        level = x.mean((2, 3), keepdim=True) - means.mean()
+        return torch.where(mask, means[:, None] + level, x)
 
 
-def _stripes(n: int, length: int, widest: int, rng: np.random.Generator) -> Tensor:
+def _stripes(n: int, length: int, widest: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Return one random stripe per example as a mask (n, length)."""
     width = rng.integers(0, min(widest, length) + 1, n)
     start = rng.integers(0, length - width + 1)
     place = np.arange(length)[None, :]
-    return torch.from_numpy((place >= start[:, None]) & (place < (start + width)[:, None]))
+    return (place >= start[:, None]) & (place < (start + width)[:, None])

@@ -108,12 +108,22 @@ class Examples:
         AscNasError
             If an example is not what was written.
         """
+        x = torch.from_numpy(np.asarray(self.stored(positions), dtype=np.float32)).unsqueeze(1)
+        return x, torch.from_numpy(self.targets[positions])
+
+    def stored(self, positions: np.ndarray) -> np.ndarray:
+        """Return the log-mel as it is stored, (n, mels, frames) float16 in dB.
+
+        Raises
+        ------
+        AscNasError
+            If an example is not what was written.
+        """
         rows = self.rows[positions]
         stored = self.features[rows]
         if self.check is not None:
             self.check(rows, stored)
-        x = torch.from_numpy(np.asarray(stored, dtype=np.float32)).unsqueeze(1)
-        return x, torch.from_numpy(self.targets[positions])
+        return np.asarray(stored)
 
     def batches(
         self, size: int, rng: np.random.Generator | None = None, *, balanced: bool = False

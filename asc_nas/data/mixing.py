@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asc_nas.data.drawn import beside
 from asc_nas.data.warping import frames_at
 
 NEPERS_PER_DB = math.log(10) / 10
@@ -33,8 +34,8 @@ def mixup(
     """
     n = len(x)
     drawn = rng.beta(alpha, alpha, n)
-    share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float()
-    other = torch.from_numpy(rng.permutation(n))
+    share = beside(x, np.maximum(drawn, 1 - drawn))
+    other = beside(x, rng.permutation(n))
     keep = share[:, None, None, None]
     if sounds:
         level = loudest_frame(x)
@@ -64,9 +65,8 @@ def sum_powers(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
 def mixstyle(x: Tensor, rng: np.random.Generator) -> Tensor:
     """Give each example a mixture of its own and another's mean and deviation of every band."""
     n = len(x)
-    drawn = torch.from_numpy(rng.beta(MIXSTYLE_ALPHA, MIXSTYLE_ALPHA, n)).float()
-    share = drawn[:, None, None, None]
-    other = torch.from_numpy(rng.permutation(n))
+    share = beside(x, rng.beta(MIXSTYLE_ALPHA, MIXSTYLE_ALPHA, n))[:, None, None, None]
+    other = beside(x, rng.permutation(n))
     deviation, mean = torch.std_mean(x, 3, keepdim=True)
     deviation = deviation.clamp(min=1e-3)
     mixed_mean = share * mean + (1 - share) * mean[other]
@@ -79,14 +79,15 @@ def shuffle_and_mix(
 ) -> Tensor:
     """Return the batch with some examples replaced by mixtures within their class.
 
-    Powers are mixed, w of the example and 1 - w of its partner, w uniform from 0 to 1.
+    Powers are mixed, w of the example and 1 - w of its partner, w uniform from 0 to 1. `targets`
+    (n,) are on the CPU.
     """
     n, frames = len(x), x.shape[3]
-    chosen = torch.from_numpy(rng.random(n) < probability)
-    partner = torch.from_numpy(_partners_in_class(targets.numpy(), rng))
-    own = frames_at(x, _shuffled_segments(n, frames, segments, rng))
-    other = frames_at(x[partner], _shuffled_segments(n, frames, segments, rng))
-    weight = torch.from_numpy(rng.random(n)).float()[:, None, None, None]
+    chosen = beside(x, rng.random(n) < probability)
+    partner = beside(x, _partners_in_class(targets.numpy(), rng))
+    own = frames_at(x, beside(x, _shuffled_segments(n, frames, segments, rng)))
+    other = frames_at(x[partner], beside(x, _shuffled_segments(n, frames, segments, rng)))
+    weight = beside(x, rng.random(n))[:, None, None, None]
     return torch.where(chosen[:, None, None, None], sum_powers(own, other, weight), x)
 
 
@@ -101,8 +102,10 @@ def _partners_in_class(targets: NDArray[np.int64], rng: np.random.Generator) -> 
     return partners
 
 
-def _shuffled_segments(n: int, frames: int, segments: int, rng: np.random.Generator) -> Tensor:
+def _shuffled_segments(
+    n: int, frames: int, segments: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Return for n examples which frame goes where, (n, frames), equal segments being shuffled."""
     segment_of_frame = np.arange(frames) * segments // frames
     places = rng.random((n, segments))[:, segment_of_frame]
-    return torch.from_numpy(np.argsort(places, axis=1, kind="stable"))
+    return np.argsort(places, axis=1, kind="stable")

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asc_nas.audio.logmel import FLOOR_DB
+from asc_nas.data.drawn import beside
 from asc_nas.data.mixing import NEPERS_PER_DB
 
 Bands = NDArray[np.float64]
@@ -22,8 +23,7 @@ RIPPLES = 6
 
 def change_level(x: Tensor, gain_db: float, rng: np.random.Generator) -> Tensor:
     """Shift each example by up to `gain_db`; digital silence stays silent."""
-    gain = rng.uniform(-gain_db, gain_db, (len(x), 1, 1, 1))
-    louder = x + torch.from_numpy(gain).float()
+    louder = x + beside(x, rng.uniform(-gain_db, gain_db, (len(x), 1, 1, 1)))
     return louder.clamp(min=FLOOR_DB).where(x > FLOOR_DB, x)
 
 
@@ -38,12 +38,13 @@ def respond(x: Tensor, range_db: float, frequencies: Bands, rng: np.random.Gener
     curves = rng.normal(size=(n, RIPPLES)) @ waves
     ranges = curves.max(1) - curves.min(1)
     curves *= (rng.uniform(0, range_db, n) / np.maximum(ranges, 1e-9))[:, None]
-    return _filtered(x, torch.from_numpy(curves).float())
+    return _filtered(x, beside(x, curves))
 
 
 def respond_as(x: Tensor, responses: Tensor, rng: np.random.Generator) -> Tensor:
     """Record each example with one of `responses` (responses, mels) in dB."""
-    return _filtered(x, responses[torch.from_numpy(rng.integers(len(responses), size=len(x)))])
+    chosen = torch.from_numpy(rng.integers(len(responses), size=len(x)))
+    return _filtered(x, responses[chosen].to(x.device))
 
 
 def _filtered(x: Tensor, curves: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ def limit_band(
     highest = max(frequencies[-1], LOWEST_CUT)
     cut = LOWEST_CUT * (highest / LOWEST_CUT) ** rng.random(n)
     silent = (rng.random(n) < probability)[:, None] & (frequencies > cut[:, None])
-    return x.masked_fill(torch.from_numpy(silent)[:, None, :, None], FLOOR_DB)
+    return x.masked_fill(beside(x, silent)[:, None, :, None], FLOOR_DB)
 
 
 def add_noise(
@@ -71,13 +72,13 @@ def add_noise(
     chosen = np.flatnonzero(rng.random(len(x)) < probability)
     if not len(chosen):
         return x
-    places = torch.from_numpy(chosen)
+    places = beside(x, chosen)
     colour = -10 * rng.random((len(chosen), 1)) * np.log10(frequencies / frequencies[-1])
-    noise = torch.from_numpy(colour).float()[:, None, :, None].expand(-1, 1, -1, x.shape[3])
+    noise = beside(x, colour)[:, None, :, None].expand(-1, 1, -1, x.shape[3])
     fluctuation = rng.standard_normal(noise.shape, dtype=np.float32)
-    noise = noise + FLUCTUATION_DB * torch.from_numpy(fluctuation)
-    widths = torch.from_numpy(np.log(np.gradient(frequencies))).float()[:, None]
-    snr = torch.from_numpy(rng.uniform(*SNR_DB, (len(chosen), 1, 1, 1))).float()
+    noise = noise + FLUCTUATION_DB * beside(x, fluctuation)
+    widths = beside(x, np.log(np.gradient(frequencies)))[:, None]
+    snr = beside(x, rng.uniform(*SNR_DB, (len(chosen), 1, 1, 1)))
     clips = x[places]
     noise = noise + _level(clips, widths) - _level(noise, widths) - snr
     x = x.clone()

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from asc_nas.audio.logmel import FLOOR_DB
+from asc_nas.data.drawn import beside
 
 Factors = NDArray[np.float64]
 
@@ -47,9 +48,9 @@ def warp(x: Tensor, faster: Factors, higher: Factors, frequencies: NDArray[np.fl
     time = np.arange(frames) * faster[:, None] % frames
     sources = frequencies / higher[:, None]
     band = np.interp(sources, frequencies, np.arange(mels, dtype=np.float64))
-    grid = torch.empty(n, mels, frames, 2)
-    grid[..., 0] = torch.from_numpy(2 * time / frames - 1)[:, None, :]
-    grid[..., 1] = torch.from_numpy(2 * band / max(1, mels - 1) - 1)[:, :, None]
+    grid = torch.empty(n, mels, frames, 2, device=x.device)
+    grid[..., 0] = beside(x, 2 * time / frames - 1)[:, None, :]
+    grid[..., 1] = beside(x, 2 * band / max(1, mels - 1) - 1)[:, :, None]
     return F.grid_sample(looped, grid, padding_mode="border", align_corners=True)
 
 
@@ -57,16 +58,16 @@ def roll(x: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     """Shift each example circularly by up to `share` of its length, either way."""
     n, frames = len(x), x.shape[3]
     limit = int(share * frames)
-    shifts = torch.from_numpy(rng.integers(-limit, limit + 1, n))
-    return frames_at(x, (torch.arange(frames) - shifts[:, None]) % frames)
+    shifts = beside(x, rng.integers(-limit, limit + 1, n))
+    return frames_at(x, (torch.arange(frames, device=x.device) - shifts[:, None]) % frames)
 
 
 def shift(x: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     """Shift each example by up to `share` of its length, either way; silence comes in."""
     n, frames = len(x), x.shape[3]
     limit = int(share * frames)
-    shifts = torch.from_numpy(rng.integers(-limit, limit + 1, n))
-    sources = torch.arange(frames) - shifts[:, None]
+    shifts = beside(x, rng.integers(-limit, limit + 1, n))
+    sources = torch.arange(frames, device=x.device) - shifts[:, None]
     inside = (sources >= 0) & (sources < frames)
     return frames_at(x, sources.clamp(0, frames - 1)).where(inside[:, None, None], FLOOR_DB)
 
@@ -75,8 +76,8 @@ def crop(x: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     """Cut `share` of each example away; what is left begins at random."""
     n, frames = len(x), x.shape[3]
     length = max(1, round((1 - share) * frames))
-    starts = torch.from_numpy(rng.integers(0, frames - length + 1, n))
-    return frames_at(x, starts[:, None] + torch.arange(length))
+    starts = beside(x, rng.integers(0, frames - length + 1, n))
+    return frames_at(x, starts[:, None] + torch.arange(length, device=x.device))
 
 
 def shorten(x: Tensor, probability: float, rng: np.random.Generator) -> Tensor:
@@ -88,8 +89,8 @@ def shorten(x: Tensor, probability: float, rng: np.random.Generator) -> Tensor:
     chosen = rng.random(n) < probability
     shares = np.where(chosen, SHORTEST ** rng.random(n), 1.0)
     lengths = np.maximum(1, np.round(shares * frames)).astype(np.int64)
-    starts = torch.from_numpy(rng.integers(0, frames - lengths + 1))
-    index = torch.arange(frames) % torch.from_numpy(lengths)[:, None]
+    starts = beside(x, rng.integers(0, frames - lengths + 1))
+    index = torch.arange(frames, device=x.device) % beside(x, lengths)[:, None]
     return frames_at(x, starts[:, None] + index)
 
 

@@ -1,4 +1,4 @@
-"""Depthwise convolution whose weight gradient is fast for kernels along time."""
+"""Depthwise convolution whose weight gradient is fast on the CPU for kernels along time."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, spec: ConvSpec) -> Tensor:
     Equals ``F.conv2d(x, weight, None, spec.stride, spec.padding, groups=channels)``, gradients
     included, up to rounding.
     """
-    if torch.is_grad_enabled() and weight.requires_grad and _long_in_time(spec):
+    if torch.is_grad_enabled() and weight.requires_grad and _long_in_time(spec) and _on_cpu(x):
         return _AlongTime.apply(x, weight, spec.stride, spec.padding)
     return F.conv2d(x, weight, None, spec.stride, spec.padding, groups=spec.groups)
 
@@ -48,6 +48,11 @@ def _long_in_time(spec: ConvSpec) -> bool:
     With a stride along time, rows do not always pay.
     """
     return spec.kernel[0] == 1 and spec.kernel[1] >= 5 and spec.stride[1] == 1
+
+
+def _on_cpu(x: Tensor) -> bool:
+    """Whether it is oneDNN that computes, and in float32."""
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 class _AlongTime(torch.autograd.Function):

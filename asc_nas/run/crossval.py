@@ -39,6 +39,7 @@ def crossval(
     seeds: Sequence[int] = (),
     workers: int | None = None,
     listener: Listener = SILENT,
+    device: str | None = None,
 ) -> tuple[Crossval, Path]:
     """Do the whole job, or train fixed networks, in every official fold; write ``crossval.json``.
 
@@ -49,6 +50,7 @@ def crossval(
     networks : baselines or genotypes to train in place of searching
     seeds : the config's by default
     workers : trainings side by side, in place of `retrain.workers`
+    listener, device : see `RunFolder.open`
 
     Returns
     -------
@@ -65,7 +67,7 @@ def crossval(
     config = read_settings(source, data, changes)
     _check_names(config, networks)
     place = Path(out) if out is not None else _default_place(source, config.name)
-    whole = RunFolder.open(source, data, changes, place, listener=listener)
+    whole = RunFolder.open(source, data, changes, place, listener=listener, device=device)
     clips = _clips(whole)
     # A run with fixed networks holds the trainings of all seeds.
     runs = {
@@ -118,18 +120,23 @@ def official_folds(manifest: Manifest, wanted: Sequence[str] = ()) -> tuple[str,
     return tuple(fold for fold in folds if fold in wanted or not wanted)
 
 
-def folds_of(crossval: Path) -> dict[str, RunFolder]:
+def folds_of(crossval: Path, device: str | None = None) -> dict[str, RunFolder]:
     """Return the runs of a cross-validation whose splits were drawn with its own seed, by fold.
+
+    Parameters
+    ----------
+    device : see `RunFolder.open`
 
     Raises
     ------
     UsageError
-        If there are none.
+        If there are none, or the device is not there.
     """
     places = sorted(place.parent for place in crossval.glob("fold-*/config.yaml"))
     if not places:
         raise UsageError(f"{crossval}: holds no folds; run 'asc-nas crossval' first.")
-    runs, seed = map(RunFolder.open, places), RunFolder.open(crossval).config.seed
+    whole = RunFolder.open(crossval, device=device)
+    runs, seed = (RunFolder.open(place, device=device) for place in places), whole.config.seed
     return {run.config.data.test_folds[0]: run for run in runs if run.config.seed == seed}
 
 
@@ -174,7 +181,15 @@ def _fold_run(whole: RunFolder, clips: Manifest, fold: str, seed: int) -> RunFol
     settings = [f"data.test_folds={json.dumps([fold])}", f"seed={seed}"]
     source = whole.config.model_dump(mode="json")
     out = whole.paths.root / name
-    run = RunFolder.open(source, None, settings, out, listener=whole.listener)
+    run = RunFolder.open(
+        source,
+        None,
+        settings,
+        out,
+        listener=whole.listener,
+        device=whole.device,
+        executor=whole.executor,
+    )
     if not run.paths.manifest.exists():
         run.first = assign_roles(clips, run.config.data, run.config.seed)
     return run

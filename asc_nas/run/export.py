@@ -76,7 +76,7 @@ def write_model(
     run, genotype, count = folders[0].run, folders[0].genotype, len(folders)
     cost = run.cost(genotype)
     card = export_model(
-        load_together(folders),
+        load_together(folders).cpu(),
         spread(compared_on, COMPARED),
         run.paths.models,
         name=name,

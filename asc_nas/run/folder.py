@@ -15,7 +15,6 @@ from asc_nas.core.errors import AscNasError
 from asc_nas.core.events import EventLog
 from asc_nas.core.files import fingerprint, sha256, write_text
 from asc_nas.core.locks import locked, taking_turns
-from asc_nas.core.machine import keep_freed_memory
 from asc_nas.core.progress import SILENT, Listener
 from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
@@ -42,6 +41,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of, spec_of
 from asc_nas.space.netspec import NetSpec
 from asc_nas.space.search_space import SearchSpace
+from asc_nas.training.device import find_device, most_workers, prepare_process
 from data_prep.splits import assign_roles
 
 
@@ -77,7 +77,7 @@ class RunFolder:
     ----------
     listener : Listener
     device : str
-        Where PyTorch trains and judges networks.
+        Where PyTorch trains and judges networks, see `asc_nas.training.device.find_device`.
     executor : str
         What spreads independent jobs, see `asc_nas.run.executors`.
     asked : RunConfig or None
@@ -110,7 +110,7 @@ class RunFolder:
         *,
         resume: bool = True,
         listener: Listener = SILENT,
-        device: str = "cpu",
+        device: str | None = None,
         executor: str = "local",
     ) -> Self:
         """Open the run of a config, or an existing run directory.
@@ -124,16 +124,17 @@ class RunFolder:
         settings : changes to the config, as ``{"supernet.epochs": 20}``
         out : run directory; by default ``runs/NAME``
         resume : whether an existing run may be opened
-        listener, device, executor : see the attributes
+        listener, executor : see the attributes
+        device : ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; by default `compute.device`
 
         Raises
         ------
         UsageError
-            For a config that is wrong, or that differs from the one the directory was made with.
+            For a config that is wrong, or that differs from the one the directory was made with, or
+            a device that is not there.
         AscNasError
             If the run exists and `resume` is false.
         """
-        keep_freed_memory()  # whatever opens a run trains or judges networks
         config = read_settings(source, data, settings)
         paths = RunPaths(directory_of(source, config, out))
         before = _made_with(paths)
@@ -146,7 +147,9 @@ class RunFolder:
             config, note = same_run(config, before, paths)
             if note:
                 listener.note(f"note: {paths.root}: {note}.")
-        run = cls(config, paths, listener, device, executor, config)
+        found = find_device(config.compute.device if device is None else device)
+        prepare_process(found)  # whatever opens a run trains or judges networks
+        run = cls(config, paths, listener, found, executor, config)
         run.apply_budget()
         return run
 
@@ -328,12 +331,22 @@ class RunFolder:
         return self.paths.supernets(self.config.search.folds)
 
     def new_supernet(self) -> Supernet:
-        """Return a supernet whose weights are yet to be initialised or loaded."""
+        """Return a supernet whose weights are yet to be initialised or loaded, on the CPU.
+
+        So weights are drawn alike, whatever the device.
+        """
         config = self.config
-        supernet = Supernet(
-            config.search_space(), self.spec, shadow_norms=config.supernet.shadow_norms
-        )
-        return supernet.to(self.device)
+        return Supernet(config.search_space(), self.spec, shadow_norms=config.supernet.shadow_norms)
+
+    def most_workers(self, workers: int) -> int:
+        """Return how many of `workers` processes may compute side by side on the device."""
+        most = most_workers(self.device, workers)
+        if most < workers:
+            self.listener.note(
+                f"note: {most} of {workers} workers, as the free memory of {self.device} holds no "
+                "more."
+            )
+        return most
 
 
 def _made_with(paths: RunPaths) -> RunConfig | None:

@@ -88,6 +88,7 @@ def train(
         hooks=Hooks(before_epoch=before_epoch, on_epoch=on_epoch, progress=progress),
         teacher=recipe.teacher,
         device=run.device,
+        precision=run.config.compute.precision,
     )
     if examples is None:
         examples = run.examples(*recipe.roles, frontend=frontend)

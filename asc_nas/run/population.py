@@ -23,6 +23,7 @@ from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of
 from asc_nas.training import checkpoint
+from asc_nas.training.device import to_device
 
 
 def supernet_evaluator(run: RunFolder, recalibration: bool | None = None) -> Evaluate:
@@ -48,7 +49,7 @@ def trained_supernets(run: RunFolder) -> list[Supernet]:
     for place in run.supernets:
         supernet = run.new_supernet()
         checkpoint.load(place.weights, supernet)
-        supernets.append(supernet.eval())
+        supernets.append(to_device(supernet.eval(), run.device))
     return supernets
 
 
@@ -69,6 +70,7 @@ def evaluator_of(
             [JudgedPart(supernet, own, held_out) for supernet, (own, held_out) in parts],
             run.cost,
             recalibration=own_norms,
+            device=run.device,
         )
     return ByInput(by_input, run.frontend)
 
@@ -130,6 +132,7 @@ def population_evaluator(run: RunFolder, workers: int) -> Iterator[Evaluate]:
     if run.config.search.judge == "training":
         yield TrainingEvaluator(run, workers)
         return
+    workers = run.most_workers(workers)
     if workers == 1:
         yield supernet_evaluator(run)
         return

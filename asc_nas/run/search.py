@@ -71,7 +71,14 @@ def _train_part(run: RunFolder, place: SupernetPaths, number: int) -> None:
     with run.listener.stage(f"Supernet {place.part}".strip()) as progress:
         on_epoch = run.events.counter("supernet", "epoch", place.part)
         hooks = Hooks(on_epoch=on_epoch, progress=progress)
-        trainer = Trainer(config.supernet, seed, place.state, hooks=hooks, device=run.device)
+        trainer = Trainer(
+            config.supernet,
+            seed,
+            place.state,
+            hooks=hooks,
+            device=run.device,
+            precision=config.compute.precision,
+        )
         schedule = shrinking_schedule(run, supernet)
         log = train_shared(
             supernet,

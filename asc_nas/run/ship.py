@@ -226,6 +226,7 @@ def ship(
     together: bool = False,
     int8: bool = False,
     listener: Listener = SILENT,
+    device: str | None = None,
 ) -> list[ExportedModel]:
     """Train a cross-validated network on the clips of all folds and export it; return the models.
 
@@ -240,19 +241,20 @@ def ship(
     licence : that of the recordings; of both, empty is what the config says
     together : ship the networks of all seeds as a committee
     int8 : write ``NAME-int8.onnx`` too
+    listener, device : see `RunFolder.open`
 
     Raises
     ------
     UsageError
-        If `crossval` is no cross-validation, or there is no such network.
+        If `crossval` is no cross-validation, or there is no such network or device.
     AscNasError
         If the network was not trained in every fold.
     """
     if name is not None and not re.fullmatch(NAME, name):
         raise UsageError(f"--name {name}: use letters, digits and . _ + - only.")
-    folds = folds_of(crossval)
-    whole = RunFolder.open(crossval, listener=listener)
-    run = RunFolder.open(crossval, out=crossval / "all", listener=listener)
+    folds = folds_of(crossval, device)
+    whole = RunFolder.open(crossval, listener=listener, device=device)
+    run = RunFolder.open(crossval, out=crossval / "all", listener=listener, device=device)
     chosen = find_network(run, network)
     seeds = common_seeds(folds, chosen) if together else (whole.config.seed,)
     shipping = Shipping(run, folds, chosen, seeds)

@@ -16,7 +16,8 @@ from asc_nas.core.randomness import derived_seed
 from asc_nas.nn.committee import Committee
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder, Recipe
-from asc_nas.training.trainer import Teacher, to_channels_last
+from asc_nas.training.device import to_device
+from asc_nas.training.trainer import Teacher
 
 Roles = tuple[str, ...]
 
@@ -76,7 +77,8 @@ def taught_recipe(
     networks: list[torch.nn.Module] = []
     for teacher in teachers_of(run, roles):
         train_teacher(run, teacher, progress)
-        networks.append(to_channels_last(teacher.folder(run).load()))
+        network = teacher.folder(run).load()
+        networks.append(to_device(network, run.device, run.config.compute.precision))
     taught: Teacher = mean_posteriors(networks), settings.teacher.share
     return replace(recipe, teacher=taught)
 

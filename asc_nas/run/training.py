@@ -109,6 +109,7 @@ def train_networks(
         with stage(f"Training {job}") as progress:
             return retrain(opened[job.root], job.item, progress)
 
+    workers = first.most_workers(workers)
     if workers == 1:
         return Results(run_jobs(train_here, jobs, workers))
     teachers = [

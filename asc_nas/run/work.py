@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def rehearsal(run: RunFolder) -> RunFolder:
 def measure(run: RunFolder) -> Work:
     """Return the work of a run, measured on some steps of each kind; takes some seconds."""
     config = run.config
+    searchers, trainers = map(run.most_workers, (config.search.workers, config.retrain.workers))
     trained_on = [own for own, _ in split_of(run, config.search.folds)]
     retrained = run.examples(*config.retrain.roles)
     rng = stream(config.seed, "budget")
@@ -115,7 +117,7 @@ def measure(run: RunFolder) -> Work:
             for genotype, examples in zip(networks, heard, strict=True):
                 part = _some(examples, steps * settings.batch_size)
                 with tempfile.TemporaryDirectory() as folder:
-                    trainer = Trainer(once, 0, Path(folder) / "state")
+                    trainer = _trainer(run, once, Path(folder))
                     network = new_network(run.spec(genotype), trainer.seed)
                     in_integers = quantisation_aware(network, part, once, qat_share)
                     fit_network(network, part, trainer, in_integers)
@@ -125,27 +127,27 @@ def measure(run: RunFolder) -> Work:
 
     search, shared_epoch, evaluation, first = config.search, 0.0, 0.0, 0.0
     if search.judge == "supernet":
-        shared_epoch, evaluation = _shared_work(run, trained_on)
-        generation = evaluation * search.population / search.workers
+        shared_epoch, evaluation = _shared_work(run, trained_on, searchers)
+        generation = evaluation * search.population / searchers
     else:
         begins_with = _first_candidates(run)
-        with _threads_of(search.workers):
+        with _threads_of(searchers):
             training = alone(config.rank, trained_on, _quartiles(begins_with) or drawn[:4])
         training *= config.rank.epochs
-        generation = training * math.ceil(search.population / search.workers)
-        first = training * math.ceil(len(begins_with) / search.workers) - generation
-    with _threads_of(config.retrain.workers):
+        generation = training * math.ceil(search.population / searchers)
+        first = training * math.ceil(len(begins_with) / searchers) - generation
+    with _threads_of(trainers):
         alone_epoch = alone(config.retrain, [retrained], cheaper)
         if share := config.retrain.qat_share:  # whose epochs take longer
             longer = alone(config.retrain, [retrained], cheaper, qat_share=1.0)
             alone_epoch += share * (longer - alone_epoch)
 
     trainings = config.retrain.members + len(config.baselines)
-    rounds = math.ceil(trainings / config.retrain.workers)
+    rounds = math.ceil(trainings / trainers)
     twin = int(config.retrain.calibrate and config.retrain.use_search_val)
     if config.retrain.teacher is not None:  # those of all networks, and the twin's own
         teachers = config.retrain.teacher.members
-        rounds += math.ceil(teachers / config.retrain.workers)
+        rounds += math.ceil(teachers / trainers)
         twin += twin * teachers
     events = 0 if config.shrinking is None else len(config.shrinking.at)
     samples = 0 if config.shrinking is None else config.shrinking.samples
@@ -155,7 +157,7 @@ def measure(run: RunFolder) -> Work:
         alone_epoch * (rounds + twin),
         evaluation * events * samples,
         EXPORT_SECONDS * (config.retrain.members + 1)
-        + START_SECONDS * ((config.retrain.workers > 1) + (config.search.workers > 1)),
+        + START_SECONDS * ((trainers > 1) + (searchers > 1)),
         first,
     )
 
@@ -173,7 +175,7 @@ def _first_candidates(run: RunFolder) -> list[Genotype]:
     return sorted(strategy.ask(), key=lambda genotype: run.cost(genotype).macs)
 
 
-def _shared_work(run: RunFolder, parts: Sequence[Examples]) -> tuple[float, float]:
+def _shared_work(run: RunFolder, parts: Sequence[Examples], searchers: int) -> tuple[float, float]:
     """Return the seconds of an epoch of all parts' supernets, and of judging a network."""
     config = run.config
     supernet = run.new_supernet()
@@ -184,10 +186,9 @@ def _shared_work(run: RunFolder, parts: Sequence[Examples]) -> tuple[float, floa
         part = _some(parts[0], steps * config.supernet.batch_size)
         settings = config.supernet.model_copy(update={**ONCE, "broadening_epochs": 0})
         with tempfile.TemporaryDirectory() as folder:
-            trainer = Trainer(settings, 0, Path(folder) / "state")
-            train_supernet(
-                supernet, part, trainer, heard_by=lambda g: _some(hear(run.frontend(g)), len(part))
-            )
+            heard = lru_cache(maxsize=None)(lambda frontend: _some(hear(frontend), len(part)))
+            trainer = _trainer(run, settings, Path(folder))
+            train_supernet(supernet, part, trainer, heard_by=lambda g: heard(run.frontend(g)))
 
     steps = sum(steps_per_epoch(part, config.supernet) for part in parts)
     epoch = _seconds_of_one(train_shared, 1, 3) * steps
@@ -195,8 +196,14 @@ def _shared_work(run: RunFolder, parts: Sequence[Examples]) -> tuple[float, floa
     few = min(16, config.search.population)
     genotypes = list(dict.fromkeys(space.sample(rng) for _ in range(few + 1)))
     judge = evaluator_of(run, [supernet] * len(parts))
-    with _threads_of(config.search.workers):
+    with _threads_of(searchers):
         return epoch, _seconds_of_one(lambda count: judge(genotypes[:count]), 1, len(genotypes))
+
+
+def _trainer(run: RunFolder, settings: TrainConfig, folder: Path) -> Trainer:
+    """Return what trains on the device of the run."""
+    precision = run.config.compute.precision
+    return Trainer(settings, 0, folder / "state", device=run.device, precision=precision)
 
 
 @contextmanager

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from asc_nas.cost.counts import Cost
 from asc_nas.data.examples import Examples
+from asc_nas.data.loading import Loader
 from asc_nas.evaluation.scores import score
 from asc_nas.nn.supernet import Supernet
 from asc_nas.search.objectives import SCORES, Evaluation
 from asc_nas.space.genotype import Genotype
+from asc_nas.training.device import laid_out, to_device
 from asc_nas.training.recalibration import recalibrate
-from asc_nas.training.trainer import posteriors, to_channels_last
+from asc_nas.training.trainer import posteriors
 
 CostOf = Callable[[Genotype], Cost]
 
@@ -53,6 +55,8 @@ class SupernetEvaluator:
     recalibration : bool
         Whether a candidate gets batch-norm statistics of its own; else it is judged with those that
         all candidates left behind in training.
+    device : str
+        Where candidates are computed, wherever the supernets are.
     """
 
     def __init__(
@@ -63,12 +67,15 @@ class SupernetEvaluator:
         max_calibration: int = 512,
         batch_size: int = 64,
         recalibration: bool = True,
+        device: str = "cpu",
     ) -> None:
         self.parts = tuple(parts)
+        self.device = device
+        self._loader = Loader(device, again=True)
         self.cost_of = cost_of
         self.recalibration = recalibration
         self._calibration = [
-            _calibration(part.trained_on, max_calibration, batch_size) for part in parts
+            _calibration(part.trained_on, max_calibration, batch_size, device) for part in parts
         ]
         self._targets = np.concatenate([part.held_out.clip_targets for part in parts])
 
@@ -89,7 +96,7 @@ class SupernetEvaluator:
         """Return the posteriors of the held-out clips, (clips, classes), by each genotype."""
         found = []
         for genotype in genotypes:
-            network = to_channels_last(part.supernet.extract(genotype))
+            network = to_device(part.supernet.extract(genotype), self.device)
             if self.recalibration:
                 recalibrate(network, calibration)
             said = posteriors(network, part.held_out).numpy()
@@ -102,17 +109,16 @@ class SupernetEvaluator:
         return Evaluation.of(genotype, self.cost_of(genotype), scores)
 
 
-def _calibration(examples: Examples, most: int, batch_size: int) -> list[Tensor]:
+def _calibration(examples: Examples, most: int, batch_size: int, device: str) -> list[Tensor]:
     """Return batches of `most` examples, so spaced that every class and session is there."""
     count = min(len(examples), most)
     chosen = (torch.arange(count) * len(examples) // count).numpy()
-    return [
-        examples.batch(chosen[start : start + batch_size])[0].contiguous(
-            memory_format=torch.channels_last
-        )
+    wanted = (
+        (examples, chosen[start : start + batch_size])
         for start in range(0, count, batch_size)
         if start == 0 or count - start > 1
-    ]
+    )
+    return [laid_out(x) for x, _ in Loader(device).batches(wanted)]
 
 
 class CachedEvaluator:

@@ -14,8 +14,8 @@ from asc_nas.nn.supernet import Supernet
 from asc_nas.search.evaluator import JudgedPart, SupernetEvaluator
 from asc_nas.space.genotype import BlockGene, Genotype
 from asc_nas.space.shape_gene import ShapeGene
+from asc_nas.training.device import laid_out, to_device
 from asc_nas.training.recalibration import own_statistics
-from asc_nas.training.trainer import to_channels_last
 
 
 @dataclass
@@ -105,24 +105,25 @@ class PrefixEvaluator(SupernetEvaluator):
     def _of_one_shape(
         self, part: JudgedPart, calibration: Sequence[Tensor], genotypes: Sequence[Genotype]
     ) -> dict[Genotype, NDArray[np.float64]]:
-        root, held_out = _tree(part.supernet, genotypes), part.held_out
+        root, held_out = _tree(part.supernet, genotypes, self.device), part.held_out
         if self.recalibration:
             with torch.no_grad():
                 _recalibrate(root, list(calibration))
         said: dict[Genotype, list[Tensor]] = {genotype: [] for genotype in genotypes}
-        for positions in held_out.batches(64):
-            x = held_out.batch(positions)[0].contiguous(memory_format=torch.channels_last)
+        for x, _ in self._loader.batches((held_out, chosen) for chosen in held_out.batches(64)):
             with torch.no_grad():
-                for genotype, logits in _outputs(root, x):
+                for genotype, logits in _outputs(root, laid_out(x)):
                     said[genotype].append(logits.softmax(1))
-        return {g: held_out.clip_posteriors(torch.cat(found).numpy()) for g, found in said.items()}
+        return {
+            genotype: held_out.clip_posteriors(torch.cat(found).cpu().numpy())
+            for genotype, found in said.items()
+        }
 
 
-def _tree(supernet: Supernet, genotypes: Sequence[Genotype]) -> _Node:
+def _tree(supernet: Supernet, genotypes: Sequence[Genotype], device: str) -> _Node:
     root: _Node | None = None
     for genotype in dict.fromkeys(genotypes):
-        network = supernet.extract(genotype).eval()
-        to_channels_last(network)
+        network = to_device(supernet.extract(genotype).eval(), device)
         root = root or _Node(_Stem(network))
         node = root
         for i, gene in enumerate(genotype.blocks):

@@ -25,6 +25,8 @@ def save(
 ) -> None:
     """Write weights, `meta` (plain data) and, if given, the rest of a training's state, atomically.
 
+    The file does not tell the device.
+
     Parameters
     ----------
     average : nn.Module, optional
@@ -37,7 +39,7 @@ def save(
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     # Plain layout, one copy each: a tensor in channels_last or shared storage cannot be stored.
-    tensors = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     # One entry: the order of several would differ from process to process, and so the file's hash.
     header = json_text({"format": FORMAT, "meta": meta, "sha256": _digest(tensors, meta)})
     with atomic_path(path) as temporary:
@@ -51,6 +53,8 @@ def load(
     average: nn.Module | None = None,
 ) -> dict[str, Any]:
     """Read weights (and the rest of a training's state) into place; return the stored `meta`.
+
+    Every tensor goes to the device of what it replaces.
 
     Raises
     ------

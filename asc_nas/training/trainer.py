@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from torch import Tensor, nn
@@ -21,8 +21,10 @@ from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import stream
 from asc_nas.data.augment import Augmentation, AugmentConfig
 from asc_nas.data.examples import Examples
+from asc_nas.data.loading import Loader
 from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.training import checkpoint
+from asc_nas.training.device import Precision, laid_out, to_device
 from asc_nas.training.weight_average import equal_average, moving_average
 
 Pass = Callable[[Tensor], Tensor]
@@ -134,8 +136,8 @@ class Trainer:
     distillation : float
         Share of the targets that is the output of a step's first pass, which learns from the labels
         alone and teaches the others (in-place distillation, Yu and Huang, arXiv 1903.05134).
-    device : str
-        Where PyTorch computes, such as ``cpu`` or ``cuda``.
+    device, precision : see `ComputeConfig`
+        A saved state goes on with others, too.
     """
 
     config: TrainConfig
@@ -146,6 +148,7 @@ class Trainer:
     teacher: Teacher | None = None
     distillation: float = 0.0
     device: str = "cpu"
+    precision: Precision = "float32"
 
     def fit(
         self, module: nn.Module, examples: Examples, steps: Callable[[int], Step] | None = None
@@ -155,6 +158,7 @@ class Trainer:
         Parameters
         ----------
         steps : function from step number to what is done in it, by default the module's one pass
+            Asked for all steps of an epoch, in order, before the first of them.
 
         Raises
         ------
@@ -163,38 +167,44 @@ class Trainer:
             training has diverged. The state that was saved before is kept.
         """
         config, hooks = self.config, self.hooks
-        to_channels_last(module.to(self.device))
-        optimizer = make_optimizer(module, config)
+        to_device(module, self.device, self.precision)
+        optimizer, scaler = make_optimizer(module, config), self.new_scaler()
         average = new_average(module, config)
         log: list[LoggedEpoch] = []
         if self.state_file.exists():
             with as_written(self.state_file, "delete it, and the training begins anew"):
-                saved = checkpoint.load(self.state_file, module, optimizer, average)["log"]
-                log = [LoggedEpoch(**entry) for entry in saved]
+                saved = checkpoint.load(self.state_file, module, optimizer, average)
+                log = [LoggedEpoch(**entry) for entry in saved["log"]]
+                scaler.load_state_dict(saved.get("scaler") or scaler.state_dict())
         augmentations: dict[FrontEnd, Augmentation] = {}
 
-        def augment(
-            own: Examples, positions: np.ndarray, rng: np.random.Generator
-        ) -> tuple[Tensor, Tensor]:
+        def augmentation(own: Examples) -> Augmentation:
             if own.frontend not in augmentations:
                 settings = config.augment.heard_through(own.frontend, examples.frontend)
                 augmentations[own.frontend] = Augmentation(settings, own)
-            return augmentations[own.frontend](*own.batch(positions), rng)
+            return augmentations[own.frontend]
 
+        loader = Loader(self.device, again=True)
         epoch_steps = steps_per_epoch(examples, config)
+        one_pass = Step((module,), examples)
         module.train()
         for epoch in range(len(log), config.epochs):
             if hooks.before_epoch is not None:
                 hooks.before_epoch(epoch)
             rng = stream(self.seed, self.name, epoch)
             losses: list[float] = []
-            batches = examples.batches(config.batch_size, rng, balanced=config.balanced)
-            for i, positions in enumerate(batches):
-                step = epoch * epoch_steps + i
-                set_learning_rate(optimizer, config, step / epoch_steps)
-                todo = Step((module,), examples) if steps is None else steps(step)
-                x, targets = augment(todo.examples, positions, rng)
-                losses += self._step(optimizer, todo.passes, x, targets)
+            first = epoch * epoch_steps
+            todos = [
+                one_pass if steps is None else steps(step)
+                for step in range(first, first + epoch_steps)
+            ]
+            positions = examples.batches(config.batch_size, rng, balanced=config.balanced)
+            batches = loader.batches(zip((todo.examples for todo in todos), positions, strict=True))
+            for i, (todo, (x, targets)) in enumerate(zip(todos, batches, strict=True)):
+                set_learning_rate(optimizer, config, (first + i) / epoch_steps)
+                varied = augmentation(todo.examples)(x, targets, rng)
+                # Read once a step: a GPU waits for whoever asks for a number.
+                losses += self.step(optimizer, scaler, todo.passes, *varied).tolist()
                 if not all(map(math.isfinite, losses[-len(todo.passes) :])):
                     raise self._diverged(epoch + 1, f"the loss was {losses[-1]} in step {i + 1}")
                 if average is not None and config.ema_decay:
@@ -209,8 +219,10 @@ class Trainer:
             if (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs:
                 if not (_is_finite(module) and (average is None or _is_finite(average))):
                     raise self._diverged(epoch + 1, "weights were not finite at the end")
-                saved = [entry.to_json() for entry in log]
-                checkpoint.save(self.state_file, module, {"log": saved}, optimizer, average)
+                state: dict[str, Any] = {"log": [entry.to_json() for entry in log]}
+                if scaler.is_enabled():
+                    state["scaler"] = scaler.state_dict()
+                checkpoint.save(self.state_file, module, state, optimizer, average)
             hooks.progress(epoch + 1, config.epochs, f"loss {loss:.3f}")
         if average is not None:
             module.load_state_dict(average.module.state_dict())
@@ -225,27 +237,50 @@ class Trainer:
             f"{self.config.group}.learning_rate than {self.config.learning_rate:g}."
         )
 
-    def _step(
-        self, optimizer: torch.optim.Optimizer, forwards: Sequence[Pass], x: Tensor, targets: Tensor
-    ) -> list[float]:
-        """Do one update with the gradients of all passes; return their losses."""
-        x = x.to(self.device).contiguous(memory_format=torch.channels_last)
-        targets = targets.to(self.device)
+    def new_scaler(self) -> torch.amp.GradScaler:
+        """Return what keeps gradients within float16; it does nothing for other numbers."""
+        return torch.amp.GradScaler(
+            torch.device(self.device).type, enabled=self.precision == "float16"
+        )
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, getattr(torch, self.precision))
+
+    def step(
+        self,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        forwards: Sequence[Pass],
+        x: Tensor,
+        targets: Tensor,
+    ) -> Tensor:
+        """Do one update with the gradients of all passes; return their losses (passes,).
+
+        Parameters
+        ----------
+        x : (n, 1, mels, frames) float32, dB, on the trainer's device
+        targets : (n, classes) float32, there too
+        """
+        x = laid_out(x, self.precision)
         if self.teacher is not None:
             teach, share = self.teacher
             targets = (1 - share) * targets + share * teach(x)
         optimizer.zero_grad()
         losses = []
         for number, forward in enumerate(forwards):
-            logits = forward(x)
+            with self._autocast():
+                logits = forward(x).float()
             loss = F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
-            (loss / len(forwards)).backward()
-            losses.append(loss.item())
+            scaler.scale(loss / len(forwards)).backward()
+            losses.append(loss.detach())
             if self.distillation and number == 0:
                 taught = logits.detach().softmax(1)
                 targets = (1 - self.distillation) * targets + self.distillation * taught
-        optimizer.step()
-        return losses
+        scaler.step(optimizer)
+        scaler.update()
+        return torch.stack(losses)
 
 
 def _is_finite(module: nn.Module) -> bool:
@@ -291,20 +326,14 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, epo
         group["lr"] = config.learning_rate * factor
 
 
-def to_channels_last(module: nn.Module) -> nn.Module:
-    """Store convolution weights channels-last, which the CPU kernels run fastest on; in place."""
-    untyped: Any = module  # PyTorch's type hints know `memory_format` from 2.14 on only
-    return untyped.to(memory_format=torch.channels_last)
-
-
 @torch.inference_mode()
 def posteriors(network: nn.Module, examples: Examples, batch_size: int = 64) -> Tensor:
-    """Return the posteriors (examples, classes) of `network` in evaluation mode, on the CPU."""
+    """Return the posteriors (examples, classes) of `network` in evaluation mode, on the CPU.
+
+    They are computed where the network is.
+    """
     network.eval()
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    outputs = []
-    for positions in examples.batches(batch_size):
-        x, _ = examples.batch(positions)
-        x = x.to(device).contiguous(memory_format=torch.channels_last)
-        outputs.append(network(x).softmax(1).cpu())
-    return torch.cat(outputs)
+    wanted = ((examples, positions) for positions in examples.batches(batch_size))
+    batches = Loader(device).batches(wanted)
+    return torch.cat([network(laid_out(x)).softmax(1) for x, _ in batches]).cpu()

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, DataOption, LimitsOption, SetOption, with_limits
+from asc_nas.cli.options import (
+    ConfigArgument,
+    DataOption,
+    DeviceOption,
+    LimitsOption,
+    SetOption,
+    with_limits,
+)
 
 
 def crossval(
@@ -38,6 +45,7 @@ def crossval(
         ),
     ] = None,
     limits: LimitsOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Cross-validate: each official fold is the test set of one run.
 
@@ -71,6 +79,7 @@ def crossval(
         seeds=seed or (),
         workers=workers,
         listener=Terminal(),
+        device=device,
     )
     print_crossval(document)
     typer.echo(f"\n{target}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asc_nas.cli.options import open_run
+from asc_nas.cli.options import DeviceOption, open_run
 from asc_nas.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def evaluate(
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all scores as JSON.")
     ] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Score clips: accuracy, macro-F1 and log loss with 95 % intervals, per class, per device.
 
@@ -76,7 +77,7 @@ def evaluate(
     if dcase_format is not None and dcase_format not in FORMATS:
         raise UsageError(f"--dcase-format is '{dcase_format}'; it can be {' or '.join(FORMATS)}.")
     if run is not None and network is not None and results is truth is None and not seen:
-        scored = open_run(run).evaluate(
+        scored = open_run(run, device=device).evaluate(
             network,
             seed=seed,
             role=role,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asc_nas.cli.options import ConfigArgument, open_run
+from asc_nas.cli.options import ConfigArgument, DeviceOption, open_run
 
 if TYPE_CHECKING:
     from asc_nas.runtime.card import ModelCard
@@ -61,6 +61,7 @@ def export(
             show_default=False,
         ),
     ] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Export trained networks to the run's models folder and check each against PyTorch.
 
@@ -70,7 +71,7 @@ def export(
 
     asc-nas export runs/tau_mobile 3 --int8 --dcase-report task1.meta.yaml
     """
-    run = open_run(config)
+    run = open_run(config, device=device)
     targets = [*(target or ()), *(["int8"] if int8 else [])]
     models = run.export(
         *networks,

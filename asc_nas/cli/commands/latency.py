@@ -38,7 +38,7 @@ def kit(
     from asc_nas.run.opening import ELSEWHERE
 
     try:
-        open_run(config, data, settings).latency_kit(folder, target)
+        open_run(config, data, settings, device="cpu").latency_kit(folder, target)
     except AscNasError as error:  # --out is the folder of the kit here
         remedy = "give the run another name with --set name=NAME"
         raise type(error)(str(error.args[0]).replace(ELSEWHERE, remedy)) from error
@@ -85,7 +85,7 @@ def measure(
 
     Example: asc-nas latency measure configs/moga.yaml --data ESC-10
     """
-    run = open_run(config, data, settings, out)
+    run = open_run(config, data, settings, out, device="cpu")
     path = run.paths.latency
     if path.exists():
         typer.echo(f"{path} is there already; delete it to measure again.")
@@ -112,7 +112,7 @@ def check(
     from asc_nas.cost.latency import LatencyTable
     from asc_nas.export.latency_measure import describe_device
 
-    run = open_run(config, data, settings, out)
+    run = open_run(config, data, settings, out, device="cpu")
     opened = LatencyTable.read(table or run.paths.latency)
     device, here = opened.measured.device, describe_device()
     if device.machine != here["machine"] or device.cores != here["cores"]:

@@ -9,6 +9,7 @@ from rich.table import Table
 from asc_nas.cli.options import (
     ConfigArgument,
     DataOption,
+    DeviceOption,
     OutOption,
     SetOption,
     TensorBoardOption,
@@ -37,6 +38,7 @@ def rank(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Parallel trainings, one thread each.")] = 1,
+    device: DeviceOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Compare the supernet's scores with training networks alone: Kendall's tau and a plot.
@@ -50,7 +52,7 @@ def rank(
     """
     from asc_nas.cli.output.network_tables import print_table
 
-    run = open_run(config, data, settings, out, tensorboard=tensorboard)
+    run = open_run(config, data, settings, out, tensorboard=tensorboard, device=device)
     ranking = run.rank(like=like, standalone=standalone, workers=workers)
     typer.echo(f"\n{_summary(ranking)}")
     print_table(_table(ranking))

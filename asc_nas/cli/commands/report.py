@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import open_run
+from asc_nas.cli.options import DeviceOption, open_run
 from asc_nas.core.errors import UsageError
 
 
@@ -34,6 +34,7 @@ def report(
             show_default=False,
         ),
     ] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Write report.html, a page that opens offline, with plots (PNG, PDF) and tables (CSV, TeX).
 
@@ -45,7 +46,7 @@ def report(
         raise UsageError(f"{run}: not a run directory (it has no config.yaml).")
     if check is not None and not check.is_file():
         raise UsageError(f"{check}: no such file; write it with 'asc-nas data check --json'.")
-    opened = open_run(run)
+    opened = open_run(run, device=device)
     page, *others = opened.report(out, mistakes=mistakes, network=network, check=check)
     typer.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
     typer.echo(f"and {len(others)} figures and tables beside it")

@@ -8,6 +8,7 @@ import typer
 from asc_nas.cli.options import (
     ConfigArgument,
     DataOption,
+    DeviceOption,
     LimitsOption,
     OutOption,
     SetOption,
@@ -32,6 +33,7 @@ def run(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an existing run.")] = False,
+    device: DeviceOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Run all steps: features, supernet, search, retraining, test, export.
@@ -46,5 +48,7 @@ def run(
 
     start = time.monotonic()
     changes = [*with_limits(settings, limits), *([] if budget is None else [f"budget={budget}"])]
-    opened = open_run(config, data, changes, out, resume=resume, tensorboard=tensorboard)
+    opened = open_run(
+        config, data, changes, out, resume=resume, tensorboard=tensorboard, device=device
+    )
     print_best(opened.run(start).summary)

@@ -3,6 +3,7 @@
 from asc_nas.cli.options import (
     ConfigArgument,
     DataOption,
+    DeviceOption,
     LimitsOption,
     OutOption,
     SetOption,
@@ -18,6 +19,7 @@ def search(
     settings: SetOption = None,
     out: OutOption = None,
     limits: LimitsOption = None,
+    device: DeviceOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Search the supernet for the Pareto set (earlier steps are done first if they are missing).
@@ -25,5 +27,5 @@ def search(
     Example: asc-nas search runs/esc10
     """
     changes = with_limits(settings, limits)
-    run = open_run(config, data, changes, out, tensorboard=tensorboard)
+    run = open_run(config, data, changes, out, tensorboard=tensorboard, device=device)
     run.search()

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from asc_nas.cli.options import DeviceOption
+
 
 def ship(
     crossval: Annotated[
@@ -40,6 +42,7 @@ def ship(
     int8: Annotated[
         bool, typer.Option("--int8", help="Also write NAME-int8.onnx, see 'asc-nas export'.")
     ] = False,
+    device: DeviceOption = None,
 ) -> None:
     """Train a cross-validated network on the clips of all folds and export it.
 
@@ -65,5 +68,6 @@ def ship(
         together=together,
         int8=int8,
         listener=Terminal(),
+        device=device,
     ):
         typer.echo(str(model.file))

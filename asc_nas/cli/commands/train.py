@@ -7,6 +7,7 @@ import typer
 from asc_nas.cli.options import (
     ConfigArgument,
     DataOption,
+    DeviceOption,
     OutOption,
     SetOption,
     TensorBoardOption,
@@ -34,6 +35,7 @@ def train(
         int | None,
         typer.Option(min=1, help="Parallel trainings, one thread each [default: retrain.workers]."),
     ] = None,
+    device: DeviceOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Train networks from scratch; each is tested once, with the last epoch's weights.
@@ -47,5 +49,5 @@ def train(
     """
     from asc_nas.cli.output.network_tables import print_results
 
-    run = open_run(config, data, settings, out, tensorboard=tensorboard)
+    run = open_run(config, data, settings, out, tensorboard=tensorboard, device=device)
     print_results(run.train(*networks, seeds=seed or (), workers=workers))

@@ -67,7 +67,11 @@ class FakeQuantised:
         return self._quantised(_folded_layers(self._network))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Map x (n, 1, mels, frames) in dB to logits (n, classes)."""
+        """Map x (n, 1, mels, frames) in dB to logits (n, classes), always in float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self._in_integers(x)
+
+    def _in_integers(self, x: Tensor) -> Tensor:
         exact = _folded_layers(self._network)
         if not all(values.isfinite().all() for layer in exact.values() for values in layer):
             heard = self._network.input_norm(x)  # no integers of these: the loss will tell

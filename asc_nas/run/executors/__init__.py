@@ -15,6 +15,7 @@ from asc_nas.core.workers import Executor, processes, run_jobs
 from asc_nas.run.config import RunConfig
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.paths import RunPaths
+from asc_nas.training.device import prepare_process
 
 EXECUTORS: Registry[Executor] = Registry("executor")
 EXECUTORS.register("local")(processes)
@@ -43,6 +44,7 @@ class Job:
 
     def run(self) -> RunFolder:
         """Open the run, in whatever process this is."""
+        prepare_process(self.device)
         return RunFolder(self.config, RunPaths(self.root), device=self.device)
 
 
@@ -61,4 +63,4 @@ def spread(
     AscNasError
         After all jobs, if some failed: which, and why.
     """
-    return run_jobs(do, jobs, workers, progress, EXECUTORS[run.executor])
+    return run_jobs(do, jobs, run.most_workers(workers), progress, EXECUTORS[run.executor])
