@@ -28,6 +28,11 @@ class DataConfig(SplitConfig):
     per class) or `csv` (a list)."""
     folder: str | None = None
     """Folder of the recordings, or the list that `csv` reads; usually given with `--data`."""
+    split: str | None = None
+    """Published split of the training list, for sets that have some (`asc-nas data list` shows
+    them): of TAU Urban 2022 Mobile ``5``, ``10``, ``25``, ``50`` or ``100`` per cent, as DCASE Task
+    1 asks for since 2024. Its list stands in ``evaluation_setup/split25.csv``. null trains on the
+    whole list."""
     skip_unreadable: bool = False
     """Leave out (and list) clips that cannot be read, where otherwise the run stops."""
     workers: Workers | None = None
@@ -35,6 +40,11 @@ class DataConfig(SplitConfig):
     exclude: str | None = None
     """Text file with the keys of clips to leave out, one per line, as `asc-nas data check
     --exclude` writes it."""
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _as_name(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
 
 
 class FixedNetwork(Config):
