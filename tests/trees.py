@@ -95,16 +95,19 @@ def tau_2022(folder: Path) -> list[Row]:
 def tau_2022_splits(folder: Path) -> list[Row]:
     """As `tau_2022`, with four cities to train on, and the lists of 5 to 100 % of their clips.
 
-    Within a class a smaller split has the first clips of a larger one, of all cities first.
+    Within a class a smaller split has the first clips of a larger one: four have all cities, twelve
+    all devices.
     """
     cities = ("lisbon", "lyon", "milan", "vienna")
     rows = [row for part in "01" for row in mobile_rows(f"0-{part}", cities)]
     write_urban(folder, rows)
-    turns = (*REAL_DEVICES, *SIMULATED)
-    train = sorted(
-        (row for row in rows if row.fold == "train"),
-        key=lambda row: (row.path.split("-")[-2], turns.index(row.device)),
-    )
+    devices = (*REAL_DEVICES, *SIMULATED[:3])
+
+    def turn(row: Row) -> tuple[str, int, int]:
+        city = cities.index(row.group.split("-")[0])
+        return row.path.split("-")[-2], (devices.index(row.device) - city) % len(devices), city
+
+    train = sorted((row for row in rows if row.fold == "train"), key=turn)
     for percent in (5, 10, 25, 50, 100):
         chosen = {
             row.path
