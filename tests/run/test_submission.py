@@ -25,6 +25,7 @@ from asc_nas.run.submission.complexity import Complexity, require_allowed, torch
 from asc_nas.run.submission.rules import RULES, Label
 from asc_nas.training.trainer import posteriors
 from data_prep.results.dcase_results import read_results
+from data_prep.results.evaluation_list import read_evaluation
 
 pytestmark = pytest.mark.slow
 LABEL = "Miller_UNI_task1_1"
@@ -285,6 +286,20 @@ def test_an_output_that_was_stopped_goes_on(run, evaluation, tmp_path, monkeypat
         f"{LABEL}.output.csv",
     ]
     assert len(read_results(folder / f"{LABEL}.output.csv").paths) == 7
+
+
+def test_several_processes_write_the_same_output(run, evaluation, submitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs, "AT_ONCE", 4)
+    name = f"{LABEL}.output.csv"
+    outputs.write_output(
+        tmp_path / name,
+        read_evaluation(evaluation),
+        submitted.package / f"Miller_UNI_task1/ckpts/{LABEL}.npz",
+        devices=True,
+        workers=2,
+    )
+    written = submitted.folder / "task1" / LABEL / name
+    assert (tmp_path / name).read_text() == written.read_text()
 
 
 def test_float16_is_held_against_float32(run, tmp_path):

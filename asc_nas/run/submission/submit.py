@@ -181,6 +181,7 @@ def _answer(
             clips,
             checkpoint_of(folder / "inference", contents.package, entry.module),
             devices=rules.devices,
+            workers=run.config.data.workers,
             progress=progress,
         )
 
