@@ -92,6 +92,35 @@ def tau_2022(folder: Path) -> list[Row]:
     return rows
 
 
+def tau_2022_splits(folder: Path) -> list[Row]:
+    """As `tau_2022`, with four cities to train on, and the lists of 5 to 100 % of their clips.
+
+    Within a class a smaller split has the first clips of a larger one: four have all cities, twelve
+    all devices.
+    """
+    cities = ("lisbon", "lyon", "milan", "vienna")
+    rows = [row for part in "01" for row in mobile_rows(f"0-{part}", cities)]
+    write_urban(folder, rows)
+    devices = (*REAL_DEVICES, *SIMULATED[:3])
+
+    def turn(row: Row) -> tuple[str, int, int]:
+        city = cities.index(row.group.split("-")[0])
+        return row.path.split("-")[-2], (devices.index(row.device) - city) % len(devices), city
+
+    train = sorted((row for row in rows if row.fold == "train"), key=turn)
+    for percent in (5, 10, 25, 50, 100):
+        chosen = {
+            row.path
+            for scene in SCENES
+            for row in [row for row in train if row.label == scene][: max(4, percent * 48 // 100)]
+        }
+        table = [[row.path, row.label] for row in rows if row.path in chosen]
+        name = f"evaluation_setup/split{percent}.csv"
+        write_table(folder / name, [["filename", "scene_label"], *table])
+    write_audio(folder, rows, 44_100, "PCM_24")
+    return rows
+
+
 def tau_2019(folder: Path) -> list[Row]:
     rows = stereo_rows()
     write_urban(folder, rows)
@@ -178,11 +207,11 @@ def spoken_digits(folder: Path) -> list[Row]:
     return rows
 
 
-def mobile_rows(numbers: str) -> list[Row]:
-    """Return two places of every scene: one of the train list and one of the test list."""
+def mobile_rows(numbers: str, train: tuple[str, ...] = ("lisbon",)) -> list[Row]:
+    """Return places of every scene: one per city of the train list, and one of the test list."""
     rows = []
     for number, scene in enumerate(SCENES):
-        for city, fold in (("lisbon", "train"), ("helsinki", "test")):
+        for city, fold in (*((city, "train") for city in train), ("helsinki", "test")):
             place = f"{city}-{1000 + number}"
             for device in (*REAL_DEVICES, *SIMULATED):
                 unused = fold == "train" and device in ("s4", "s5", "s6")

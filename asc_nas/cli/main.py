@@ -29,6 +29,7 @@ from asc_nas.cli.commands.listen import listen
 from asc_nas.cli.commands.page import page
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
+from asc_nas.cli.commands.submit import submit
 from asc_nas.cli.commands.verify import verify
 from asc_nas.cli.interrupt import none_lost
 from asc_nas.cli.output.text import print_whatever_comes, shown
@@ -62,6 +63,7 @@ app.command("evaluate")(evaluate)
 app.command("export")(export.export)
 app.command("verify")(verify)
 app.command("ship")(ship)
+app.command("submit")(submit)
 app.command("page")(page)
 app.command("report")(report)
 app.command("classify")(classify)
@@ -72,7 +74,7 @@ STOPPED = 130
 """Exit code after Ctrl-C."""
 GO_ON = (
     *(("run",), ("supernet",), ("search",), ("rank",), ("train",), ("crossval",), ("ship",)),
-    *(("export",), ("features",), ("data", "download"), ("latency", "measure")),
+    *(("export",), ("submit",), ("features",), ("data", "download"), ("latency", "measure")),
 )
 """Commands that keep what is done."""
 

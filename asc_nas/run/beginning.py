@@ -37,7 +37,7 @@ def read_clips(data: DataConfig, listener: Listener = SILENT) -> Manifest:
     """
     if data.folder is None:
         raise UsageError("no recordings given: add --data FOLDER (or data.folder to the config).")
-    manifest = read_dataset(data.dataset, Path(data.folder))
+    manifest = read_dataset(data.dataset, Path(data.folder), data.split)
     if data.exclude is not None:
         everything = len(manifest.clips)
         manifest = without(manifest, Path(data.exclude))

@@ -29,6 +29,11 @@ class DataConfig(SplitConfig):
     per class) or `csv` (a list)."""
     folder: str | None = None
     """Folder of the recordings, or the list that `csv` reads; usually given with `--data`."""
+    split: str | None = None
+    """Published split of the training list, for sets that have some (`asc-nas data list` shows
+    them): of TAU Urban 2022 Mobile ``5``, ``10``, ``25``, ``50`` or ``100`` per cent, as DCASE Task
+    1 asks for since 2024. Its list stands in ``evaluation_setup/split25.csv``. null trains on the
+    whole list."""
     skip_unreadable: bool = False
     """Leave out (and list) clips that cannot be read, where otherwise the run stops."""
     workers: Workers | None = None
@@ -41,6 +46,11 @@ class DataConfig(SplitConfig):
     unknown for `folders` and `csv`."""
     source: str = Field(default="", max_length=2000)
     """Who made the recordings and where they are published, for the cards of models."""
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _as_name(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
 
 
 class FixedNetwork(Config):

@@ -106,7 +106,7 @@ def _description(run: RunFolder, card: ModelCard) -> dict[str, Any]:
         "input_sampling_rate": f"{rate / 1000:g}kHz",
         "acoustic_features": "log-mel energies",
         "embeddings": None,
-        "data_augmentation": _augmentation(augment),
+        "data_augmentation": augmentation_text(augment),
         "machine_learning_method": "CNN",
         "ensemble_method_subsystem_count": None,
         "decision_making": None,
@@ -117,7 +117,8 @@ def _description(run: RunFolder, card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _augmentation(augment: AugmentConfig) -> str | None:
+def augmentation_text(augment: AugmentConfig) -> str | None:
+    """Return the augmentations that are on, in the words of a meta file; None if none is."""
     return ", ".join(text for key, text in _AUGMENTATIONS.items() if getattr(augment, key)) or None
 
 
@@ -135,16 +136,26 @@ def _results(run: RunFolder, model: Path, card: ModelCard) -> dict[str, Any]:
     examples = run.examples("test", frontend=card.frontend)
     posteriors = exported_logits(model, examples).posteriors(card.temperature)
     decisions = Decisions.of_posteriors(posteriors, examples.clip_targets, card.labels)
-    present = [place for place in range(len(card.labels)) if place in decisions.targets]
     device_of = {clip.key: clip.device for clip in run.manifest.clips}
-    devices = by_device(decisions, [device_of[key] for key in examples.clip_keys], None)
+    return results_of(decisions, [device_of[key] for key in examples.clip_keys])
+
+
+def results_of(decisions: Decisions, devices: Sequence[str]) -> dict[str, Any]:
+    """Return accuracy in % and log loss: overall, of each class and of each device.
+
+    Parameters
+    ----------
+    devices : one per clip
+    """
+    labels = decisions.labels
+    present = [place for place in range(len(labels)) if place in decisions.targets]
+    parts = by_device(decisions, devices, None)
     return {
         "overall": _scored(decisions),
         "class_wise": {
-            card.labels[place]: _scored(decisions.where(decisions.targets == place))
-            for place in present
+            labels[place]: _scored(decisions.where(decisions.targets == place)) for place in present
         },
-        "device_wise": {part.name: _rounded(part.accuracy, part.log_loss) for part in devices},
+        "device_wise": {part.name: _rounded(part.accuracy, part.log_loss) for part in parts},
     }
 
 

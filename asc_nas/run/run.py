@@ -25,6 +25,7 @@ from asc_nas.run.ranking import rank
 from asc_nas.run.scoring import Scored, score
 from asc_nas.run.search import train_supernet
 from asc_nas.run.sequence import Outcome, find_pareto_set, run_all
+from asc_nas.run.submission.submit import Submitted, submit
 from asc_nas.run.training import train_networks
 from asc_nas.search.ranking import Ranking
 
@@ -151,6 +152,11 @@ class Run(RunFolder):
             if dcase_report is not None:
                 write_dcase_report(run, written[-1].file, dcase_report)
         return written
+
+    def submit(self, *networks: str, year: int, label: str, **options: Any) -> Submitted:
+        """Write what DCASE Task 1 of a year asks for, with its zip; the options are `submit`'s."""
+        with self.lock(shared=True):
+            return submit(self, *networks, year=year, label=label, **options)
 
     def report(
         self,

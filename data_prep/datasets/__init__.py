@@ -16,6 +16,7 @@ from data_prep.datasets import class_folders, csv_table, dcase2018_task5
 from data_prep.datasets import tau_urban, tut_scenes, dcase2013_scenes
 from data_prep.datasets import esc10, esc50, spoken_digits, urbansound8k, synthetic
 from data_prep.datasets.reader import READERS, DatasetInfo, Reader
+from data_prep.datasets.train_splits import take_split
 
 # isort: on
 
@@ -38,13 +39,18 @@ __all__ = [
 ]
 
 
-def read_dataset(name: str, folder: Path) -> Manifest:
+def read_dataset(name: str, folder: Path, split: str | None = None) -> Manifest:
     """Read the dataset `name` (a key of `READERS`) that lies in `folder`.
+
+    Parameters
+    ----------
+    split : str, optional
+        A published split of its training list, see `train_splits.take_split`; None is all of it.
 
     Raises
     ------
     UsageError
-        If no reader has that name.
+        If no reader has that name, or the dataset no such split.
     AscNasError
         If the folder is missing, does not follow the dataset's layout, or holds one class only.
     """
@@ -58,7 +64,8 @@ def read_dataset(name: str, folder: Path) -> Manifest:
             "classifier needs two or more, so add recordings of something else (a class 'other', "
             "say)."
         )
-    return replace(manifest, published_folds=reader.info.folds > 0)
+    manifest = replace(manifest, published_folds=reader.info.folds > 0)
+    return manifest if split is None else take_split(manifest, folder, split, reader.info)
 
 
 def _deeper(manifest: Manifest) -> str:

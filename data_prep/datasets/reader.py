@@ -24,6 +24,8 @@ class DatasetInfo:
         folds also where none are published. One train and one test list count as one fold.
     packages : str
         Name under which ``catalogue.packages`` lists the archives; empty if they are not listed.
+    splits : tuple of str
+        Published splits of the training list, see ``train_splits``.
     """
 
     title: str
@@ -32,6 +34,7 @@ class DatasetInfo:
     folds: int = 0
     clips: int = 0
     packages: str = ""
+    splits: tuple[str, ...] = ()
 
     @property
     def download_bytes(self) -> int:

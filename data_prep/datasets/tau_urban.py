@@ -2,7 +2,8 @@
 
 A. Mesaros, T. Heittola, T. Virtanen, "A multi-device dataset for urban acoustic scene
 classification", DCASE Workshop 2018. The group is the location, ``{city}-{number}``; a clip in
-neither list of the split, such as one of a device that is only tested, has an empty fold.
+neither list of the split, such as one of a device that is only tested, has an empty fold. Of the
+set of 2022, a part of the train list can be taken, see ``train_splits``.
 """
 
 import re
@@ -12,7 +13,13 @@ from data_prep.datasets.reader import READERS, DatasetInfo, Reader
 
 
 def _layout(
-    name: str, title: str, clips: int, channels: int, numbers: int, lists: str = ".csv"
+    name: str,
+    title: str,
+    clips: int,
+    channels: int,
+    numbers: int,
+    lists: str = ".csv",
+    splits: tuple[str, ...] = (),
 ) -> DcaseLayout:
     """Return the layout of one year; `numbers` stand between location and device."""
     file_name = (
@@ -23,7 +30,7 @@ def _layout(
     example = f"audio/airport-lisbon-1000{'-0' * numbers}-a.wav"
     return DcaseLayout(
         name=name.replace("_", "-"),
-        info=DatasetInfo(title, "free non-commercial", 10, 1, clips, packages=name),
+        info=DatasetInfo(title, "free non-commercial", 10, 1, clips, name, splits),
         columns=("path", "label", "group", "device"),
         file_name=re.compile(file_name),
         example=f"'{example}', 'airport', 'lisbon-1000' and the device 'a', separated by tabs",
@@ -47,6 +54,7 @@ MOBILE_2022 = _layout(
     clips=230_350,
     channels=1,
     numbers=2,
+    splits=("5", "10", "25", "50", "100"),
 )
 URBAN_2019 = _layout(
     "tau_urban_2019",

@@ -22,6 +22,8 @@ app.command("download")(download)
 def list_datasets() -> None:
     """List the datasets that can be read, and the size of those that can be downloaded.
 
+    Splits: which parts of its training list 'data prepare --split' and 'data.split' can take.
+
     Example: asc-nas data list
     """
     from data_prep.datasets import READERS
@@ -36,13 +38,14 @@ def list_datasets() -> None:
         table.add_column("What it reads")
     for header in ("Download", "Clips", "Classes", "Folds"):
         table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("Splits")
     table.add_column("Licence")
     for name in READERS:
         info = READERS[name].info
         size = f"{info.download_bytes / 1e9:.1f} GB" if info.download_bytes else "-"
         counts = (f"{n:,}" if n else "-" for n in (info.clips, info.classes, info.folds))
         what = (name, info.title) if wide else (f"[bold]{name}[/bold]\n{info.title}",)
-        table.add_row(*what, size, *counts, info.licence)
+        table.add_row(*what, size, *counts, " ".join(info.splits) or "-", info.licence)
     console.print(table)
 
 
@@ -55,15 +58,24 @@ def prepare(
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="Folder of the recordings.")],
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Published split of the training list, see 'asc-nas data list' [default: all].",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("manifest.parquet"),
 ) -> None:
     """Write the manifest of a folder of recordings.
 
-    Example: asc-nas data prepare folders my_recordings --out mine.parquet
+    Examples: asc-nas data prepare folders my_recordings --out mine.parquet
+
+    asc-nas data prepare tau_urban_2022_mobile tau --split 25 --out tau25.parquet
     """
     from data_prep.datasets import read_dataset
 
-    manifest = read_dataset(name, folder)
+    manifest = read_dataset(name, folder, split)
     manifest.write(out)
     table = Table("Label", "Clips", "Groups", box=None, header_style="bold")
     clips = Counter(clip.label for clip in manifest.clips)

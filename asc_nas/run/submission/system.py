@@ -1,0 +1,187 @@
+"""One system of a submission: counted, tested, and written into the inference package."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from asc_nas.core.errors import AscNasError
+from asc_nas.cost.counts import layer_costs
+from asc_nas.evaluation.scores import Decisions
+from asc_nas.run.dcase_report import augmentation_text, results_of
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.network_folder import NetworkFolder
+from asc_nas.run.networks import NamedNetwork
+from asc_nas.run.submission.complexity import Complexity, complexity_of, require_allowed
+from asc_nas.run.submission.confusion import write_confusion
+from asc_nas.run.submission.contents import Entry
+from asc_nas.run.submission.interface import GENERAL
+from asc_nas.run.submission.package import Answering, write_module
+from asc_nas.run.submission.places import output_of
+from asc_nas.run.submission.rules import Label, Rules
+from asc_nas.training.trainer import posteriors
+
+
+def _loaded(folder: NetworkFolder, half: bool) -> Answering:
+    folder.require_result()
+    network = folder.load().cpu()
+    return Answering(network.half() if half else network, folder.run.frontend(folder.genotype))
+
+
+def write_system(
+    run: RunFolder,
+    folder: Path,
+    label: Label,
+    split: str,
+    rules: Rules,
+    system: Mapping[str, NamedNetwork],
+    *,
+    seed: int,
+    half: bool,
+) -> Entry:
+    """Hold a system against the rules, test it, and write its module and its figure.
+
+    Parameters
+    ----------
+    folder : of the submission
+    system : by device; the network of all others is called `GENERAL`
+    seed : with which the networks were trained
+    half : whether their weights become float16
+
+    Returns
+    -------
+    entry : what the meta file and the report say of it
+
+    Raises
+    ------
+    AscNasError
+        If a network is not trained, or breaks a limit.
+    """
+    answering = {
+        device: _loaded(network.folder(run, seed), half) for device, network in system.items()
+    }
+    costs = {
+        device: _counted(run, system[device], answering[device], rules, half) for device in system
+    }
+    suffix = rules.suffix(split)
+    module = f"{label}_{suffix}" if suffix else str(label)
+    general, own = _tested(run, answering)
+    results = {GENERAL: _results(run, general)}
+    if own is not None:
+        results["device_specific"] = _results(run, own)
+    write_module(
+        folder / "inference",
+        label.package,
+        module,
+        str(label),
+        answering,
+        run.manifest.labels,
+        output_of(folder, str(label), suffix),
+    )
+    write_confusion(own or general, folder / "report" / f"confusion_{module}.png")
+    if half:
+        _tell_of_half(run, system[GENERAL], seed, general)
+    return Entry(
+        label=str(label),
+        split=split,
+        module=module,
+        run=str(run.paths.root),
+        networks={
+            device: {"genotype": str(network.genotype), "seed": seed, **asdict(costs[device])}
+            for device, network in system.items()
+        },
+        numeric_type="float16" if half else "float32",
+        description=_description(run, answering[GENERAL], half),
+        results=results,
+        layers=[
+            [layer.name, layer.params, layer.macs]
+            for layer in layer_costs(run.spec(system[GENERAL].genotype))
+        ],
+    )
+
+
+def _counted(
+    run: RunFolder, network: NamedNetwork, answering: Answering, rules: Rules, half: bool
+) -> Complexity:
+    """Count a network as the organisers do, and hold it against our own count and the limits."""
+    found = complexity_of(answering.network, (1, 1, *answering.front_end.size))
+    cost = run.cost(network.genotype)
+    if (found.macs, found.params) != (cost.nessi_macs, cost.params):
+        raise AscNasError(
+            f"{network.name}: counted as the organisers do it has {found.macs:,} "
+            f"multiply-accumulates and {found.params:,} parameters, by its layers "
+            f"{cost.nessi_macs:,} and {cost.params:,}; please report this."
+        )
+    require_allowed(found, rules, network.name, half)
+    return found
+
+
+class _InItsType(nn.Module):
+    """A network that takes float32, whatever the type of its parameters is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.dtype = next(network.parameters()).dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x.to(self.dtype)).float()
+
+
+def _posteriors(run: RunFolder, answering: Answering) -> NDArray[np.float64]:
+    examples = run.examples("test", frontend=answering.front_end)
+    with torch.no_grad():
+        found = posteriors(_InItsType(answering.network), examples)
+    return examples.clip_posteriors(found.numpy())
+
+
+def _tested(
+    run: RunFolder, answering: Mapping[str, Answering]
+) -> tuple[Decisions, Decisions | None]:
+    """Return the decisions about the test clips: of the general network, and with all networks."""
+    labels, clips = run.manifest.labels, run.readable("test")
+    targets = np.array([run.manifest.label_index(clip) for clip in clips], dtype=np.int64)
+    general = _posteriors(run, answering[GENERAL])
+    together = general.copy()
+    for device, each in answering.items():
+        here = np.array([clip.device == device for clip in clips])
+        if here.any():
+            together[here] = _posteriors(run, each)[here]
+    of_all = Decisions.of_posteriors(together, targets, labels) if len(answering) > 1 else None
+    return Decisions.of_posteriors(general, targets, labels), of_all
+
+
+def _results(run: RunFolder, decisions: Decisions) -> dict[str, object]:
+    """Return what the meta file says; the overall accuracy is the mean of the classes."""
+    found = results_of(decisions, [clip.device for clip in run.readable("test")])
+    accuracies = [scores["accuracy"] for scores in found["class_wise"].values()]
+    found["overall"]["accuracy"] = round(float(np.mean(accuracies)), 2)
+    return found
+
+
+def _tell_of_half(run: RunFolder, network: NamedNetwork, seed: int, decisions: Decisions) -> None:
+    """Say what float16 costs."""
+    exact = _tested(run, {GENERAL: _loaded(network.folder(run, seed), half=False)})[0]
+    alike = float((exact.decided == decisions.decided).mean())
+    run.listener.say(
+        f"{network.name} in float16: accuracy {decisions.scores().accuracy:.3f} (float32 "
+        f"{exact.scores().accuracy:.3f}), {alike:.1%} of {len(exact)} decisions alike"
+    )
+
+
+def _description(run: RunFolder, answering: Answering, half: bool) -> dict[str, object]:
+    retrain = run.config.retrain
+    managed = ["neural architecture search", *(["precision_16"] if half else [])]
+    return {
+        "input_sampling_rate": f"{answering.front_end.sample_rate / 1000:g}kHz",
+        "acoustic_features": "log-mel energies",
+        "data_augmentation": augmentation_text(retrain.augment),
+        "machine_learning_method": "CNN",
+        "complexity_management": ", ".join(managed),
+        "pipeline": ("train teachers, " if retrain.teacher else "") + "search, train",
+        "framework": "pytorch",
+    }
