@@ -30,6 +30,7 @@ from asc_nas.cli.commands.page import page
 from asc_nas.cli.commands.report import report
 from asc_nas.cli.commands.ship import ship
 from asc_nas.cli.commands.submit import submit
+from asc_nas.cli.commands.teach import teach
 from asc_nas.cli.commands.verify import verify
 from asc_nas.cli.interrupt import none_lost
 from asc_nas.cli.output.text import print_whatever_comes, shown
@@ -59,6 +60,7 @@ app.command("search")(search.search)
 app.command("rank")(rank.rank)
 app.command("train")(train.train)
 app.command("crossval")(crossval)
+app.command("teach")(teach)
 app.command("evaluate")(evaluate)
 app.command("export")(export.export)
 app.command("verify")(verify)

@@ -120,7 +120,7 @@ class Augmentation:
         self.responses = read_responses(folder, frontend) if folder else None
 
     def __call__(
-        self, x: Tensor, targets: Tensor, rng: np.random.Generator
+        self, x: Tensor, targets: Tensor, rng: np.random.Generator, soft: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the varied batch and its soft targets.
 
@@ -128,6 +128,8 @@ class Augmentation:
         ----------
         x : (n, 1, mels, frames) float32, dB
         targets : (n,) int64, on the CPU
+        soft : (n, num_classes) float32, optional
+            What is learnt in place of `targets`, see `Examples.soft_targets`.
 
         Returns
         -------
@@ -135,7 +137,8 @@ class Augmentation:
         soft targets : (n, num_classes) float32, rows sum to 1
         """
         x = self._vary_sounds(x, targets, rng)
-        soft = F.one_hot(targets, self.num_classes).float().to(x.device)
+        soft = F.one_hot(targets, self.num_classes).float() if soft is None else soft
+        soft = soft.to(x.device)
         if self.config.mixup_alpha:
             x, soft = mixing.mixup(
                 x, soft, self.config.mixup_alpha, rng, sounds=self.config.between_class

@@ -34,6 +34,8 @@ class Examples:
         How the features were made.
     check : callable, optional
         Told the rows and values that are read, see `asc_nas.data.feature_store.Check`.
+    taught : (clips, labels) float32, optional
+        What is learnt of each clip in place of its label alone; rows sum to 1.
     """
 
     features: Any
@@ -44,6 +46,7 @@ class Examples:
     labels: tuple[str, ...]
     frontend: FrontEnd
     check: Callable[[np.ndarray, np.ndarray], None] | None = None
+    taught: np.ndarray | None = None
 
     @classmethod
     def load(cls, manifest: Manifest, store: FeatureStore, roles: Sequence[str]) -> "Examples":
@@ -83,7 +86,27 @@ class Examples:
             targets=self.targets[kept],
             clips=place[self.clips[kept]],
             clip_keys=tuple(self.clip_keys[i] for i in chosen),
+            taught=None if self.taught is None else self.taught[chosen],
         )
+
+    def taught_by(self, probabilities: np.ndarray, share: float) -> "Examples":
+        """Return the examples with a share of a teacher's probabilities in their targets.
+
+        Parameters
+        ----------
+        probabilities : (clips, labels)
+        share : of the targets; the rest are the labels
+        """
+        labels = np.eye(len(self.labels), dtype=np.float32)[self.clip_targets]
+        taught = (1 - share) * labels + share * probabilities
+        return replace(self, taught=taught.astype(np.float32))
+
+    def soft_targets(self, positions: np.ndarray) -> Tensor:
+        """Return what is learnt of examples, (n, labels) float32: labels, or what `taught` says."""
+        if self.taught is None:
+            one_hot = np.eye(len(self.labels), dtype=np.float32)
+            return torch.from_numpy(one_hot[self.targets[positions]])
+        return torch.from_numpy(self.taught[self.clips[positions]])
 
     def __len__(self) -> int:
         return len(self.rows)

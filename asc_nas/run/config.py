@@ -4,7 +4,7 @@ import re
 from itertools import cycle
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from asc_nas.audio.logmel import PRESETS, FrontEnd, frontend_from
 from asc_nas.core.config import Amount, Config, Workers
@@ -73,11 +73,14 @@ class FixedNetwork(Config):
 
     @model_validator(mode="after")
     def _check_network(self) -> Self:
+        self._check_one()
+        return self
+
+    def _check_one(self) -> None:
         if (self.network is None) == (not self.kernels):
             raise ValueError("give either kernels (and expansion) or a network")
         if self.network is not None:
             Genotype.parse(self.network)
-        return self
 
     def genotype(self, blocks: int) -> Genotype:
         """Return the genotype for a skeleton of `blocks` blocks."""
@@ -93,14 +96,33 @@ class FixedNetwork(Config):
 
 
 class TeacherConfig(FixedNetwork):
-    """The ensemble that teaches the networks that are trained from scratch."""
+    """What teaches the networks that are trained from scratch: an ensemble, or files of logits."""
 
+    logits: tuple[str, ...] = ()
+    """Files of what teachers say of the training clips, as `asc-nas teach` writes them, in place of
+    `kernels` or `network`; their logits are averaged. Of a clip that is shifted or filtered they
+    stay the same, of mixed clips they are mixed."""
+    temperature: PositiveFloat = 1.0
+    """What the logits of the files are divided by: more makes the targets softer."""
     members: Amount = 3
     """Number of networks in the ensemble, which differ by their seeds; each is one more training.
     """
     share: float = Field(0.5, gt=0, le=1)
-    """Share of the targets that is the mean of the ensemble's probabilities; the rest are the
+    """Share of the targets that is the mean of the teachers' probabilities; the rest are the
     labels."""
+
+    @property
+    def trained(self) -> int:
+        """Number of networks that are trained first."""
+        return 0 if self.logits else self.members
+
+    @model_validator(mode="after")
+    def _check_network(self) -> Self:
+        if self.logits and (self.kernels or self.network):
+            raise ValueError("give either logits or the kernels or network of an ensemble")
+        if not self.logits:
+            self._check_one()
+        return self
 
 
 class RetrainConfig(TrainConfig):
@@ -272,7 +294,8 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _check_space(self) -> "RunConfig":
         self.search_space()
-        if self.retrain.teacher is not None and len(self.frontends()) > 1:
+        teacher = self.retrain.teacher
+        if teacher is not None and teacher.trained and len(self.frontends()) > 1:
             raise ValueError(
                 "retrain.teacher: teachers hear what their students hear, so they cannot teach "
                 "networks with several front ends; leave out the teacher or space.frontends"

@@ -20,6 +20,7 @@ from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
+from asc_nas.data.logits import ClipScores
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.beginning import read_clips, require_searchable
@@ -208,6 +209,11 @@ class RunFolder:
             start = Start.read(config.retrain.start_from)
             for frontend in config.frontends():
                 start.require_heard(frontend)
+        teacher = config.retrain.teacher
+        for path in map(Path, teacher.logits if teacher is not None else ()):
+            scores, test = ClipScores.read(path), self.first.with_role("test")
+            scores.require_labels(self.first.labels, path)
+            scores.require_unheard([clip.key for clip in test], path)
         if search:
             require_searchable(config, self.first)
 

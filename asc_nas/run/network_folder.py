@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.locks import locked
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.data.examples import Examples
+from asc_nas.data.logits import ClipScores, mean_probabilities
 from asc_nas.evaluation.result import LoggedEpoch, Result
 from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.committee import Committee
 from asc_nas.nn.subnet import SubNet
+from asc_nas.run.config import TeacherConfig
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.start import Start, frozen_until, told_by
 from asc_nas.space.genotype import Genotype
@@ -45,6 +49,8 @@ class Recipe:
     step : str
         What its epochs count as in the event log; empty: they are not logged.
     teacher : see `Trainer`
+    taught_by : TeacherConfig, optional
+        With files of logits.
     qat_share, start_from, frozen_share : see `RetrainConfig`
     """
 
@@ -53,6 +59,7 @@ class Recipe:
     step: str = "retrain"
     teacher: Teacher | None = None
     qat_share: float = 0.0
+    taught_by: TeacherConfig | None = None
     start_from: str | None = None
     frozen_share: float = 0.0
 
@@ -92,8 +99,29 @@ def train(
     )
     if examples is None:
         examples = run.examples(*recipe.roles, frontend=frontend)
+    if recipe.taught_by is not None:
+        probabilities = taught_probabilities(run, recipe.taught_by, examples)
+        examples = examples.taught_by(probabilities, recipe.taught_by.share)
     steps = quantisation_aware(network, examples, settings, recipe.qat_share)
     return network, fit_network(network, examples, trainer, steps)
+
+
+def taught_probabilities(
+    run: RunFolder, teacher: TeacherConfig, examples: Examples
+) -> NDArray[np.float32]:
+    """Return what files of logits say of the clips of `examples`, (clips, labels).
+
+    Raises
+    ------
+    AscNasError
+        If a file is none, lacks a clip, or is of a teacher that was trained on the run's test.
+    """
+    test, found = [clip.key for clip in run.manifest.with_role("test")], []
+    for path in map(Path, teacher.logits):
+        scores = ClipScores.read(path)
+        scores.require_unheard(test, path)
+        found.append(scores.of(examples.clip_keys, examples.labels, path))
+    return mean_probabilities(found, teacher.temperature)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from asc_nas.run.scoring import Scored, score
 from asc_nas.run.search import train_supernet
 from asc_nas.run.sequence import Outcome, find_pareto_set, run_all
 from asc_nas.run.submission.submit import Submitted, submit
+from asc_nas.run.teach import teach
 from asc_nas.run.training import train_networks
 from asc_nas.search.ranking import Ranking
 
@@ -111,6 +112,11 @@ class Run(RunFolder):
     def evaluate(self, network: str, **options: Any) -> Scored:
         """Score a trained network or an exported model; the options are those of `score`."""
         return score(self, network, **options)
+
+    def teach(self, *teachers: str, out: Path | str | None = None) -> Path:
+        """Write what networks or models say of the training clips, for students; see `teach`."""
+        with self.lock(shared=True):
+            return teach(self, teachers, None if out is None else Path(out))
 
     def export(
         self,

@@ -45,7 +45,7 @@ class TeacherNumber:
 def teachers_of(run: RunFolder, roles: Roles) -> list[TeacherNumber]:
     """Return the teachers of networks trained on `roles`; none if the config has no teacher."""
     teacher = run.config.retrain.teacher
-    return [TeacherNumber(roles, number) for number in range(teacher.members if teacher else 0)]
+    return [TeacherNumber(roles, number) for number in range(teacher.trained if teacher else 0)]
 
 
 def train_teacher(run: RunFolder, teacher: TeacherNumber, progress: Progress = unheard) -> None:
@@ -74,6 +74,8 @@ def taught_recipe(
     )
     if settings.teacher is None:
         return recipe
+    if settings.teacher.logits:
+        return replace(recipe, taught_by=settings.teacher)
     networks: list[torch.nn.Module] = []
     for teacher in teachers_of(run, roles):
         train_teacher(run, teacher, progress)

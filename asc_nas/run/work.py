@@ -146,7 +146,7 @@ def measure(run: RunFolder) -> Work:
     rounds = math.ceil(trainings / trainers)
     twin = int(config.retrain.calibrate and config.retrain.use_search_val)
     if config.retrain.teacher is not None:  # those of all networks, and the twin's own
-        teachers = config.retrain.teacher.members
+        teachers = config.retrain.teacher.trained
         rounds += math.ceil(teachers / trainers)
         twin += twin * teachers
     events = 0 if config.shrinking is None else len(config.shrinking.at)

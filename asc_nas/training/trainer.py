@@ -198,11 +198,12 @@ class Trainer:
                 one_pass if steps is None else steps(step)
                 for step in range(first, first + epoch_steps)
             ]
-            positions = examples.batches(config.batch_size, rng, balanced=config.balanced)
+            positions = list(examples.batches(config.batch_size, rng, balanced=config.balanced))
             batches = loader.batches(zip((todo.examples for todo in todos), positions, strict=True))
             for i, (todo, (x, targets)) in enumerate(zip(todos, batches, strict=True)):
                 set_learning_rate(optimizer, config, (first + i) / epoch_steps)
-                varied = augmentation(todo.examples)(x, targets, rng)
+                soft = todo.examples.soft_targets(positions[i])
+                varied = augmentation(todo.examples)(x, targets, rng, soft)
                 # Read once a step: a GPU waits for whoever asks for a number.
                 losses += self.step(optimizer, scaler, todo.passes, *varied).tolist()
                 if not all(map(math.isfinite, losses[-len(todo.passes) :])):

@@ -32,7 +32,7 @@ def work(tmp_path, monkeypatch):
 def call(arguments):
     """Run a command of the guide, a run with tiny settings; return what it says."""
     small = [part for each in settings() for part in ("--set", each)]
-    added = small if arguments[0] == "run" else []
+    added = small if arguments[0] in ("run", "train") else []
     done = CliRunner().invoke(app, [*arguments, *added])
     assert done.exit_code == 0, f"{arguments}\n{done.output}\n{done.exception!r}"
     return done.output

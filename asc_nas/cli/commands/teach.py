@@ -1,0 +1,41 @@
+"""``asc-nas teach``: what teachers say of the training clips, as a file of logits."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asc_nas.cli.options import DeviceOption, open_run
+
+
+def teach(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
+    teachers: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEACHER...",
+            help="Networks as for 'asc-nas train', each with all its seeds, or exported models "
+            "NAME.onnx with the same labels. Several are averaged.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The file to write [default: RUN/teachers/NAME.npz].",
+            show_default=False,
+        ),
+    ] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Write what trained networks say of the training clips, for networks that learn from them.
+
+    The file is what retrain.teacher.logits takes. Test clips are not in it, and a network is not
+    taught by one that was trained on its test clips.
+
+    Example: asc-nas teach runs/large best --out teacher.npz
+
+    asc-nas train runs/small baseline --set "retrain.teacher={logits: [teacher.npz]}"
+    """
+    file = open_run(run, device=device).teach(*teachers, out=out)
+    typer.echo(f"{file} ({file.stat().st_size / 1000:.0f} kB)")

@@ -1,0 +1,151 @@
+"""Files of logits: what a teacher says of clips, whatever kind of model it is."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asc_nas.core.errors import AscNasError, shortened
+from asc_nas.core.files import atomic_path
+
+FORMAT: Final = "asc-nas/logits/1"
+_ARRAYS = ("format", "keys", "labels", "logits")
+
+
+@dataclass(frozen=True, eq=False)
+class ClipScores:
+    """Logits of clips, as a model gave them.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Identity of each clip, as in a manifest: its path, and ``@`` with its start in seconds if
+        that is not 0.
+    labels : tuple of str
+    logits : (clips, labels) float32
+        Log probabilities will do.
+    trained_on : frozenset of str
+        Keys of the clips that the model was trained on; empty if that is not known.
+    """
+
+    keys: tuple[str, ...]
+    labels: tuple[str, ...]
+    logits: NDArray[np.float32]
+    trained_on: frozenset[str] = frozenset()
+
+    def write(self, path: Path) -> None:
+        """Write ``path``, an ``.npz`` file."""
+        arrays = {
+            "format": np.array(FORMAT),
+            "keys": np.array(self.keys, dtype=np.str_),
+            "labels": np.array(self.labels, dtype=np.str_),
+            "logits": self.logits.astype(np.float32),
+            "trained_on": np.array(sorted(self.trained_on), dtype=np.str_),
+        }
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file that `write` or somebody else wrote.
+
+        Raises
+        ------
+        AscNasError
+            If it is missing, damaged, or not such a file.
+        """
+        if not path.is_file():
+            raise AscNasError(f"{path}: no such file of logits; 'asc-nas teach' writes one.")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                missing = [name for name in _ARRAYS if name not in stored]
+                if missing:
+                    raise ValueError(f"it has no array '{missing[0]}'")
+                if str(stored["format"]) != FORMAT:
+                    raise ValueError(f"its format is not {FORMAT}")
+                keys, labels = (tuple(map(str, stored[name])) for name in ("keys", "labels"))
+                logits = stored["logits"].astype(np.float32)
+                heard = map(str, stored["trained_on"]) if "trained_on" in stored else ()
+                trained_on = frozenset(heard)
+        except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+            raise AscNasError(
+                f"{path}: not readable as logits ({shortened(str(error))}); write it again."
+            ) from error
+        except Exception as error:  # zipfile and zlib have errors of their own
+            raise AscNasError(f"{path}: damaged ({error}); write it again.") from error
+        found = cls(keys, labels, logits, trained_on)
+        found._check(path)
+        return found
+
+    def _check(self, path: Path) -> None:
+        if self.logits.shape != (len(self.keys), len(self.labels)):
+            raise AscNasError(
+                f"{path}: {len(self.keys)} clips and {len(self.labels)} labels, but logits of the "
+                f"shape {self.logits.shape}; write it again."
+            )
+        for what, names in (("clip", self.keys), ("label", self.labels)):
+            if len(set(names)) < len(names):
+                raise AscNasError(f"{path}: names a {what} twice; keep one.")
+        if not np.isfinite(self.logits).all():
+            raise AscNasError(f"{path}: holds logits that are not finite; write it again.")
+
+    def of(
+        self, keys: Sequence[str], labels: Sequence[str], path: Path | str
+    ) -> NDArray[np.float32]:
+        """Return the logits (clips, labels) of clips, in their order and in that of `labels`.
+
+        Parameters
+        ----------
+        path : the file, for errors
+
+        Raises
+        ------
+        AscNasError
+            If a clip is missing, or its labels are others.
+        """
+        self.require_labels(labels, path)
+        places = {key: place for place, key in enumerate(self.keys)}
+        missing = [key for key in keys if key not in places]
+        if missing:
+            raise AscNasError(
+                f"{path}: {len(missing)} of {len(keys)} clips are missing, the first is "
+                f"'{missing[0]}'; let the teacher hear all training clips."
+            )
+        rows = [places[key] for key in keys]
+        columns = [self.labels.index(label) for label in labels]
+        return self.logits[rows][:, columns]
+
+    def require_labels(self, labels: Sequence[str], path: Path | str) -> None:
+        """Raise AscNasError unless the labels are these, in any order."""
+        if set(labels) != set(self.labels):
+            other = sorted(set(labels) ^ set(self.labels))
+            raise AscNasError(
+                f"{path}: a teacher of other labels ('{other[0]}' is not common to both); take one "
+                f"of: {', '.join(labels)}."
+            )
+
+    def require_unheard(self, keys: Collection[str], path: Path | str) -> None:
+        """Raise AscNasError if the model was trained on one of `keys`, which are for a test."""
+        known = self.trained_on & set(keys)
+        if known:
+            raise AscNasError(
+                f"{path}: the teacher was trained on {len(known)} of the {len(keys)} test clips: "
+                "a student's score on them would mean nothing. Take one that has not heard them."
+            )
+
+
+def mean_probabilities(logits: Sequence[NDArray[np.float32]], temperature: float) -> NDArray:
+    """Return the probabilities (clips, labels) float32 of the mean of several teachers' logits.
+
+    Each teacher's logits become log probabilities first, so that none outweighs another by scale.
+    """
+    scaled = np.mean([_log_softmax(one) for one in logits], axis=0) / temperature
+    return np.exp(_log_softmax(scaled)).astype(np.float32)
+
+
+def _log_softmax(logits: NDArray) -> NDArray:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
