@@ -1,6 +1,7 @@
 """What a team hands in to DCASE Task 1, held against the run it is made of."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from asc_nas.cli.main import app
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.progress import Listener
+from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
 from asc_nas.run.submission import outputs
@@ -310,6 +312,36 @@ def test_float16_is_held_against_float32(run, tmp_path):
     scored = run.evaluate("square").evaluation.scores.accuracy
     assert f"(float32 {scored:.3f})" in told
     assert "of 180 decisions alike" in told
+
+
+def test_weights_that_float16_cannot_hold_are_told(run, tmp_path, monkeypatch):
+    load = NetworkFolder.load
+
+    def with_a_large_variance(folder):
+        network = load(folder)
+        network.head.norm.running_var[0] = 1e6
+        return network
+
+    monkeypatch.setattr(NetworkFolder, "load", with_a_large_variance)
+    with pytest.raises(AscNasError, match="float16 cannot hold"):
+        run.submit("square", year=2025, label=LABEL, half=True, out=tmp_path / "out")
+
+
+def test_the_report_has_a_table_of_costs_classes_devices_and_layers(submitted):
+    text = (submitted.folder / "report" / "tables.tex").read_text()
+    assert [name for name in re.findall(r"label\{tab:(\w+)\}", text)] == [
+        *("complexity", "classes", "devices", "layers")
+    ]
+    tables = re.findall(r"\\begin\{tabular\}\{(l.*?)\}(.*?)\\end\{tabular\}", text, re.DOTALL)
+    for columns, rows in tables:
+        lines = [line for line in rows.splitlines() if line.endswith(r"\\")]
+        assert {line.count("&") + 1 for line in lines} == {len(columns)}
+    assert "1 (25 \\%), own" in text
+    assert not re.search(r"(?<!\\)[%_]", re.sub(r"includegraphics.*|label\{.*", "", text))
+    skeleton = (submitted.folder / "report" / "report.tex").read_text()
+    assert set(re.findall(r"ref\{tab:(\w+)\}", skeleton)) == {
+        *("complexity", "classes", "devices", "layers")
+    }
 
 
 def test_macs_are_those_of_torchinfo():

@@ -1,8 +1,9 @@
 """The meta file of a system, in the form of each year's template.
 
 The keys of 2024 are those that the organisers' validator asks for
-(https://github.com/toni-heittola/dcase2024_task1_submission_validator), with the results of each
-split under its name; those of 2025 are those of the meta files that were handed in then.
+(https://github.com/toni-heittola/dcase2024_task1_submission_validator), but for the results: the
+task asks for those of every split, so they stand under ``split_5`` and so on, where the validator
+knows one split only. The keys of 2025 are those of the meta files that were handed in then.
 """
 
 from typing import Any

@@ -29,7 +29,14 @@ from asc_nas.training.trainer import posteriors
 def _loaded(folder: NetworkFolder, half: bool) -> Answering:
     folder.require_result()
     network = folder.load().cpu()
-    return Answering(network.half() if half else network, folder.run.frontend(folder.genotype))
+    if half:
+        network.half()
+        if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+            raise AscNasError(
+                f"{folder.path}: has weights or variances that float16 cannot hold; leave out "
+                "--half, or train it again with a lower learning_rate."
+            )
+    return Answering(network, folder.run.frontend(folder.genotype))
 
 
 def write_system(
