@@ -281,6 +281,10 @@ def test_an_output_that_was_stopped_goes_on(run, evaluation, tmp_path, monkeypat
         run.submit("baseline", **options)
     folder = tmp_path / "out" / "task1" / LABEL
     assert not list(folder.glob("*.csv"))
+    stopped = run.submit("baseline", **(options | {"evaluation": None}))
+    with zipfile.ZipFile(stopped.zip) as archive:
+        assert archive.namelist() == [f"task1/{LABEL}/{LABEL}.meta.yaml"]
+    (folder / f".{LABEL}.output.csv.0123").mkdir()  # of other weights
     run.submit("baseline", **options)
     assert asked[2:] == [["3.wav", "4.wav", "5.wav"], ["6.wav"]]
     assert [path.name for path in sorted(folder.iterdir())] == [
@@ -314,16 +318,21 @@ def test_float16_is_held_against_float32(run, tmp_path):
     assert "of 180 decisions alike" in told
 
 
-def test_weights_that_float16_cannot_hold_are_told(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("running_var", 1e6, "variances that float16 cannot"), ("weight", 6e4, "activations that")],
+)
+def test_what_float16_cannot_hold_is_told(run, tmp_path, monkeypatch, name, value, said):
     load = NetworkFolder.load
 
-    def with_a_large_variance(folder):
+    def with_a_large_value(folder):
         network = load(folder)
-        network.head.norm.running_var[0] = 1e6
+        with torch.no_grad():
+            getattr(network.head.norm, name)[:] = value
         return network
 
-    monkeypatch.setattr(NetworkFolder, "load", with_a_large_variance)
-    with pytest.raises(AscNasError, match="float16 cannot hold"):
+    monkeypatch.setattr(NetworkFolder, "load", with_a_large_value)
+    with pytest.raises(AscNasError, match=said):
         run.submit("square", year=2025, label=LABEL, half=True, out=tmp_path / "out")
 
 
