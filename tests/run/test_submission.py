@@ -210,7 +210,7 @@ def test_a_submission_of_2024_grows_by_a_run_of_each_split(tree, run, tmp_path):
     assert [text for text in first.missing if "data.split" in text] == [
         f"{LABEL}: a run with data.split={split}" for split in (5, 10, 50, 100)
     ]
-    second = other.submit("baseline", **options)
+    second = other.submit("square", **options)
     with zipfile.ZipFile(second.zip) as archive:
         names = [name.rpartition("/")[2] for name in archive.namelist()]
     endings = ("meta.yaml", "output.split_25.csv", "output.split_5.csv")
@@ -218,10 +218,13 @@ def test_a_submission_of_2024_grows_by_a_run_of_each_split(tree, run, tmp_path):
     meta = yaml.safe_load((out / f"task1/{LABEL}/{LABEL}.meta.yaml").read_text())
     assert list(meta["results"]["development_dataset"]) == ["split_5", "split_25"]
     assert {"embeddings", "decision_making", "pipeline"} < set(meta["system"]["description"])
-    for split, of in ((5, other), (25, run)):
+    costs = [run.cost(run.config.fixed_genotype(name)) for name in ("baseline", "square")]
+    assert meta["system"]["complexity"]["macs"] == max(cost.nessi_macs for cost in costs)
+    assert costs[0].nessi_macs < costs[1].nessi_macs  # of split 25, of split 5
+    for split, of, name in ((5, other, "square"), (25, run, "baseline")):
         assert (out / f"inference/Miller_UNI_task1/{LABEL}_split_{split}.py").exists()
         scored = meta["results"]["development_dataset"][f"split_{split}"]["class_wise"]
-        accuracies = np.diag(of.evaluate("baseline").evaluation.scores.confusion) / 18
+        accuracies = np.diag(of.evaluate(name).evaluation.scores.confusion) / 18
         found = [scores["accuracy"] for scores in scored.values()]
         assert found == pytest.approx(100 * accuracies, abs=0.01)
 

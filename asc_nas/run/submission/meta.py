@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from asc_nas.run.dcase_report import TODO
-from asc_nas.run.submission.contents import About, Entry
+from asc_nas.run.submission.contents import About, Entry, largest
 from asc_nas.run.submission.rules import Rules
 
 _SAID = """\
@@ -58,7 +58,7 @@ def _todo(value: Any, path: str) -> list[str]:
 
 def _of_2024(entries: list[Entry], about: About) -> dict[str, Any]:
     first = entries[-1]
-    cost = first.largest
+    cost = largest(entries)
     described = {
         **first.description,
         "external_data_usage": about.external_data_usage,
@@ -90,7 +90,7 @@ def _of_2024(entries: list[Entry], about: About) -> dict[str, Any]:
 
 def _of_2025(entries: list[Entry], about: About) -> dict[str, Any]:
     (entry,) = entries
-    cost, own = entry.largest, len(entry.networks) - 1
+    cost, own = largest(entries), len(entry.networks) - 1
     described = {
         **entry.description,
         "external_data_usage": about.external_data_usage,
