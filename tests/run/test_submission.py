@@ -1,6 +1,7 @@
 """What a team hands in to DCASE Task 1, held against the run it is made of."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from asc_nas.cli.main import app
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.progress import Listener
+from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
 from asc_nas.run.submission import outputs
@@ -208,7 +210,7 @@ def test_a_submission_of_2024_grows_by_a_run_of_each_split(tree, run, tmp_path):
     assert [text for text in first.missing if "data.split" in text] == [
         f"{LABEL}: a run with data.split={split}" for split in (5, 10, 50, 100)
     ]
-    second = other.submit("baseline", **options)
+    second = other.submit("square", **options)
     with zipfile.ZipFile(second.zip) as archive:
         names = [name.rpartition("/")[2] for name in archive.namelist()]
     endings = ("meta.yaml", "output.split_25.csv", "output.split_5.csv")
@@ -216,10 +218,13 @@ def test_a_submission_of_2024_grows_by_a_run_of_each_split(tree, run, tmp_path):
     meta = yaml.safe_load((out / f"task1/{LABEL}/{LABEL}.meta.yaml").read_text())
     assert list(meta["results"]["development_dataset"]) == ["split_5", "split_25"]
     assert {"embeddings", "decision_making", "pipeline"} < set(meta["system"]["description"])
-    for split, of in ((5, other), (25, run)):
+    costs = [run.cost(run.config.fixed_genotype(name)) for name in ("baseline", "square")]
+    assert meta["system"]["complexity"]["macs"] == max(cost.nessi_macs for cost in costs)
+    assert costs[0].nessi_macs < costs[1].nessi_macs  # of split 25, of split 5
+    for split, of, name in ((5, other, "square"), (25, run, "baseline")):
         assert (out / f"inference/Miller_UNI_task1/{LABEL}_split_{split}.py").exists()
         scored = meta["results"]["development_dataset"][f"split_{split}"]["class_wise"]
-        accuracies = np.diag(of.evaluate("baseline").evaluation.scores.confusion) / 18
+        accuracies = np.diag(of.evaluate(name).evaluation.scores.confusion) / 18
         found = [scores["accuracy"] for scores in scored.values()]
         assert found == pytest.approx(100 * accuracies, abs=0.01)
 
@@ -279,6 +284,10 @@ def test_an_output_that_was_stopped_goes_on(run, evaluation, tmp_path, monkeypat
         run.submit("baseline", **options)
     folder = tmp_path / "out" / "task1" / LABEL
     assert not list(folder.glob("*.csv"))
+    stopped = run.submit("baseline", **(options | {"evaluation": None}))
+    with zipfile.ZipFile(stopped.zip) as archive:
+        assert archive.namelist() == [f"task1/{LABEL}/{LABEL}.meta.yaml"]
+    (folder / f".{LABEL}.output.csv.0123").mkdir()  # of other weights
     run.submit("baseline", **options)
     assert asked[2:] == [["3.wav", "4.wav", "5.wav"], ["6.wav"]]
     assert [path.name for path in sorted(folder.iterdir())] == [
@@ -310,6 +319,41 @@ def test_float16_is_held_against_float32(run, tmp_path):
     scored = run.evaluate("square").evaluation.scores.accuracy
     assert f"(float32 {scored:.3f})" in told
     assert "of 180 decisions alike" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("running_var", 1e6, "variances that float16 cannot"), ("weight", 6e4, "activations that")],
+)
+def test_what_float16_cannot_hold_is_told(run, tmp_path, monkeypatch, name, value, said):
+    load = NetworkFolder.load
+
+    def with_a_large_value(folder):
+        network = load(folder)
+        with torch.no_grad():
+            getattr(network.head.norm, name)[:] = value
+        return network
+
+    monkeypatch.setattr(NetworkFolder, "load", with_a_large_value)
+    with pytest.raises(AscNasError, match=said):
+        run.submit("square", year=2025, label=LABEL, half=True, out=tmp_path / "out")
+
+
+def test_the_report_has_a_table_of_costs_classes_devices_and_layers(submitted):
+    text = (submitted.folder / "report" / "tables.tex").read_text()
+    assert [name for name in re.findall(r"label\{tab:(\w+)\}", text)] == [
+        *("complexity", "classes", "devices", "layers")
+    ]
+    tables = re.findall(r"\\begin\{tabular\}\{(l.*?)\}(.*?)\\end\{tabular\}", text, re.DOTALL)
+    for columns, rows in tables:
+        lines = [line for line in rows.splitlines() if line.endswith(r"\\")]
+        assert {line.count("&") + 1 for line in lines} == {len(columns)}
+    assert "1 (25 \\%), own" in text
+    assert not re.search(r"(?<!\\)[%_]", re.sub(r"includegraphics.*|label\{.*", "", text))
+    skeleton = (submitted.folder / "report" / "report.tex").read_text()
+    assert set(re.findall(r"ref\{tab:(\w+)\}", skeleton)) == {
+        *("complexity", "classes", "devices", "layers")
+    }
 
 
 def test_macs_are_those_of_torchinfo():

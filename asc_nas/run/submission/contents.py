@@ -1,5 +1,6 @@
 """What a submission holds so far, and what only its authors know."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,11 @@ class Entry(Part):
     results: dict[str, Any]
     layers: list[list[Any]]
 
-    @property
-    def largest(self) -> dict[str, Any]:
-        """What the largest network costs, each number by itself."""
-        costs = self.networks.values()
-        return {key: max(c[key] for c in costs) for key in ("macs", "params", "param_bytes")}
+
+def largest(entries: Iterable[Entry]) -> dict[str, int]:
+    """Return what the largest network of all entries costs, each number by itself."""
+    costs = [cost for entry in entries for cost in entry.networks.values()]
+    return {key: max(cost[key] for cost in costs) for key in ("macs", "params", "param_bytes")}
 
 
 class Contents(Document):

@@ -1,8 +1,9 @@
 """The meta file of a system, in the form of each year's template.
 
 The keys of 2024 are those that the organisers' validator asks for
-(https://github.com/toni-heittola/dcase2024_task1_submission_validator), with the results of each
-split under its name; those of 2025 are those of the meta files that were handed in then.
+(https://github.com/toni-heittola/dcase2024_task1_submission_validator), but for the results: the
+task asks for those of every split, so they stand under ``split_5`` and so on, where the validator
+knows one split only. The keys of 2025 are those of the meta files that were handed in then.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import yaml
 
 from asc_nas.run.dcase_report import TODO
-from asc_nas.run.submission.contents import About, Entry
+from asc_nas.run.submission.contents import About, Entry, largest
 from asc_nas.run.submission.rules import Rules
 
 _SAID = """\
@@ -57,7 +58,7 @@ def _todo(value: Any, path: str) -> list[str]:
 
 def _of_2024(entries: list[Entry], about: About) -> dict[str, Any]:
     first = entries[-1]
-    cost = first.largest
+    cost = largest(entries)
     described = {
         **first.description,
         "external_data_usage": about.external_data_usage,
@@ -89,7 +90,7 @@ def _of_2024(entries: list[Entry], about: About) -> dict[str, Any]:
 
 def _of_2025(entries: list[Entry], about: About) -> dict[str, Any]:
     (entry,) = entries
-    cost, own = entry.largest, len(entry.networks) - 1
+    cost, own = largest(entries), len(entry.networks) - 1
     described = {
         **entry.description,
         "external_data_usage": about.external_data_usage,

@@ -76,7 +76,8 @@ def write_output(
     posteriors = np.exp(np.concatenate(found).astype(np.float64))
     posteriors /= posteriors.sum(1, keepdims=True)
     write_results(target, clips.paths, posteriors, labels, "probabilities")
-    shutil.rmtree(folder, ignore_errors=True)
+    for done in target.parent.glob(f".{target.name}.*/"):  # also of weights that are no more
+        shutil.rmtree(done, ignore_errors=True)
 
 
 def answer_part(part: Part) -> None:

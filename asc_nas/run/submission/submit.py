@@ -223,11 +223,11 @@ def _write_rest(folder: Path, contents: Contents, rules: Rules, seconds: float) 
 def _zip(folder: Path, package: str) -> Path:
     """Pack ``task1/`` as the organisers want it; the same files give the same bytes."""
     target = folder / f"{package}.zip"
-    files = sorted(path for path in (folder / "task1").rglob("*") if path.is_file())
+    files = [path.relative_to(folder) for path in (folder / "task1").rglob("*") if path.is_file()]
     with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for path in files:
-            if not path.name.startswith("."):
-                inside = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+        for path in sorted(files):
+            if not any(part.startswith(".") for part in path.parts):  # of an unfinished output
+                inside = zipfile.ZipInfo(path.as_posix())
                 inside.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(inside, path.read_bytes())
+                archive.writestr(inside, (folder / path).read_bytes())
     return target

@@ -29,7 +29,18 @@ from asc_nas.training.trainer import posteriors
 def _loaded(folder: NetworkFolder, half: bool) -> Answering:
     folder.require_result()
     network = folder.load().cpu()
-    return Answering(network.half() if half else network, folder.run.frontend(folder.genotype))
+    if half:
+        network.half()
+        if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+            raise _too_large("weights or variances")
+    return Answering(network, folder.run.frontend(folder.genotype))
+
+
+def _too_large(what: str) -> AscNasError:
+    return AscNasError(
+        f"--half: a network has {what} that float16 cannot hold; leave the option out, or train it "
+        "again with a lower learning_rate."
+    )
 
 
 def write_system(
@@ -134,8 +145,11 @@ class _InItsType(nn.Module):
 
 def _posteriors(run: RunFolder, answering: Answering) -> NDArray[np.float64]:
     examples = run.examples("test", frontend=answering.front_end)
+    network = _InItsType(answering.network)
     with torch.no_grad():
-        found = posteriors(_InItsType(answering.network), examples)
+        found = posteriors(network, examples)
+    if network.dtype == torch.float16 and not found.isfinite().all():
+        raise _too_large("activations")
     return examples.clip_posteriors(found.numpy())
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from asc_nas.run.submission.contents import Contents, Entry
+from asc_nas.run.submission.interface import GENERAL
 from asc_nas.run.submission.rules import Rules
 
 _SKELETON = r"""% Written once; it is yours. 'asc-nas submit' makes tables and figures anew.
@@ -65,7 +66,7 @@ def tables(contents: Contents, figures: Sequence[str]) -> str:
     """
     entries = contents.entries
     scored = [
-        (f"{_name(entry)}{'' if kind == 'general' else ', own networks'}", results)
+        (f"{_name(entry)}{'' if kind == GENERAL else ', own'}", results)
         for entry in entries
         for kind, results in entry.results.items()
     ]
@@ -77,10 +78,15 @@ def tables(contents: Contents, figures: Sequence[str]) -> str:
         keys = list(dict.fromkeys(key for _, results in scored for key in results[part]))
         rows = [[key, *(_percent(results[part].get(key)) for _, results in scored)] for key in keys]
         rows.append(["all", *(_percent(results["overall"]) for _, results in scored)])
-        caption = f"Accuracy in per cent by {what}; of all: the mean of the classes."
+        caption = (
+            f"Accuracy in per cent by {what}, of each system (split); of all: the mean of the "
+            "classes. Own: with networks of single devices."
+        )
         parts.append(_table(label, caption, [what, *(name for name, _ in scored)], rows))
     layers = [[name, _number(params), _number(macs)] for name, params, macs in entries[-1].layers]
-    caption = f"Layers of {_name(entries[-1])}; batch norms count with the layer before them."
+    caption = (
+        f"Layers of system {_name(entries[-1])}; batch norms count with the layer before them."
+    )
     parts.append(_table("layers", caption, ["layer", "parameters", "MACs"], layers))
     parts += [_figure(name) for name in figures]
     return "\n".join(parts)
@@ -104,7 +110,8 @@ def _complexity(entries: Sequence[Entry]) -> str:
 
 
 def _name(entry: Entry) -> str:
-    return f"{entry.label}, split {entry.split}"
+    """Return the number of a system and, in brackets, its split."""
+    return f"{entry.label.rpartition('_')[2]} ({entry.split} %)"
 
 
 def _table(label: str, caption: str, header: list[str], rows: list[list[str]]) -> str:
