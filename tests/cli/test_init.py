@@ -13,6 +13,7 @@ import soundfile
 import yaml
 from tiny import TINY, asc_nas
 
+from asc_nas.cli.commands.init import run_name
 from asc_nas.export.firmware.toolchain import missing_tools
 
 pytestmark = pytest.mark.slow
@@ -302,3 +303,12 @@ def test_what_cannot_be_started_from_is_told(tmp_path, recordings, options, told
     assert done.returncode == 2
     assert told in " ".join(done.stderr.split())
     assert not list(tmp_path.glob("*.yaml"))
+
+
+def test_a_run_is_called_as_the_user_calls_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "esc10 v2").mkdir()
+    (tmp_path / "mine").symlink_to(tmp_path / "esc10 v2")
+    assert run_name(tmp_path / "mine") == "mine"
+    monkeypatch.chdir(tmp_path / "esc10 v2")
+    assert run_name(Path()) == run_name(Path("x/..")) == "esc10_v2"
+    assert run_name(Path("lists/my.csv")) == "my"

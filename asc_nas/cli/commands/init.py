@@ -177,6 +177,7 @@ def init(
 
 
 def run_name(path: Path) -> str:
-    """Return a name for a run from that of a folder or a file."""
-    name = path.resolve().stem if path.suffix in _FILES else path.resolve().name
+    """Return a name for a run from that of a folder or a file, as the user calls it."""
+    called = path if path.name not in ("", "..") else path.resolve()  # a link has its own name
+    name = called.stem if path.suffix in _FILES else called.name
     return re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]+", "_", name).lstrip("_") or "own"
