@@ -26,7 +26,7 @@ from progress import say
 from asc_nas.core.files import read_json, write_json
 from asc_nas.core.progress import Listener
 from asc_nas.core.randomness import stream
-from asc_nas.run.executors import Job, spread
+from asc_nas.run.jobs import Job, spread
 from asc_nas.run.networks import find_network
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.preparation import prepare

@@ -21,8 +21,8 @@ from progress import say
 
 from asc_nas.core.progress import Listener
 from asc_nas.core.randomness import stream
-from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.jobs import Job, spread
 from asc_nas.run.run import Run
 from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone
 from asc_nas.search.history import read_generations

@@ -52,6 +52,25 @@ DeviceOption = Annotated[
         show_default=False,
     ),
 ]
+ExecutorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="What does independent jobs: local (processes of this machine) or ray (a Ray "
+        "cluster) [default: compute.executor].",
+        show_default=False,
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Address of the Ray cluster, such as auto; without one, Ray starts on this machine "
+        "[default: compute.address].",
+        show_default=False,
+    ),
+]
 TensorBoardOption = Annotated[
     bool,
     typer.Option(
@@ -148,12 +167,24 @@ def open_run(
     resume: bool = True,
     tensorboard: bool = False,
     device: str | None = None,
+    executor: str | None = None,
+    address: str | None = None,
 ) -> "Run":
     """Open the run of a command, which shows on the terminal what the run says."""
     from asc_nas.cli.output.terminal import Terminal
     from asc_nas.run.run import Run
 
-    run = Run.open(config, data, settings, out, resume=resume, listener=Terminal(), device=device)
+    run = Run.open(
+        config,
+        data,
+        settings,
+        out,
+        resume=resume,
+        listener=Terminal(),
+        device=device,
+        executor=executor,
+        address=address,
+    )
     if tensorboard:
         run.use_tensorboard()
     return run

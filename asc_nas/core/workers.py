@@ -59,7 +59,7 @@ def run_jobs(
         With 1, jobs run in this process, on all its threads; otherwise in so many new processes,
         on one thread each.
     progress : called with (jobs done, jobs, name of the last)
-    executor : what starts the workers, by default `processes`
+    executor : what starts the workers, also if there is one only; by default `processes`
 
     Raises
     ------
@@ -69,11 +69,10 @@ def run_jobs(
     """
     results: dict[int, Result] = {}
     failures: dict[int, Exception] = {}
-    executor = executor or processes
     outcomes = (
         _in_this_process(function, jobs)
-        if workers == 1
-        else _side_by_side(function, jobs, workers, executor)
+        if workers == 1 and executor is None
+        else _side_by_side(function, jobs, workers, executor or processes)
     )
     with contextlib.closing(outcomes):
         for number, outcome in outcomes:

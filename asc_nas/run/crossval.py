@@ -40,6 +40,8 @@ def crossval(
     workers: int | None = None,
     listener: Listener = SILENT,
     device: str | None = None,
+    executor: str | None = None,
+    address: str | None = None,
 ) -> tuple[Crossval, Path]:
     """Do the whole job, or train fixed networks, in every official fold; write ``crossval.json``.
 
@@ -50,7 +52,7 @@ def crossval(
     networks : baselines or genotypes to train in place of searching
     seeds : the config's by default
     workers : trainings side by side, in place of `retrain.workers`
-    listener, device : see `RunFolder.open`
+    listener, device, executor, address : see `RunFolder.open`
 
     Returns
     -------
@@ -67,7 +69,16 @@ def crossval(
     config = read_settings(source, data, changes)
     _check_names(config, networks)
     place = Path(out) if out is not None else _default_place(source, config.name)
-    whole = RunFolder.open(source, data, changes, place, listener=listener, device=device)
+    whole = RunFolder.open(
+        source,
+        data,
+        changes,
+        place,
+        listener=listener,
+        device=device,
+        executor=executor,
+        address=address,
+    )
     clips = _clips(whole)
     # A run with fixed networks holds the trainings of all seeds.
     runs = {
@@ -189,6 +200,7 @@ def _fold_run(whole: RunFolder, clips: Manifest, fold: str, seed: int) -> RunFol
         listener=whole.listener,
         device=whole.device,
         executor=whole.executor,
+        address=whole.config.compute.address,
     )
     if not run.paths.manifest.exists():
         run.first = assign_roles(clips, run.config.data, run.config.seed)

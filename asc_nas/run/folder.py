@@ -16,6 +16,7 @@ from asc_nas.core.events import EventLog
 from asc_nas.core.files import fingerprint, sha256, write_text
 from asc_nas.core.locks import locked, taking_turns
 from asc_nas.core.progress import SILENT, Listener
+from asc_nas.core.workers import Executor
 from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.examples import Examples
@@ -25,6 +26,7 @@ from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.nn.supernet import Supernet
 from asc_nas.run.beginning import read_clips, require_searchable
 from asc_nas.run.config import RunConfig
+from asc_nas.run.executors import EXECUTORS, LOCAL
 from asc_nas.run.opening import (
     ELSEWHERE,
     Settings,
@@ -80,7 +82,7 @@ class RunFolder:
     device : str
         Where PyTorch trains and judges networks, see `asc_nas.training.device.find_device`.
     executor : str
-        What spreads independent jobs, see `asc_nas.run.executors`.
+        What does independent jobs, see `asc_nas.run.executors`.
     asked : RunConfig or None
         The settings that ``config.yaml`` has or gets, without the sizes of a budget; None does not
         write it.
@@ -94,7 +96,7 @@ class RunFolder:
     paths: RunPaths
     listener: Listener = SILENT
     device: str = "cpu"
-    executor: str = "local"
+    executor: str = LOCAL
     asked: RunConfig | None = None
     first: Manifest | None = field(default=None, repr=False)
     tensorboard: bool = False
@@ -112,7 +114,8 @@ class RunFolder:
         resume: bool = True,
         listener: Listener = SILENT,
         device: str | None = None,
-        executor: str = "local",
+        executor: str | None = None,
+        address: str | None = None,
     ) -> Self:
         """Open the run of a config, or an existing run directory.
 
@@ -125,14 +128,16 @@ class RunFolder:
         settings : changes to the config, as ``{"supernet.epochs": 20}``
         out : run directory; by default ``runs/NAME``
         resume : whether an existing run may be opened
-        listener, executor : see the attributes
+        listener : see the attributes
+        executor : ``local`` or ``ray``; by default `compute.executor`
+        address : of the Ray cluster; by default `compute.address`
         device : ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; by default `compute.device`
 
         Raises
         ------
         UsageError
             For a config that is wrong, or that differs from the one the directory was made with, or
-            a device that is not there.
+            a device or an executor that is not there.
         AscNasError
             If the run exists and `resume` is false.
         """
@@ -150,7 +155,17 @@ class RunFolder:
                 listener.note(f"note: {paths.root}: {note}.")
         found = find_device(config.compute.device if device is None else device)
         prepare_process(found)  # whatever opens a run trains or judges networks
-        run = cls(config, paths, listener, found, executor, config)
+        compute = config.compute
+        here = compute if address is None else compute.model_copy(update={"address": address})
+        run = cls(
+            config.model_copy(update={"compute": here}),
+            paths,
+            listener,
+            found,
+            compute.executor if executor is None else executor,
+            config,
+        )
+        run.new_executor()  # or why there is none
         run.apply_budget()
         return run
 
@@ -344,8 +359,24 @@ class RunFolder:
         config = self.config
         return Supernet(config.search_space(), self.spec, shadow_norms=config.supernet.shadow_norms)
 
+    def new_executor(self) -> Executor:
+        """Return what starts workers for jobs.
+
+        Raises
+        ------
+        UsageError
+            If there is no such executor, or it cannot be had here.
+        """
+        return EXECUTORS[self.executor](self.config.compute, self.device)
+
+    def stays_here(self, workers: int) -> bool:
+        """Return whether jobs for so many workers are done one by one in this process."""
+        return workers == 1 and self.executor == LOCAL
+
     def most_workers(self, workers: int) -> int:
-        """Return how many of `workers` processes may compute side by side on the device."""
+        """Return how many of `workers` jobs may be done at once; a cluster counts by itself."""
+        if self.executor != LOCAL:
+            return workers
         most = most_workers(self.device, workers)
         if most < workers:
             self.listener.note(

@@ -11,10 +11,11 @@ import numpy as np
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
+from asc_nas.core.files import fingerprint
 from asc_nas.core.workers import DIED
 from asc_nas.nn.supernet import Supernet
-from asc_nas.run.executors import EXECUTORS, Job, do
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.jobs import Job, do
 from asc_nas.run.parts import split_of
 from asc_nas.run.standalone import TrainingEvaluator
 from asc_nas.search.evaluator import Evaluate, JudgedPart
@@ -133,22 +134,24 @@ def population_evaluator(run: RunFolder, workers: int) -> Iterator[Evaluate]:
         yield TrainingEvaluator(run, workers)
         return
     workers = run.most_workers(workers)
-    if workers == 1:
+    if run.stays_here(workers):
         yield supernet_evaluator(run)
         return
-    with EXECUTORS[run.executor](do, workers) as submit:
+    with run.new_executor()(do, workers) as submit:
         yield ParallelEvaluator(run, submit, workers)
 
 
 def _judge(run: RunFolder, genotypes: tuple[str, ...]) -> list[Evaluation]:
-    """Judge in a worker, which keeps the evaluator for the next part."""
-    _runs[run.paths.root] = run
-    return _evaluator(run.paths.root)([Genotype.parse(text) for text in genotypes])
+    """Judge in a worker, which keeps the evaluator for the next part of the same supernets."""
+    root = run.paths.root
+    _runs[root] = run
+    evaluate = _evaluator(root, fingerprint(run.evaluation_scope()))
+    return evaluate([Genotype.parse(text) for text in genotypes])
 
 
 _runs: dict[Path, RunFolder] = {}
 
 
 @lru_cache(maxsize=1)
-def _evaluator(root: Path) -> Evaluate:
+def _evaluator(root: Path, scope: str) -> Evaluate:
     return supernet_evaluator(_runs[root])

@@ -7,8 +7,8 @@ import numpy as np
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.randomness import stream
 from asc_nas.report.plots import plot_ranking
-from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.jobs import Job, spread
 from asc_nas.run.population import supernet_evaluator
 from asc_nas.run.search import cached_cost
 from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone

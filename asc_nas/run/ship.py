@@ -23,10 +23,10 @@ from asc_nas.run.calibration import Calibrated, clip_logits
 from asc_nas.run.config import NAME
 from asc_nas.run.crossval import folds_of
 from asc_nas.run.crossval_summary import SCORES, Row, row_of, summary
-from asc_nas.run.executors import Job
-from asc_nas.run.executors import spread as spread_jobs
 from asc_nas.run.export import export_network, source_of, write_model
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.jobs import Job
+from asc_nas.run.jobs import spread as spread_jobs
 from asc_nas.run.network_folder import TWIN, NetworkFolder, load_together
 from asc_nas.run.networks import NamedNetwork, find_network
 from asc_nas.run.preparation import share_features
@@ -227,6 +227,8 @@ def ship(
     int8: bool = False,
     listener: Listener = SILENT,
     device: str | None = None,
+    executor: str | None = None,
+    address: str | None = None,
 ) -> list[ExportedModel]:
     """Train a cross-validated network on the clips of all folds and export it; return the models.
 
@@ -241,7 +243,7 @@ def ship(
     licence : that of the recordings; of both, empty is what the config says
     together : ship the networks of all seeds as a committee
     int8 : write ``NAME-int8.onnx`` too
-    listener, device : see `RunFolder.open`
+    listener, device, executor, address : see `RunFolder.open`
 
     Raises
     ------
@@ -254,7 +256,14 @@ def ship(
         raise UsageError(f"--name {name}: use letters, digits and . _ + - only.")
     folds = folds_of(crossval, device)
     whole = RunFolder.open(crossval, listener=listener, device=device)
-    run = RunFolder.open(crossval, out=crossval / "all", listener=listener, device=device)
+    run = RunFolder.open(
+        crossval,
+        out=crossval / "all",
+        listener=listener,
+        device=device,
+        executor=executor,
+        address=address,
+    )
     chosen = find_network(run, network)
     seeds = common_seeds(folds, chosen) if together else (whole.config.seed,)
     shipping = Shipping(run, folds, chosen, seeds)

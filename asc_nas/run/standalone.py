@@ -15,8 +15,8 @@ from asc_nas.core.documents import Document, Measure
 from asc_nas.core.files import fingerprint
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.scores import score
-from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.jobs import Job, spread
 from asc_nas.run.network_folder import Recipe, train
 from asc_nas.run.parts import split_of
 from asc_nas.search.objectives import SCORES, Evaluation

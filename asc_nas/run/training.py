@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.workers import run_jobs
 from asc_nas.evaluation.result import Result, Results
-from asc_nas.run.executors import Job, spread
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.jobs import Job, spread
 from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.run.networks import NamedNetwork
 from asc_nas.run.scoring import judged
@@ -110,7 +110,7 @@ def train_networks(
             return retrain(opened[job.root], job.item, progress)
 
     workers = first.most_workers(workers)
-    if workers == 1:
+    if first.stays_here(workers):
         return Results(run_jobs(train_here, jobs, workers))
     teachers = [
         Job.of(run, train_teacher, teacher)

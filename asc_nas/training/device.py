@@ -4,7 +4,7 @@ import re
 from typing import Any, Literal, TypeVar
 
 import torch
-from pydantic import field_validator
+from pydantic import Field, PositiveFloat, field_validator
 from torch import Tensor, nn
 
 from asc_nas.core.config import Config
@@ -19,7 +19,7 @@ WORKER_BYTES = 2 * 2**30
 
 
 class ComputeConfig(Config):
-    """Where networks are trained and judged, and in which numbers: not what a run is.
+    """Where networks are trained and judged, and in which numbers: this is no part of a run.
 
     A run may go on elsewhere. No GPU has run it yet, see docs/guides/gpu.md.
     """
@@ -31,6 +31,19 @@ class ComputeConfig(Config):
     """Numbers of the convolutions while a network trains (PyTorch's autocast); weights stay
     float32, and networks are judged in float32. `bfloat16` and `float16` are for GPUs with units
     for them."""
+    executor: str = "local"
+    """What does independent jobs: `local`, processes of this machine, or `ray`, a Ray cluster.
+    `--executor` comes before it."""
+    address: str | None = None
+    """Address of the Ray cluster, such as `auto` (the one of this machine) or
+    `ray://HOST:10001`; null starts one on this machine. `--address` comes before it."""
+    job_memory_gb: PositiveFloat | None = None
+    """Memory that a job of Ray is given, GiB; null is not counted."""
+    job_gpus: PositiveFloat = 1.0
+    """Part of a GPU that a job of Ray is given, where the device is one: 0.25 lets four share it.
+    """
+    retries: int = Field(3, ge=0, le=1000)
+    """How often Ray gives a job that was lost with its process or machine to another."""
 
     @field_validator("device")
     @classmethod

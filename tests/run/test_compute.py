@@ -5,7 +5,7 @@ import torch
 from tiny import TINY, asc_nas
 
 from asc_nas.core.errors import UsageError
-from asc_nas.run.executors import Job
+from asc_nas.run.jobs import Job
 from asc_nas.run.run import Run
 
 

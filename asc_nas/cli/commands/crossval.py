@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from asc_nas.cli.options import (
+    AddressOption,
     ConfigArgument,
     DataOption,
     DeviceOption,
+    ExecutorOption,
     LimitsOption,
     SetOption,
     with_limits,
@@ -46,6 +48,8 @@ def crossval(
     ] = None,
     limits: LimitsOption = None,
     device: DeviceOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
 ) -> None:
     """Cross-validate: each official fold is the test set of one run.
 
@@ -80,6 +84,8 @@ def crossval(
         workers=workers,
         listener=Terminal(),
         device=device,
+        executor=executor,
+        address=address,
     )
     print_crossval(document)
     typer.echo(f"\n{target}")

@@ -7,9 +7,11 @@ import typer
 from rich.table import Table
 
 from asc_nas.cli.options import (
+    AddressOption,
     ConfigArgument,
     DataOption,
     DeviceOption,
+    ExecutorOption,
     OutOption,
     SetOption,
     TensorBoardOption,
@@ -39,6 +41,8 @@ def rank(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Parallel trainings, one thread each.")] = 1,
     device: DeviceOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Compare the supernet's scores with training networks alone: Kendall's tau and a plot.
@@ -52,7 +56,16 @@ def rank(
     """
     from asc_nas.cli.output.network_tables import print_table
 
-    run = open_run(config, data, settings, out, tensorboard=tensorboard, device=device)
+    run = open_run(
+        config,
+        data,
+        settings,
+        out,
+        tensorboard=tensorboard,
+        device=device,
+        executor=executor,
+        address=address,
+    )
     ranking = run.rank(like=like, standalone=standalone, workers=workers)
     typer.echo(f"\n{_summary(ranking)}")
     print_table(_table(ranking))

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from asc_nas.cli.options import (
+    AddressOption,
     ConfigArgument,
     DataOption,
     DeviceOption,
+    ExecutorOption,
     LimitsOption,
     OutOption,
     SetOption,
@@ -34,6 +36,8 @@ def run(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an existing run.")] = False,
     device: DeviceOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Run all steps: features, supernet, search, retraining, test, export.
@@ -49,6 +53,14 @@ def run(
     start = time.monotonic()
     changes = [*with_limits(settings, limits), *([] if budget is None else [f"budget={budget}"])]
     opened = open_run(
-        config, data, changes, out, resume=resume, tensorboard=tensorboard, device=device
+        config,
+        data,
+        changes,
+        out,
+        resume=resume,
+        tensorboard=tensorboard,
+        device=device,
+        executor=executor,
+        address=address,
     )
     print_best(opened.run(start).summary)

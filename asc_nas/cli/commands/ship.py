@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import DeviceOption
+from asc_nas.cli.options import AddressOption, DeviceOption, ExecutorOption
 
 
 def ship(
@@ -43,6 +43,8 @@ def ship(
         bool, typer.Option("--int8", help="Also write NAME-int8.onnx, see 'asc-nas export'.")
     ] = False,
     device: DeviceOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
 ) -> None:
     """Train a cross-validated network on the clips of all folds and export it.
 
@@ -69,5 +71,7 @@ def ship(
         int8=int8,
         listener=Terminal(),
         device=device,
+        executor=executor,
+        address=address,
     ):
         typer.echo(str(model.file))

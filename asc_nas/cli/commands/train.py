@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from asc_nas.cli.options import (
+    AddressOption,
     ConfigArgument,
     DataOption,
     DeviceOption,
+    ExecutorOption,
     OutOption,
     SetOption,
     TensorBoardOption,
@@ -36,6 +38,8 @@ def train(
         typer.Option(min=1, help="Parallel trainings, one thread each [default: retrain.workers]."),
     ] = None,
     device: DeviceOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
     tensorboard: TensorBoardOption = False,
 ) -> None:
     """Train networks from scratch; each is tested once, with the last epoch's weights.
@@ -49,5 +53,14 @@ def train(
     """
     from asc_nas.cli.output.network_tables import print_results
 
-    run = open_run(config, data, settings, out, tensorboard=tensorboard, device=device)
+    run = open_run(
+        config,
+        data,
+        settings,
+        out,
+        tensorboard=tensorboard,
+        device=device,
+        executor=executor,
+        address=address,
+    )
     print_results(run.train(*networks, seeds=seed or (), workers=workers))

@@ -1,66 +1,20 @@
-"""What spreads the independent jobs of a run: over the cores of this machine, or wider.
+"""What does the independent jobs of a run: the cores of this machine, or a cluster.
 
 An executor starts workers for a function and gives what lets one of them call it, as a future
-(`asc_nas.core.workers.processes`). To add one, register it here by name.
+(`asc_nas.core.workers.processes`). What makes one is registered here by name.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.registry import Registry
-from asc_nas.core.workers import Executor, processes, run_jobs
-from asc_nas.run.config import RunConfig
-from asc_nas.run.folder import RunFolder
-from asc_nas.run.paths import RunPaths
-from asc_nas.training.device import prepare_process
+from asc_nas.core.workers import Executor, processes
+from asc_nas.run.executors.ray import ray_executor
+from asc_nas.training.device import ComputeConfig
 
-EXECUTORS: Registry[Executor] = Registry("executor")
-EXECUTORS.register("local")(processes)
+LOCAL = "local"
 
-Step = Callable[[RunFolder, Any], Any]
-"""From a run and an item to its result; importable by name, as it goes to other processes."""
+EXECUTORS: Registry[Callable[[ComputeConfig, str], Executor]] = Registry("executor")
+"""By name: from the settings and the device to an executor. A UsageError if it cannot be had."""
 
-
-@dataclass(frozen=True)
-class Job:
-    """A step with one item; small, as a worker opens the run itself."""
-
-    step: Step
-    item: Any
-    config: RunConfig
-    root: Path
-    device: str
-
-    @classmethod
-    def of(cls, run: RunFolder, step: Step, item: Any) -> "Job":
-        """Return the job of doing `step` for `item` in a run."""
-        return cls(step, item, run.config, run.paths.root.absolute(), run.device)
-
-    def __str__(self) -> str:
-        return str(self.item)
-
-    def run(self) -> RunFolder:
-        """Open the run, in whatever process this is."""
-        prepare_process(self.device)
-        return RunFolder(self.config, RunPaths(self.root), device=self.device)
-
-
-def do(job: Job) -> Any:
-    """Do a job, in whatever process this is."""
-    return job.step(job.run(), job.item)
-
-
-def spread(
-    run: RunFolder, jobs: Sequence[Job], workers: int, progress: Progress = unheard
-) -> list[Any]:
-    """Do all jobs with the executor of `run`; return their results in order.
-
-    Raises
-    ------
-    AscNasError
-        After all jobs, if some failed: which, and why.
-    """
-    return run_jobs(do, jobs, run.most_workers(workers), progress, EXECUTORS[run.executor])
+EXECUTORS.register(LOCAL)(lambda settings, device: processes)
+EXECUTORS.register("ray")(ray_executor)
