@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -41,6 +42,19 @@ def test_ray_chooses_the_gpu(monkeypatch):
     monkeypatch.setattr(ray_module, "find_spec", lambda name: name)
     with pytest.raises(UsageError, match=r"device 'cuda:1': Ray chooses the GPU; give --device cu"):
         EXECUTORS["ray"](SETTINGS, "cuda:1")
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "no.such.host.invalid:{}"]
+)
+def test_an_address_where_nobody_listens_is_told_at_once(address):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ray_module.require_reachable(f"127.0.0.1:{port}")
+    with pytest.raises(AscNasError, match="no Ray cluster answers at"):
+        ray_module.require_reachable(address.format(port))
+    for other in (None, "auto", "local"):
+        ray_module.require_reachable(other)
 
 
 @pytest.fixture(scope="module")

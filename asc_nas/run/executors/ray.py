@@ -4,6 +4,7 @@ A job that is lost with its process or its machine is given to another. Jobs kee
 files, so it goes on where it was.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from asc_nas.training.device import ComputeConfig
 
 Result = TypeVar("Result")
 
+REACH_SECONDS = 10.0
+"""After which nobody is taken to listen at an address."""
 NOT_BEGUN = (
     "a machine of the Ray cluster could not begin it; install the same asc-nas on all of them "
     "(pip install 'asc-nas[search,cluster]')."
@@ -107,10 +110,29 @@ def _on_one_thread(function: Callable[..., Result], *arguments: Any) -> Result:
 
 
 def _join(ray: Any, address: str | None) -> None:
+    require_reachable(address)
     try:
         ray.init(address or "local", log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise AscNasError(
             f"no Ray cluster at '{address}'; start one with 'ray start --head', or give another "
             "--address."
+        ) from error
+
+
+def require_reachable(address: str | None) -> None:
+    """Raise AscNasError if nobody listens at ``HOST:PORT`` or ``ray://HOST:PORT``.
+
+    Ray itself would ask again for minutes. Other addresses are left to it.
+    """
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS):
+            return
+    except (OSError, OverflowError) as error:
+        raise AscNasError(
+            f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head', "
+            "or give another --address."
         ) from error
