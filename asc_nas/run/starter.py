@@ -22,8 +22,8 @@ from data_prep.checks import check as check_clips
 from data_prep.splits import SplitConfig, assign_roles
 
 SKELETONS = ("cp_mobile", "cp_mobile_small", "cp_mobile_tiny")
-"""Tried in order, each with hops of every length; the first that has enough networks within the
-limits is taken."""
+"""Tried in order, each with hops of every length, the longest first, as they cost least; the first
+that has enough networks within the limits is taken. Long windows need more RAM."""
 SAMPLES, ROOM = 200, 0.1
 """Random networks of a skeleton, and the share of them within the limits that is enough."""
 
@@ -53,10 +53,20 @@ class Starter:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the limits leave: a skeleton, and windows so many times as long as they would be."""
+    """What the limits leave: a skeleton, and windows and hops.
+
+    Attributes
+    ----------
+    skeleton : str
+    coarser : int
+        How many times as long windows and hops are as of short sounds, see `coarsenesses`.
+    shortened : bool
+        Whether they are shorter than they could be.
+    """
 
     skeleton: str
     coarser: int = 1
+    shortened: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,7 +217,7 @@ def write(
         return RunConfig.parse(yaml.safe_load(text(chosen)), str(starter.config))
 
     hops = own_data.coarsenesses(inspected.seconds)
-    choices = [Chosen(skeleton, coarser) for skeleton in SKELETONS for coarser in hops]
+    choices = [Chosen(name, hop, hop < hops[0]) for name in SKELETONS for hop in hops]
     chosen = roomy(choices, config, len(clips.labels))
     _write_all(starter, inspected, text(chosen))
     return chosen

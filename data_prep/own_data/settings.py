@@ -14,7 +14,7 @@ RARE = 0.05
 """Share of files below which a sample rate does not count."""
 HOPS_PER_SECOND = 50
 FEWEST_FRAMES = 50
-"""Of an example, where hops are longer than they would be."""
+"""Of an example, where hops are longer than that."""
 SUPERNET_STEPS, RETRAIN_STEPS = 900, 2400
 """Optimiser steps that ESC-10 needs, whose settings these are (configs/esc10.yaml)."""
 
@@ -91,12 +91,13 @@ def choose_settings(
 
 
 def coarsenesses(seconds: float) -> list[int]:
-    """Return how many times as long hops may be for examples of a length, the finest first.
+    """Return how many times as long hops may be for examples of a length, the coarsest first.
 
-    On ESC-10, windows four times as long did no worse (docs/results/recipe.md).
+    On ESC-10, windows four times as long did no worse, at a quarter of the work
+    (docs/results/recipe.md).
     """
     frames = seconds * HOPS_PER_SECOND
-    return [times for times in (1, 2, 4) if times == 1 or frames >= FEWEST_FRAMES * times]
+    return [times for times in (4, 2, 1) if times == 1 or frames >= FEWEST_FRAMES * times]
 
 
 _BATCHES = ((32, 4), (128, 16), (4000, 32), (12000, 64), (float("inf"), 128))

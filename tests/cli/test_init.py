@@ -245,21 +245,21 @@ def test_the_guide_to_a_microcontroller_leads_to_code_within_the_chip(recordings
     assert "asc-nas verify runs/mine/models/mine-best-c" in ending.partition("Next:")[2]
 
 
-def test_less_ram_first_makes_windows_longer_and_then_the_network_smaller(tmp_path):
+def test_windows_are_long_and_less_ram_makes_the_network_smaller_and_then_windows_shorter(tmp_path):
     folder, config = written(tmp_path / "long", 4.0), tmp_path / "c.yaml"
-    said, front_ends = [], []
-    for kilobytes in (60, 30, 12):
-        done = asc_nas(
-            *("init", folder, "--no-check", "--force", "--out", config, "--max-ram-kb", kilobytes)
-        )
+    said, hops = [], []
+    for rate, kilobytes in ((8000, 60), (8000, 12), (32000, 34)):
+        limits = ("--max-ram-kb", kilobytes, "--sample-rate", rate)
+        done = asc_nas("init", folder, "--no-check", "--force", "--out", config, *limits)
         assert done.returncode == 0, done.stderr
         said.append(done.stdout.splitlines()[-2])
-        front_ends.append(yaml.safe_load(config.read_text())["frontend"])
+        front_end = yaml.safe_load(config.read_text())["frontend"]
+        assert front_end["win_length"] == 2 * front_end["hop_length"]
+        hops.append(front_end["hop_length"] / rate)
     assert said[0] == f"Config -> {config}"
-    assert "with windows and hops 4 times as long for the limits" in said[1]
-    assert "with the skeleton cp_mobile_tiny and windows and hops 4 times as long" in said[2]
-    assert [front_end["hop_length"] for front_end in front_ends] == [160, 640, 640]
-    assert [front_end["win_length"] for front_end in front_ends] == [320, 1280, 1280]
+    assert "with the skeleton cp_mobile_tiny for the limits" in said[1]
+    assert "with the skeleton cp_mobile_tiny and shorter windows and hops for the" in said[2]
+    assert hops == [0.08, 0.08, 0.04]
 
 
 def test_too_little_ram_is_told_with_the_smallest(recordings, tmp_path):

@@ -144,8 +144,8 @@ def print_written(starter: "Starter", inspected: "Inspected", chosen: "Chosen") 
     changes = []
     if chosen.skeleton != SKELETONS[0]:
         changes.append(f"the skeleton {chosen.skeleton}")
-    if chosen.coarser > 1:
-        changes.append(f"windows and hops {chosen.coarser} times as long")
+    if chosen.shortened:
+        changes.append("shorter windows and hops")
     for_limits = f", with {' and '.join(changes)} for the limits," if changes else ""
     typer.echo(f"Config{for_limits} -> {starter.config}\nNext: {command('run', starter.config)}")
 
