@@ -4,11 +4,12 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from chromium import chromium
-from tiny import PATIENCE
+from chromium import chromium, playwright
+from tiny import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -48,9 +49,16 @@ def test_the_search_works_from_a_folder_without_a_server(site):
         page.set_default_timeout(1000 * PATIENCE)
         asked = []
         page.on("request", lambda request: asked.append(request.url))
-        page.goto((site / "guides" / "classify.html").as_uri())
-        page.locator("input.md-search__input").fill("QEMU")
         found = page.locator("a.md-search-result__link").first
-        found.wait_for(state="attached")
+
+        def answers():
+            """What is typed before the page listens is lost, so another page is asked then."""
+            page.goto((site / "guides" / "classify.html").as_uri())
+            page.locator("input.md-search__input").fill("QEMU")
+            with suppress(playwright.TimeoutError):
+                found.wait_for(state="attached", timeout=10_000)
+            return found.count()
+
+        wait_until(answers)
         assert "microcontroller" in page.locator(".md-search-result__list").inner_html()
     assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
