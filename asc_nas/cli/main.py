@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,9 +32,8 @@ from asc_nas.cli.commands.submit import submit
 from asc_nas.cli.commands.teach import teach
 from asc_nas.cli.commands.verify import verify
 from asc_nas.cli.interrupt import none_lost
-from asc_nas.cli.output.text import print_whatever_comes, shown
+from asc_nas.cli.output.text import OUTPUT, name_output, print_whatever_comes, shown
 from asc_nas.core.errors import AscNasError, command, told
-from asc_nas.core.files import naming
 from asc_nas.core.machine import wait_asleep
 
 app = typer.Typer(
@@ -104,6 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     wait_asleep()
     print_whatever_comes()
+    name_output()
     try:
         with none_lost():
             app(arguments)  # exits by itself: 0, an exit code of a command, 2 for wrong options
@@ -115,8 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (AscNasError, ModuleNotFoundError, OSError) as error:
         if debug:
             raise
-        if isinstance(error, OSError) and error.filename is None:
-            _flush(debug)  # which tells whether it was the output that could not be written
+        if isinstance(error, OSError) and error.filename == str(OUTPUT):
+            _give_up_output()
         message, code = _sentence(error, next(iter(arguments), ""))
         print(f"error: {shown(message)}", file=sys.stderr)
         sys.exit(code)
@@ -125,16 +124,20 @@ def main(arguments: list[str] | None = None) -> None:
 def _flush(debug: bool) -> None:
     """Write what is left of the output; a disk that is full is not passed over."""
     try:
-        with naming(Path("standard output")):
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:  # who reads has enough
         pass
     except OSError as error:
         if debug:
             raise
         print(f"error: {_sentence(error)[0]}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
+        _give_up_output()
         sys.exit(1)
+
+
+def _give_up_output() -> None:
+    """Let what standard output did not take go nowhere, or Python tries again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _goes_on(arguments: list[str]) -> str:

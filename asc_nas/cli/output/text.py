@@ -4,9 +4,12 @@ import codecs
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
+from asc_nas.core.files import naming
 from asc_nas.core.plain_text import visible
 
+OUTPUT = Path("standard output")
 WRITTEN_OUT = "asc-nas-written-out"
 """Name of what a codec does with characters that its encoding lacks."""
 
@@ -26,6 +29,29 @@ def print_whatever_comes() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=WRITTEN_OUT)
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output, whose errors say that it is."""
+
+    def write(self, text: str) -> int:
+        with naming(OUTPUT):
+            return super().write(text)
+
+    def flush(self) -> None:
+        with naming(OUTPUT):
+            super().flush()
+
+
+def name_output() -> None:
+    """Let errors of standard output say that they are about it."""
+    stream = sys.stdout
+    if type(stream) is io.TextIOWrapper:
+        settings: dict[str, Any] = {
+            name: getattr(stream, name)
+            for name in ("encoding", "errors", "line_buffering", "write_through")
+        }
+        sys.stdout = _Output(stream.detach(), **settings)
 
 
 def shown(text: str | Path) -> str:
