@@ -9,9 +9,11 @@ from asc_nas.core.progress import SILENT, Listener
 from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.cost.layers import layers_of_space
+from asc_nas.data.logits import ClipScores
 from asc_nas.data.manifest import Manifest
 from asc_nas.export.possible import require_target
 from asc_nas.run.config import DataConfig, RunConfig
+from asc_nas.run.start import Start
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.limits import Limits
 from asc_nas.space.genotype import Genotype
@@ -75,6 +77,30 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     if (target := config.search.limits.target) is not None:
         require_target(target, space, specs_of(config, classes), config.frontend)
     require_feasible(space, cost_of(config, classes), size_limits(config))
+
+
+def require_origins(config: RunConfig, manifest: Manifest) -> None:
+    """Raise unless the run may learn from the weights and the teachers that its config names.
+
+    Raises
+    ------
+    UsageError
+        If the weights are not there, or their network hears something else.
+    AscNasError
+        If a file is damaged, a teacher has other labels, or the run's test clips are among those
+        that the weights or a teacher were trained on.
+    """
+    test = manifest.with_role("test")
+    if config.retrain.start_from is not None:
+        start = Start.read(config.retrain.start_from)
+        for frontend in config.frontends():
+            start.require_heard(frontend)
+        start.require_unheard([manifest.audio_path(clip) for clip in test])
+    teacher = config.retrain.teacher
+    for path in map(Path, teacher.logits if teacher is not None else ()):
+        scores = ClipScores.read(path)
+        scores.require_labels(manifest.labels, path)
+        scores.require_unheard([clip.key for clip in test], path)
 
 
 def require_parts(manifest: Manifest, folds: int) -> None:

@@ -21,10 +21,9 @@ from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
-from asc_nas.data.logits import ClipScores
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.nn.supernet import Supernet
-from asc_nas.run.beginning import read_clips, require_searchable
+from asc_nas.run.beginning import read_clips, require_origins, require_searchable
 from asc_nas.run.config import RunConfig
 from asc_nas.run.executors import EXECUTORS, LOCAL
 from asc_nas.run.opening import (
@@ -38,7 +37,6 @@ from asc_nas.run.opening import (
     same_run,
 )
 from asc_nas.run.paths import RunPaths, SupernetPaths
-from asc_nas.run.start import Start
 from asc_nas.search.shrinking_log import read_events, remaining
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of, spec_of
@@ -220,15 +218,7 @@ class RunFolder:
         if self.first is None:
             clips = read_clips(config.data, self.listener)
             self.first = assign_roles(clips, config.data, config.seed)
-        if config.retrain.start_from is not None:
-            start = Start.read(config.retrain.start_from)
-            for frontend in config.frontends():
-                start.require_heard(frontend)
-        teacher = config.retrain.teacher
-        for path in map(Path, teacher.logits if teacher is not None else ()):
-            scores, test = ClipScores.read(path), self.first.with_role("test")
-            scores.require_labels(self.first.labels, path)
-            scores.require_unheard([clip.key for clip in test], path)
+        require_origins(config, self.first)
         if search:
             require_searchable(config, self.first)
 

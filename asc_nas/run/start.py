@@ -1,6 +1,6 @@
 """Weights that a training begins with: of a model that comes with asc-nas, or of another run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,11 @@ from torch import Tensor
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.data.manifest import Manifest
+from asc_nas.evaluation.result import Result
 from asc_nas.nn.subnet import SubNet
 from asc_nas.nn.transfer import body_parameters, take_weights
+from asc_nas.run.paths import RunPaths
 from asc_nas.runtime.model_files import model_folders
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.skeleton import Skeleton
@@ -30,6 +33,8 @@ class Start:
         Of the network.
     weights : dict
         Its state.
+    trained_on : frozenset of Path
+        Recordings that it was trained on; empty if the file is not in its run any more.
     """
 
     file: Path
@@ -38,6 +43,7 @@ class Start:
     frontend: FrontEnd
     labels: tuple[str, ...]
     weights: Mapping[str, Tensor]
+    trained_on: frozenset[Path] = frozenset()
 
     @classmethod
     def read(cls, name: str) -> "Start":
@@ -74,6 +80,7 @@ class Start:
             FrontEnd.parse(meta["frontend"], str(file)),
             tuple(meta["labels"]),
             weights,
+            _trained_on(file),
         )
 
     def fill(self, network: SubNet, frontend: FrontEnd, labels: tuple[str, ...]) -> float:
@@ -91,6 +98,16 @@ class Start:
                 f"retrain.start_from: the network has no layer in common with that of {self.file}."
             )
         return share
+
+    def require_unheard(self, test: Sequence[Path]) -> None:
+        """Raise AscNasError if the network was trained on one of the recordings of a test."""
+        known = self.trained_on & {path.resolve() for path in test}
+        if known:
+            raise AscNasError(
+                f"retrain.start_from: the network of {self.file} was trained on {len(known)} of "
+                f"the {len(test)} test clips, such as {min(known)}, so a score on them would mean "
+                "nothing. Take one that has not heard them, or the same test folds."
+            )
 
     def require_heard(self, frontend: FrontEnd) -> None:
         """Raise UsageError unless the network heard through this front end."""
@@ -124,6 +141,16 @@ def frozen_until(network: SubNet, epochs: float) -> Callable[[int], None]:
             parameter.requires_grad_(done >= epochs)
 
     return before_epoch
+
+
+def _trained_on(file: Path) -> frozenset[Path]:
+    """Return the recordings that weights were trained on, if they lie in ``RUN/retrain/NAME``."""
+    root = file.resolve().parent.parent.parent
+    result, manifest = file.with_name("result.json"), RunPaths(root).manifest
+    if not (result.is_file() and manifest.is_file()):
+        return frozenset()
+    clips, roles = Manifest.read(manifest), Result.read(result).trained_on
+    return frozenset(clips.audio_path(c).resolve() for c in clips.clips if c.role in roles)
 
 
 def _file(name: str) -> Path:

@@ -102,6 +102,14 @@ def test_another_front_end_is_told_before_anything_is_written(folder, donor):
     assert not (folder / "other").exists()
 
 
+def test_weights_that_have_heard_the_test_are_refused_before_anything_is_written(folder, donor):
+    retrain = {"start_from": str(donor)}
+    with pytest.raises(AscNasError, match=r"was trained on \d+ of the \d+ test clips, such as /"):
+        opened(folder, "cheating", data={"test_folds": [1]}, retrain=retrain)
+    assert not (folder / "cheating").exists()
+    assert not opened(folder, "honest", retrain=retrain).paths.root.exists()
+
+
 @pytest.mark.parametrize("name", ["nothing", "no/such/folder.safetensors"])
 def test_weights_that_are_not_there_are_told(folder, name):
     with pytest.raises(UsageError, match=r"no such weights|no weights 'nothing'"):
