@@ -55,8 +55,7 @@ def teach(run: RunFolder, teachers: Sequence[str], out: Path | None = None) -> P
             trained_on = folder.require_result().trained_on
             heard |= {clip.key for role in trained_on for clip in run.readable(role)}
             found.append(_of_network(folder, keys))
-    probabilities = mean_probabilities(found, temperature=1.0)
-    logits = np.log(np.maximum(probabilities, 1e-30)).astype(np.float32)
+    logits = _logs(mean_probabilities(found, temperature=1.0))
     file = run.paths.root / "teachers" / f"{'+'.join(names)}.npz" if out is None else out
     file.parent.mkdir(parents=True, exist_ok=True)
     ClipScores(keys, labels, logits, frozenset(heard)).write(file)
@@ -67,8 +66,7 @@ def _of_network(folder: NetworkFolder, keys: Sequence[str]) -> NDArray[np.float3
     """Return the log probabilities (clips, labels) of a trained network."""
     run = folder.run
     examples = run.examples(*ROLES, frontend=run.frontend(folder.genotype))
-    posteriors = clip_logits(folder.load(), examples).posteriors(1.0)
-    logits = np.log(np.maximum(posteriors, 1e-30)).astype(np.float32)
+    logits = _logs(clip_logits(folder.load(), examples).posteriors(1.0))
     places = {key: place for place, key in enumerate(examples.clip_keys)}
     return logits[[places[key] for key in keys]]
 
@@ -94,4 +92,9 @@ def _of_model(
             mel = log_mel(fit_length(wave, heard.samples, heard.short), heard)
             rows.append(classifier.posterior(mel)[order])
             progress(number, len(clips), "clips")
-    return np.log(np.maximum(np.stack(rows), 1e-30)).astype(np.float32)
+    return _logs(np.stack(rows))
+
+
+def _logs(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return finite logarithms."""
+    return np.log(np.maximum(probabilities, 1e-30)).astype(np.float32)
