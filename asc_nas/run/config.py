@@ -144,10 +144,11 @@ class RetrainConfig(TrainConfig):
     integers do, with fixed batch norms (quantisation-aware training, Jacob et al., arXiv
     1712.05877; 0: off). For networks that lose accuracy as `c` or `tflite`; on ESC-10 none did."""
     start_from: str | None = None
-    """Weights that every network begins with, in place of random ones: a model that comes with them
-    (esc50), or the folder of a trained network (RUN/retrain/NAME). Each layer takes what it has in
-    common with the other network: the leading channels, and kernels of the same size. The layer to
-    the classes is taken if the labels are the same. The front end must be the same."""
+    """Weights that every network begins with, in place of random ones: the folder of a trained
+    network (RUN/retrain/NAME), or the name of weights in a folder of models (NAME.safetensors);
+    none come with asc-nas. Each layer takes what it has in common with the other network: the
+    leading channels, and kernels of the same size. The layer to the classes is taken if the labels
+    are the same. The front end must be the same."""
     frozen_share: float = Field(0.0, ge=0, lt=1)
     """Share of the training, at its beginning, in which only the layer to the classes learns; with
     `start_from`."""

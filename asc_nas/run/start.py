@@ -1,4 +1,4 @@
-"""Weights that a training begins with: of a model that comes with asc-nas, or of another run."""
+"""Weights that a training begins with: of another run, or in a folder of models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -189,13 +189,16 @@ def _tell_of_half(run: RunFolder, network: NamedNetwork, seed: int, decisions: D
 
 def _description(run: RunFolder, answering: Answering, half: bool) -> dict[str, object]:
     retrain = run.config.retrain
-    managed = ["neural architecture search", *(["precision_16"] if half else [])]
+    teacher, pretrained = retrain.teacher is not None, retrain.start_from is not None
+    told = {"knowledge distillation": teacher, "precision_16": half}
+    managed = ["neural architecture search", *(name for name, used in told.items() if used)]
+    steps = {"pretraining": pretrained, "train teachers": teacher, "search": True, "train": True}
     return {
         "input_sampling_rate": f"{answering.front_end.sample_rate / 1000:g}kHz",
         "acoustic_features": "log-mel energies",
         "data_augmentation": augmentation_text(retrain.augment),
         "machine_learning_method": "CNN",
         "complexity_management": ", ".join(managed),
-        "pipeline": ("train teachers, " if retrain.teacher else "") + "search, train",
+        "pipeline": ", ".join(name for name, done in steps.items() if done),
         "framework": "pytorch",
     }
