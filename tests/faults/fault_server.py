@@ -157,7 +157,10 @@ def child(request, counter):
     sys.addaudithook(Hook(counter, **fault))
     from asc_nas.cli.main import main
 
-    main(request["arguments"])
+    try:
+        main(request["arguments"])
+    finally:  # the command is over: what comes now would hit this server
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
 
 
 def serve(request):
