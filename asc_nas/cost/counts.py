@@ -3,7 +3,8 @@
 MACs (multiply-accumulates) are those of the convolutions and the linear layer for one example, as
 PyTorch profilers count them; batch norm, pooling and sums are left out, since inference folds or
 fuses them. Parameters are the learned numbers of the network as built: weights and the two affine
-parameters per channel of every batch norm.
+parameters per channel of every batch norm. Of summed depthwise kernels those count that are
+left when they are joined, see `asc_nas.space.netspec.joined`.
 
 NeSsi, the calculator of DCASE Task 1 (https://github.com/AlbertoAncilotto/NeSsi), counts PyTorch
 networks with torchinfo: the same parameters, and a MAC more for every parameter of a batch norm and
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.cost.memory import memory_of
-from asc_nas.space.netspec import ConvSpec, NetSpec
+from asc_nas.space.netspec import ConvSpec, NetSpec, joined
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def count(spec: NetSpec, frontend: FrontEnd) -> Cost:
 
 def layer_costs(spec: NetSpec) -> tuple[LayerCost, ...]:
     """Return the cost of every layer of `spec` for one example, in order."""
-    return tuple(_layer_costs(spec))
+    return tuple(_layer_costs(joined(spec)))
 
 
 def _layer_costs(spec: NetSpec) -> Iterator[LayerCost]:

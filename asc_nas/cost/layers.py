@@ -14,7 +14,7 @@ from typing import Any
 
 from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import BlockGene, Genotype
-from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape
+from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec, Shape, joined
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.space.shape_gene import ShapeGene
 
@@ -80,8 +80,8 @@ def _text(shape: Shape) -> str:
 
 
 def layers_of(spec: NetSpec) -> tuple[Layer, ...]:
-    """Return the layers of a network in order."""
-    return tuple(_layers(spec))
+    """Return the layers of a network in order, its depthwise kernels joined."""
+    return tuple(_layers(joined(spec)))
 
 
 def _layers(spec: NetSpec) -> Iterator[Layer]:

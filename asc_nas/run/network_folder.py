@@ -22,6 +22,7 @@ from asc_nas.data.logits import ClipScores, mean_probabilities
 from asc_nas.evaluation.result import LoggedEpoch, Result
 from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.committee import Committee
+from asc_nas.nn.join_kernels import join_kernels
 from asc_nas.nn.subnet import SubNet
 from asc_nas.run.config import TeacherConfig
 from asc_nas.run.folder import RunFolder
@@ -231,7 +232,7 @@ class NetworkFolder:
             self.finish(weights)
 
     def load(self, weights: str = WEIGHTS) -> SubNet:
-        """Return the trained network, in evaluation mode.
+        """Return the trained network, its depthwise kernels joined, in evaluation mode.
 
         Raises
         ------
@@ -248,7 +249,7 @@ class NetworkFolder:
                 f"{self.path / weights}: these weights are of another training ({stored}); "
                 "restore the file, or delete it and train again."
             )
-        return network.to(self.run.device).eval()
+        return join_kernels(network).to(self.run.device).eval()
 
 
 def load_together(folders: Sequence[NetworkFolder], weights: str = WEIGHTS) -> nn.Module:

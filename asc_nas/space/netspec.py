@@ -6,7 +6,8 @@ supernet all read that list, so the topology is written once.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 from asc_nas.core.errors import UsageError
 from asc_nas.space.genotype import BlockGene, Genotype
@@ -205,6 +206,36 @@ def _resolve_block(
         shortcut=plan.in_channels == plan.out_channels,
         activation_after_sum=skeleton.activation_after_sum,
     )
+
+
+def joined(spec: NetSpec) -> NetSpec:
+    """Return the layers that a trained network is used with: fewer depthwise kernels, the same sum.
+
+    The sum of two kernels is one kernel, of an extent that holds both (structural
+    re-parameterisation, Ding et al., arXiv 2101.03697). So 3 and 5 taps along time become one of 5.
+    Kernels are joined where this takes no more weights than they have; 3 along frequency and 3
+    along time stay two, of 6 weights and not of 9.
+    """
+    blocks = (
+        None if block is None else replace(block, depthwise=_joined(block.depthwise))
+        for block in spec.blocks
+    )
+    return replace(spec, blocks=tuple(blocks))
+
+
+def _joined(kernels: tuple[ConvSpec, ...]) -> tuple[ConvSpec, ...]:
+    for pair in combinations(kernels, 2):
+        both = replace(pair[0], kernel=_extent(pair[0].kernel, pair[1].kernel))
+        same_centre = all((a - b) % 2 == 0 for a, b in zip(*(k.kernel for k in pair), strict=True))
+        if same_centre and both.weights <= pair[0].weights + pair[1].weights:
+            place = kernels.index(pair[0])
+            rest = [kernel for kernel in kernels if kernel not in pair]
+            return _joined((*rest[:place], both, *rest[place:]))
+    return kernels
+
+
+def _extent(a: Shape, b: Shape) -> Shape:
+    return max(a[0], b[0]), max(a[1], b[1])
 
 
 def _rounded(channels: float, multiple: int) -> int:

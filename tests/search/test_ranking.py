@@ -94,8 +94,8 @@ def test_a_sample_near_networks_has_about_half_of_their_choices():
     drawn = sample_over_cost(SPACE, cost_of, 32, rng, near=near)
     assert len(set(drawn)) == 32
     assert all(genotype in SPACE for genotype in drawn)
-    assert shared(sample_over_cost(SPACE, cost_of, 32, rng)) < 0.3
-    assert 0.4 < shared(drawn) < 0.75
+    assert shared(sample_over_cost(SPACE, cost_of, 32, rng)) < 0.2
+    assert 0.3 < shared(drawn) < 0.7
 
 
 def test_the_sample_depends_on_the_generator_alone():
