@@ -14,6 +14,7 @@ from asc_nas.evaluation.result import Result
 from asc_nas.nn.subnet import SubNet
 from asc_nas.nn.transfer import body_parameters, take_weights
 from asc_nas.run.paths import RunPaths
+from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.model_files import model_folders
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.skeleton import Skeleton
@@ -82,6 +83,12 @@ class Start:
             weights,
             _trained_on(file),
         )
+
+    @property
+    def card(self) -> ModelCard | None:
+        """Card of the model that the weights are of, if it lies beside them."""
+        file = self.file.with_suffix(".json")
+        return ModelCard.read(file) if file.is_file() else None
 
     def fill(self, network: SubNet, frontend: FrontEnd, labels: tuple[str, ...]) -> float:
         """Fill a network with what it has in common with this one; return the share of weights.

@@ -258,6 +258,8 @@ def write_started(
         f"{found.source.name}: {len(clips.clips)} clips of {len(clips.labels)} classes, "
         f"{examples} training examples.\n{command('train', starter.config, own_data.STARTED)}"
     )
+    if (card := start.card) is not None:
+        heading += f"\nThe weights are of {card.data.source or card.data.name}; {card.data.licence}"
     text = own_data.started_config(
         starter.name,
         _data_settings(starter, inspected),

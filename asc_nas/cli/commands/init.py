@@ -156,6 +156,7 @@ def init(
 
         start = Start.read(start_from)
         seconds = start.frontend.seconds
+        tables.print_origin(start)
     inspected = own.inspect(folder, starter, seconds, terminal)
     tables.print_look(inspected.found, inspected.manifest, inspected.seconds)
     tables.print_blocks(inspected)

@@ -9,11 +9,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from asc_nas.cli.output.licence import print_licence
 from asc_nas.cli.output.network_tables import print_table
+from asc_nas.cli.output.text import shown
 from asc_nas.core.errors import command
 
 if TYPE_CHECKING:
     from asc_nas.data.manifest import Clip, Manifest
+    from asc_nas.run.start import Start
     from asc_nas.run.starter import Chosen, Inspected, Starter
     from data_prep.checks import Report
     from data_prep.own_data import Look
@@ -117,6 +120,16 @@ def print_split(manifest: "Manifest") -> None:
     for line in _meaning(manifest, roles[2]):
         typer.echo(f"note: {line}")
     typer.echo("")
+
+
+def print_origin(start: "Start") -> None:
+    """Print what the weights of a model were trained on, and what they may not be used for."""
+    if (card := start.card) is None:
+        return
+    print_licence(card)
+    trained_on = card.data.source or card.data.name
+    typer.echo(f"{shown(card.name)} was trained on {shown(trained_on)}.")
+    typer.echo("If these recordings are among yours, a test on them means nothing.")
 
 
 def print_started(starter: "Starter", inspected: "Inspected") -> None:
