@@ -21,7 +21,11 @@ def in_threads(size, work):
             there.wait()  # all have read
             return found
 
-        return work(number, gather)
+        try:
+            return work(number, gather)
+        except BaseException:
+            there.abort()  # or the others would wait
+            raise
 
     with ThreadPoolExecutor(size) as pool:
         return list(pool.map(rank, range(size)))
