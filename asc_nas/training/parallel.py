@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -109,7 +109,7 @@ class Ranks:
 
 
 ALONE = Ranks()
-_patient: list[dist.ProcessGroup | None] = []  # in which the others wait for the first
+_patient: list[Any] = []  # in which the others wait for the first
 
 
 def join(device: str) -> tuple[Ranks, str]:
