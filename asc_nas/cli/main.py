@@ -34,6 +34,7 @@ from asc_nas.cli.commands.verify import verify
 from asc_nas.cli.interrupt import none_lost
 from asc_nas.cli.output.text import OUTPUT, name_output, print_whatever_comes, shown
 from asc_nas.core.errors import AscNasError, command, told
+from asc_nas.core.launched import place, require_one
 from asc_nas.core.machine import wait_asleep
 
 app = typer.Typer(
@@ -77,6 +78,8 @@ GO_ON = (
     *(("export",), ("submit",), ("features",), ("data", "download"), ("latency", "measure")),
 )
 """Commands that keep what is done."""
+TOGETHER = ("supernet", "train")
+"""Commands whose work several ranks share."""
 
 
 def _show_version(value: bool) -> None:
@@ -87,12 +90,15 @@ def _show_version(value: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show version.")
     ] = False,
 ) -> None:
-    pass
+    called = context.invoked_subcommand
+    if called not in TOGETHER:
+        require_one(f"asc-nas {called}")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -117,7 +123,9 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(error, OSError) and error.filename == str(OUTPUT):
             _give_up_output()
         message, code = _sentence(error, next(iter(arguments), ""))
-        print(f"error: {shown(message)}", file=sys.stderr)
+        rank, size = place()
+        whose = f" (rank {rank})" if size > 1 else ""
+        print(f"error{whose}: {shown(message)}", file=sys.stderr)
         sys.exit(code)
 
 

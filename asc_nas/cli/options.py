@@ -9,6 +9,7 @@ import typer
 
 from asc_nas.cli.completion import complete_model
 from asc_nas.core.errors import closest
+from asc_nas.core.launched import place
 from asc_nas.runtime.model_files import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -169,9 +170,11 @@ def open_run(
     device: str | None = None,
     executor: str | None = None,
     address: str | None = None,
+    together: bool = False,
 ) -> "Run":
     """Open the run of a command, which shows on the terminal what the run says."""
     from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.core.progress import SILENT
     from asc_nas.run.run import Run
 
     run = Run.open(
@@ -180,10 +183,11 @@ def open_run(
         settings,
         out,
         resume=resume,
-        listener=Terminal(),
+        listener=SILENT if place()[0] else Terminal(),  # of several ranks the first speaks
         device=device,
         executor=executor,
         address=address,
+        together=together,
     )
     if tensorboard:
         run.use_tensorboard()

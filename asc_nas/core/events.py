@@ -116,10 +116,13 @@ class EventLog:
         ``events.jsonl``.
     tensorboard : Path
         The folder that, while it exists, gets the same values for TensorBoard.
+    writes : bool
+        False for a process whose work another one logs: then nothing is written.
     """
 
     path: Path
     tensorboard: Path
+    writes: bool = True
     _known: dict[Key, Values] | None = field(default=None, init=False, repr=False)
     _writers: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
@@ -138,6 +141,8 @@ class EventLog:
         self, step: str, values: Values, network: str = "", unit: str = "", number: int = 0
     ) -> None:
         """Log `values`, unless they are there already."""
+        if not self.writes:
+            return
         values = {k: v if v is not None and math.isfinite(v) else None for k, v in values.items()}
         time = datetime.now(UTC).isoformat(timespec="seconds")
         event = Event(step, values, network, unit, number, time)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asc_nas.nn.batch_norm import Gather, of_a_part
 from asc_nas.space.netspec import ConvSpec
 
 BN_MOMENTUM = 0.1
@@ -33,10 +34,14 @@ class ElasticConv2d(nn.Module):
 
 
 class ElasticBatchNorm2d(nn.Module):
-    """Batch norm of at most `channels` channels; the first ones are used and updated."""
+    """Batch norm of at most `channels` channels; the first ones are used and updated.
+
+    While `gather` is set, a batch in training is a part of one, see `asc_nas.nn.batch_norm`.
+    """
 
     running_mean: Tensor
     running_var: Tensor
+    gather: Gather | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -53,6 +58,8 @@ class ElasticBatchNorm2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x (n, channels, frequency, time); in training, update the used statistics."""
         s = self.sliced(x.shape[1])
+        if self.training and self.gather is not None:
+            return of_a_part(x, **s, momentum=BN_MOMENTUM, eps=BN_EPSILON, gather=self.gather)
         return F.batch_norm(
             x,
             s["running_mean"],

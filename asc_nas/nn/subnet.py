@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from asc_nas.nn.batch_norm import BatchNorm2d
 from asc_nas.nn.depthwise import DepthwiseConv2d
 from asc_nas.nn.elastic import BN_EPSILON, BN_MOMENTUM
 from asc_nas.space.netspec import BlockSpec, ConvSpec, NetSpec
@@ -62,9 +63,9 @@ def conv_layer(spec: ConvSpec) -> nn.Conv2d:
     )
 
 
-def norm_layer(channels: int) -> nn.BatchNorm2d:
+def norm_layer(channels: int) -> BatchNorm2d:
     """Return the batch norm used everywhere."""
-    return nn.BatchNorm2d(channels, eps=BN_EPSILON, momentum=BN_MOMENTUM)
+    return BatchNorm2d(channels, eps=BN_EPSILON, momentum=BN_MOMENTUM)
 
 
 class ConvNorm(nn.Module):

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.documents import Document
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.events import EventLog
 from asc_nas.core.files import fingerprint, sha256, write_text
+from asc_nas.core.launched import require_one
 from asc_nas.core.locks import locked, taking_turns
 from asc_nas.core.progress import SILENT, Listener
 from asc_nas.core.workers import Executor
@@ -43,6 +44,7 @@ from asc_nas.space.hearing import frontend_of, spec_of
 from asc_nas.space.netspec import NetSpec
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.device import find_device, most_workers, prepare_process
+from asc_nas.training.parallel import ALONE, Ranks, join
 from data_prep.splits import assign_roles
 
 
@@ -88,6 +90,8 @@ class RunFolder:
         The clips that a new run begins with; None until they are read.
     tensorboard : bool
         Whether a new run writes for TensorBoard.
+    ranks : Ranks
+        The processes that train its networks together; the first one alone writes to the run.
     """
 
     config: RunConfig
@@ -98,6 +102,7 @@ class RunFolder:
     asked: RunConfig | None = None
     first: Manifest | None = field(default=None, repr=False)
     tensorboard: bool = False
+    ranks: Ranks = ALONE
     _holding: list[bool] = field(default_factory=list, repr=False)
     _stores: dict[FrontEnd, FeatureStore] = field(default_factory=dict, repr=False)
 
@@ -114,6 +119,7 @@ class RunFolder:
         device: str | None = None,
         executor: str | None = None,
         address: str | None = None,
+        together: bool = False,
     ) -> Self:
         """Open the run of a config, or an existing run directory.
 
@@ -130,15 +136,19 @@ class RunFolder:
         executor : ``local`` or ``ray``; by default `compute.executor`
         address : of the Ray cluster; by default `compute.address`
         device : ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; by default `compute.device`
+        together : whether the processes that ``torchrun`` started train the networks of `supernet`
+            and `train` together; each opens the run
 
         Raises
         ------
         UsageError
             For a config that is wrong, or that differs from the one the directory was made with, or
-            a device or an executor that is not there.
+            a device or an executor that is not there, or several ranks where they are of no use.
         AscNasError
             If the run exists and `resume` is false.
         """
+        if not together:
+            require_one("this step")
         config = read_settings(source, data, settings)
         paths = RunPaths(directory_of(source, config, out))
         before = _made_with(paths)
@@ -152,43 +162,57 @@ class RunFolder:
             if note:
                 listener.note(f"note: {paths.root}: {note}.")
         found = find_device(config.compute.device if device is None else device)
-        prepare_process(found)  # whatever opens a run trains or judges networks
         compute = config.compute
+        used = compute.executor if executor is None else executor
+        ranks, found = join(found) if together else (ALONE, found)
+        if ranks.size > 1 and used != LOCAL:
+            raise UsageError(
+                f"executor '{used}': torchrun's {ranks.size} ranks train every network together; "
+                f"give --executor {LOCAL}, or start one process."
+            )
+        prepare_process(found)  # whatever opens a run trains or judges networks
         here = compute if address is None else compute.model_copy(update={"address": address})
         run = cls(
             config.model_copy(update={"compute": here}),
             paths,
             listener,
             found,
-            compute.executor if executor is None else executor,
+            used,
             config,
+            ranks=ranks,
         )
         run.new_executor()  # or why there is none
         run.apply_budget()
         return run
 
     @contextmanager
-    def lock(self, *, shared: bool = False) -> Iterator[None]:
+    def lock(self, *, shared: bool = False, together: bool = False) -> Iterator[None]:
         """Keep other processes from writing to the run; a step may take it within another.
 
-        A new run begins here, if its clips can be read and divided; else nothing is written.
+        A new run begins here, if its clips can be read and divided; else nothing is written. Of
+        several ranks the first holds the lock for all.
 
         Parameters
         ----------
         shared : bool
             Let others in that share it too: for steps that write to one network's folder only,
             each of which has a lock of its own.
+        together : bool
+            Whether several ranks can do the step.
 
         Raises
         ------
         AscNasError
             If another process works in the run.
         UsageError
-            If another process has made the run in the meantime, with other settings.
+            If another process has made the run in the meantime, with other settings, or there are
+            several ranks and the step is one process's.
         """
-        if self._holding:
+        if self._holding or (together and not self.ranks.first):
             yield
             return
+        if not together and self.ranks.size > 1:
+            require_one("this step")
         self.begin()
         advice = f"wait for its end, or {ELSEWHERE}"
         with locked(self.paths.root, advice, shared=shared):
@@ -212,7 +236,7 @@ class RunFolder:
         AscNasError
             If that cannot be done.
         """
-        if self.paths.manifest.exists():
+        if self.paths.manifest.exists() or not self.ranks.first:
             return
         config = self.config
         if self.first is None:
@@ -243,7 +267,7 @@ class RunFolder:
     @cached_property
     def events(self) -> EventLog:
         """What the run logs."""
-        return EventLog(self.paths.events, self.paths.tensorboard)
+        return EventLog(self.paths.events, self.paths.tensorboard, writes=self.ranks.first)
 
     @cached_property
     def manifest(self) -> Manifest:

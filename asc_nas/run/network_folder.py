@@ -5,8 +5,9 @@ probabilities: all lie in a folder of their own, with the same files.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from asc_nas.core.errors import AscNasError, command
-from asc_nas.core.locks import locked
+from asc_nas.core.locks import locked, taking_turns
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.data.examples import Examples
 from asc_nas.data.logits import ClipScores, mean_probabilities
@@ -97,6 +98,7 @@ def train(
         teacher=recipe.teacher,
         device=run.device,
         precision=run.config.compute.precision,
+        ranks=run.ranks,
     )
     if examples is None:
         examples = run.examples(*recipe.roles, frontend=frontend)
@@ -151,14 +153,22 @@ class NetworkFolder:
         return (self.path / weights).exists()
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep other processes from the folder.
+        """Keep other processes from the folder; of several ranks the first does it for all.
 
         Raises
         ------
         AscNasError
             If another process works in it.
         """
+        if not self.run.ranks.first:
+            return nullcontext()
         return locked(self.path, "wait for its end, or name other networks")
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait until no other process works in the folder, and keep others from it, as `lock`."""
+        if not self.run.ranks.first:
+            return nullcontext()
+        return taking_turns(self.path, lambda text: None)
 
     def result(self) -> Result | None:
         """Return the scores; None if it is not trained.
@@ -208,7 +218,8 @@ class NetworkFolder:
         told = told_by(
             self.genotype, run.config.skeleton, run.frontend(self.genotype), run.manifest.labels
         )
-        checkpoint.save(self.path / weights, network, told | self._identity(weights))
+        told |= self._identity(weights)
+        run.ranks.by_first(partial(checkpoint.save, self.path / weights, network, told))
         return network, log
 
     def _identity(self, weights: str) -> dict[str, Any]:
@@ -216,11 +227,12 @@ class NetworkFolder:
 
     def finish(self, weights: str = WEIGHTS) -> None:
         """Forget how to go on with a training that is done."""
-        (self.path / _STATES[weights]).unlink(missing_ok=True)
+        if self.run.ranks.first:
+            (self.path / _STATES[weights]).unlink(missing_ok=True)
 
     def is_done(self, weights: str = WEIGHTS) -> bool:
         """Return whether these weights are there; if so, `finish`, before which a kill may come."""
-        done = self.has(weights)
+        done = self.run.ranks.by_first(partial(self.has, weights))
         if done:
             self.finish(weights)
         return done

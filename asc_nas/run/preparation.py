@@ -1,5 +1,6 @@
 """From recordings to the run's features."""
 
+from functools import partial
 from pathlib import Path
 
 from asc_nas.core.errors import AscNasError, command
@@ -17,8 +18,13 @@ MOST_DECODED = 5000
 def prepare(run: RunFolder, *, check: bool = False) -> None:
     """Begin the run and extract its features, as far as that is not done.
 
-    With `check` the recordings are checked afterwards, when all that cannot be read is known.
+    With `check` the recordings are checked afterwards, when all that cannot be read is known. Of
+    several ranks the first does that, and the others wait.
     """
+    run.ranks.by_first(partial(_prepare, run, check))
+
+
+def _prepare(run: RunFolder, check: bool) -> None:
     with run.lock(shared=True), taking_turns(run.paths.manifest.parent, run.listener.note):
         _extract(run, run.manifest)
         if check:

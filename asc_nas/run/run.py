@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,16 @@ class Run(RunFolder):
     printed: a `Listener` hears of progress and messages.
 
     Errors that a user can cause are `AscNasError`: one sentence that says what to do.
+
+    Opened with ``together=True`` by each process that ``torchrun`` started, `prepare`, `supernet`
+    and `train` are done by all of them; no other step that writes is.
     """
 
     def use_tensorboard(self) -> None:
         """Write what is logged for TensorBoard too, from now on."""
         summary_writer()
+        if not self.ranks.first:
+            return
         self.tensorboard = True
         if self.paths.manifest.exists():
             self.events.use_tensorboard()
@@ -53,16 +59,16 @@ class Run(RunFolder):
 
         With `check` the recordings are checked too, for the report.
         """
-        with self.lock(shared=True):
+        with self.lock(shared=True, together=True):
             prepare(self, check=check)
         return self.manifest
 
     def supernet(self) -> Path:
         """Train the supernet; return the file of its weights, with `search.folds` of the first."""
         self.begin(search=True)
-        with self.lock():
+        with self.lock(together=True):
             prepare(self)
-            on_device.ensure_latency(self)
+            self.ranks.by_first(partial(on_device.ensure_latency, self))
             train_supernet(self)
         return self.supernets[0].weights
 
@@ -102,11 +108,16 @@ class Run(RunFolder):
         seeds : the run's by default
         workers : trainings side by side, on one thread each; by default `retrain.workers`
         """
-        config = self.config
-        with self.lock(shared=True):
+        config, size = self.config, self.ranks.size
+        used = config.retrain.workers if workers is None else workers
+        if size > 1 and workers is not None and workers > 1:
+            raise UsageError(
+                f"--workers {workers}: torchrun's {size} ranks train every network together; leave "
+                "it out, or start one process."
+            )
+        with self.lock(shared=True, together=True):
             prepare(self)
             found = [find_network(self, text) for text in networks]
-            used = config.retrain.workers if workers is None else workers
             return train_networks([self], found, seeds or [config.seed], used)
 
     def evaluate(self, network: str, **options: Any) -> Scored:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 
@@ -28,6 +28,7 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of
 from asc_nas.space.scaling import scaled_shapes
 from asc_nas.training import checkpoint
+from asc_nas.training.supernet_trainer import SupernetLog
 from asc_nas.training.supernet_trainer import train_supernet as train_shared
 from asc_nas.training.trainer import Hooks, Trainer
 
@@ -51,12 +52,13 @@ def check_feasible(run: RunFolder) -> None:
 def train_supernet(run: RunFolder) -> None:
     """Train the supernet, or one per part of the clips, unless that is done.
 
-    Goes on from a saved state.
+    Goes on from a saved state. Of several ranks the first writes.
     """
     for number, place in enumerate(run.supernets):
-        if not place.weights.exists():
+        if not run.ranks.by_first(place.weights.exists):
             _train_part(run, place, number)
-        place.state.unlink(missing_ok=True)  # also where a kill came before it was
+        if run.ranks.first:
+            place.state.unlink(missing_ok=True)  # also where a kill came before it was
 
 
 def _train_part(run: RunFolder, place: SupernetPaths, number: int) -> None:
@@ -78,6 +80,7 @@ def _train_part(run: RunFolder, place: SupernetPaths, number: int) -> None:
             hooks=hooks,
             device=run.device,
             precision=config.compute.precision,
+            ranks=run.ranks,
         )
         schedule = shrinking_schedule(run, supernet)
         log = train_shared(
@@ -87,6 +90,10 @@ def _train_part(run: RunFolder, place: SupernetPaths, number: int) -> None:
             schedule,
             lambda genotype: hear(run.frontend(genotype)),
         )
+    run.ranks.by_first(partial(_write, place, supernet, log))
+
+
+def _write(place: SupernetPaths, supernet: Supernet, log: SupernetLog) -> None:
     log.epochs.write(place.log)
     log.updates.write(place.updates)
     checkpoint.save(place.weights, supernet, {})
@@ -95,28 +102,31 @@ def _train_part(run: RunFolder, place: SupernetPaths, number: int) -> None:
 def shrinking_schedule(run: RunFolder, supernet: Supernet) -> ShrinkingSchedule | None:
     """Return the schedule by which the space shrinks in training, or None if it does not.
 
-    Every event is written to ``shrinking.json`` before training goes on.
+    Every event is written to ``shrinking.json`` before training goes on. Several ranks take the
+    scores and the events of the first.
     """
     config, shrinking = run.config, run.config.shrinking
     if shrinking is None:
         return None
     check_feasible(run)
 
-    log = run.events.counter("shrinking", "epoch")
+    log, ranks = run.events.counter("shrinking", "epoch"), run.ranks
+    evaluate = evaluator_of(run, [supernet])
 
     def on_event(events: Sequence[ShrinkingEvent]) -> None:
         log(events[-1].epoch, {"candidates": sum(events[-1].sizes_after)})
-        write_events(run.paths.shrinking, shrinking, events)
+        if ranks.first:
+            write_events(run.paths.shrinking, shrinking, events)
         run.listener.say(str(events[-1]))
 
     return ShrinkingSchedule(
         supernet.space,
         shrinking,
-        evaluator_of(run, [supernet]),
+        lambda genotypes: ranks.agreed(evaluate(genotypes)),
         run.cost,
         config.search.limits,
         seed=config.seed,
-        events=read_events(run.paths.shrinking),
+        events=ranks.by_first(partial(read_events, run.paths.shrinking)),
         on_event=on_event,
     )
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asc_nas.core.locks import taking_turns
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import derived_seed
 from asc_nas.nn.committee import Committee
@@ -52,7 +51,7 @@ def train_teacher(run: RunFolder, teacher: TeacherNumber, progress: Progress = u
     """Train one teacher; a finished one is kept, an unfinished one goes on."""
     folder = teacher.folder(run)
     if not folder.is_done():
-        with taking_turns(folder.path, lambda text: None):
+        with folder.turn():
             folder.ensure(Recipe(run.config.retrain, teacher.roles, "teacher"), progress)
 
 

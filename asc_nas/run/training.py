@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.workers import run_jobs
-from asc_nas.evaluation.result import Result, Results
+from asc_nas.evaluation.result import LoggedEpoch, Result, Results
+from asc_nas.nn.subnet import SubNet
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.jobs import Job, spread
 from asc_nas.run.network_folder import NetworkFolder
@@ -31,21 +33,27 @@ class Training:
 def retrain(run: RunFolder, training: Training, progress: Progress = unheard) -> Result:
     """Train a network from scratch and test it once, with the last epoch's weights.
 
-    A finished one is read, an unfinished one goes on from its saved state.
+    A finished one is read, an unfinished one goes on from its saved state. Several ranks train it
+    together, and the first tests it.
     """
-    folder = training.network.folder(run, training.seed)
-    done = folder.result()
+    folder, ranks = training.network.folder(run, training.seed), run.ranks
+    done = ranks.by_first(folder.result)
     if done is not None:
         folder.finish()  # which a kill may have come before
         return done
     with folder.lock():
-        done = folder.result()  # perhaps by another process, just now
+        done = ranks.by_first(folder.result)  # perhaps by another process, just now
         return _train_and_test(training.network.name, folder, progress) if done is None else done
 
 
 def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Result:
     run, roles = folder.run, folder.run.config.retrain.roles
     network, log = folder.train(taught_recipe(run, roles, progress), progress)
+    return run.ranks.by_first(partial(_test, name, folder, network, log))
+
+
+def _test(name: str, folder: NetworkFolder, network: SubNet, log: list[LoggedEpoch]) -> Result:
+    run, roles = folder.run, folder.run.config.retrain.roles
     cost, manifest = run.cost(folder.genotype), run.manifest
     test = run.examples("test", frontend=run.frontend(folder.genotype))
     tests = judged(manifest, test, test.clip_posteriors(posteriors(network, test).numpy()))
@@ -89,12 +97,12 @@ def train_networks(
     networks, seeds : one that is given twice is trained once
     workers : int
         With 1, trainings follow one another on all threads; otherwise so many run side by side, on
-        one thread each.
+        one thread each. Several ranks train one after the other, all of them every network.
 
     Raises
     ------
     AscNasError
-        After all trainings, if some failed: which, and why.
+        After all trainings, if some failed: which, and why. With several ranks at the first.
     """
     opened = {run.paths.root.absolute(): run for run in runs}
     first, stage = runs[0], runs[0].listener.stage
@@ -109,6 +117,8 @@ def train_networks(
         with stage(f"Training {job}") as progress:
             return retrain(opened[job.root], job.item, progress)
 
+    if first.ranks.size > 1:  # which stay together: none goes on alone after a failure
+        return Results([train_here(job) for job in jobs])
     workers = first.most_workers(workers)
     if first.stays_here(workers):
         return Results(run_jobs(train_here, jobs, workers))

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Amount, Config
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import as_written
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import stream
@@ -25,6 +25,7 @@ from asc_nas.data.loading import Loader
 from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.training import checkpoint
 from asc_nas.training.device import Precision, laid_out, to_device
+from asc_nas.training.parallel import ALONE, Ranks, one_batch
 from asc_nas.training.weight_average import equal_average, moving_average
 
 Pass = Callable[[Tensor], Tensor]
@@ -138,6 +139,8 @@ class Trainer:
         alone and teaches the others (in-place distillation, Yu and Huang, arXiv 1903.05134).
     device, precision : see `ComputeConfig`
         A saved state goes on with others, too.
+    ranks : Ranks
+        The processes that train this module together; each calls `fit` with the same.
     """
 
     config: TrainConfig
@@ -149,6 +152,7 @@ class Trainer:
     distillation: float = 0.0
     device: str = "cpu"
     precision: Precision = "float32"
+    ranks: Ranks = ALONE
 
     def fit(
         self, module: nn.Module, examples: Examples, steps: Callable[[int], Step] | None = None
@@ -164,18 +168,29 @@ class Trainer:
         ------
         AscNasError
             At the first loss that is not finite, or if weights that are to be saved are not: the
-            training has diverged. The state that was saved before is kept.
+            training has diverged. The state that was saved before is kept. Or if another rank has
+            ended.
+        UsageError
+            If a batch has fewer examples than there are ranks.
         """
-        config, hooks = self.config, self.hooks
+        config, hooks, ranks = self.config, self.hooks, self.ranks
+        epoch_steps = steps_per_epoch(examples, config)
+        self._require_parts(len(examples) // epoch_steps)
         to_device(module, self.device, self.precision)
         optimizer, scaler = make_optimizer(module, config), self.new_scaler()
         average = new_average(module, config)
         log: list[LoggedEpoch] = []
-        if self.state_file.exists():
+        if ranks.by_first(self.state_file.exists):
             with as_written(self.state_file, "delete it, and the training begins anew"):
                 saved = checkpoint.load(self.state_file, module, optimizer, average)
                 log = [LoggedEpoch(**entry) for entry in saved["log"]]
                 scaler.load_state_dict(saved.get("scaler") or scaler.state_dict())
+        if ranks.agreed(len(log)) != len(log):
+            raise AscNasError(
+                f"{self.state_file}: another rank reads another state here; all ranks need the "
+                "same files, on a file system that they share."
+            )
+        ranks.take_first(module)
         augmentations: dict[FrontEnd, Augmentation] = {}
 
         def augmentation(own: Examples) -> Augmentation:
@@ -185,7 +200,6 @@ class Trainer:
             return augmentations[own.frontend]
 
         loader = Loader(self.device, again=True)
-        epoch_steps = steps_per_epoch(examples, config)
         one_pass = Step((module,), examples)
         module.train()
         for epoch in range(len(log), config.epochs):
@@ -200,16 +214,18 @@ class Trainer:
             ]
             positions = list(examples.batches(config.batch_size, rng, balanced=config.balanced))
             batches = loader.batches(zip((todo.examples for todo in todos), positions, strict=True))
-            for i, (todo, (x, targets)) in enumerate(zip(todos, batches, strict=True)):
-                set_learning_rate(optimizer, config, (first + i) / epoch_steps)
-                soft = todo.examples.soft_targets(positions[i])
-                varied = augmentation(todo.examples)(x, targets, rng, soft)
-                # Read once a step: a GPU waits for whoever asks for a number.
-                losses += self.step(optimizer, scaler, todo.passes, *varied).tolist()
-                if not all(map(math.isfinite, losses[-len(todo.passes) :])):
-                    raise self._diverged(epoch + 1, f"the loss was {losses[-1]} in step {i + 1}")
-                if average is not None and config.ema_decay:
-                    average.update_parameters(module)
+            with one_batch(module, ranks):
+                for i, (todo, (x, targets)) in enumerate(zip(todos, batches, strict=True)):
+                    set_learning_rate(optimizer, config, (first + i) / epoch_steps)
+                    soft = todo.examples.soft_targets(positions[i])
+                    varied = augmentation(todo.examples)(x, targets, rng, soft)
+                    # Read once a step: a GPU waits for whoever asks for a number.
+                    losses += self.step(optimizer, scaler, todo.passes, *varied).tolist()
+                    if not all(map(math.isfinite, losses[-len(todo.passes) :])):
+                        what = f"the loss was {losses[-1]} in step {i + 1}"
+                        raise self._diverged(epoch + 1, what)
+                    if average is not None and config.ema_decay:
+                        average.update_parameters(module)
             if average is not None and config.swa_share and epoch + 1 > config.swa_start:
                 average.update_parameters(module)
             loss = sum(losses) / len(losses)
@@ -223,12 +239,21 @@ class Trainer:
                 state: dict[str, Any] = {"log": [entry.to_json() for entry in log]}
                 if scaler.is_enabled():
                     state["scaler"] = scaler.state_dict()
-                checkpoint.save(self.state_file, module, state, optimizer, average)
+                if ranks.first:
+                    checkpoint.save(self.state_file, module, state, optimizer, average)
             hooks.progress(epoch + 1, config.epochs, f"loss {loss:.3f}")
         if average is not None:
             module.load_state_dict(average.module.state_dict())
         module.eval()
         return log
+
+    def _require_parts(self, least: int) -> None:
+        """Raise UsageError unless batches of `least` examples can be divided among the ranks."""
+        if least < self.ranks.size:
+            raise UsageError(
+                f"{self.config.group}.batch_size: a batch of {least} examples cannot be divided "
+                f"among {self.ranks.size} ranks; start fewer ranks, or take a larger batch."
+            )
 
     def _diverged(self, epoch: int, what: str) -> AscNasError:
         kept = f"; {self.state_file} is kept" if self.state_file.exists() else ""
@@ -259,29 +284,36 @@ class Trainer:
     ) -> Tensor:
         """Do one update with the gradients of all passes; return their losses (passes,).
 
+        Each rank computes its part of the batch; gradients and losses are summed over the ranks.
+
         Parameters
         ----------
         x : (n, 1, mels, frames) float32, dB, on the trainer's device
         targets : (n, classes) float32, there too
         """
-        x = laid_out(x, self.precision)
+        n, own = len(x), self.ranks.part(len(x))
+        x, targets = laid_out(x[own], self.precision), targets[own]
         if self.teacher is not None:
             teach, share = self.teacher
             targets = (1 - share) * targets + share * teach(x)
         optimizer.zero_grad()
-        losses = []
+        passed = []
         for number, forward in enumerate(forwards):
             with self._autocast():
-                logits = forward(x).float()
+                logits = forward(x).to(targets.dtype)
             loss = F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
+            loss = loss * (len(x) / n)
             scaler.scale(loss / len(forwards)).backward()
-            losses.append(loss.detach())
+            passed.append(loss.detach())
             if self.distillation and number == 0:
                 taught = logits.detach().softmax(1)
                 targets = (1 - self.distillation) * targets + self.distillation * taught
+        losses = torch.stack(passed)
+        parameters = (p for group in optimizer.param_groups for p in group["params"])
+        self.ranks.add_up([*(p.grad for p in parameters if p.grad is not None), losses])
         scaler.step(optimizer)
         scaler.update()
-        return torch.stack(losses)
+        return losses
 
 
 def _is_finite(module: nn.Module) -> bool:

@@ -45,7 +45,8 @@ def train(
     """Train networks from scratch; each is tested once, with the last epoch's weights.
 
     Trained networks are not trained again. So, to continue a stopped command, give it again. Two
-    calls can train different networks of a run at the same time.
+    calls can train different networks of a run at the same time. torchrun lets several processes
+    train one network after the other together.
 
     Example: asc-nas train runs/esc10 baseline square 3 "t5e2w1 f5e2w1 t5e2w1 f5e2w1 skip f3e3w1"
 
@@ -62,5 +63,9 @@ def train(
         device=device,
         executor=executor,
         address=address,
+        together=True,
     )
-    print_results(run.train(*networks, seeds=seed or (), workers=workers))
+    results = run.train(*networks, seeds=seed or (), workers=workers)
+    run.ranks.leave()
+    if run.ranks.first:
+        print_results(results)

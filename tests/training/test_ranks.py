@@ -1,0 +1,104 @@
+"""Which rank this is, its part of a batch and its device; what ranks cannot do is refused."""
+
+import pytest
+import torch
+from tiny import write_config
+from toy import make_examples
+
+from asc_nas.cli import main as command_line
+from asc_nas.core.errors import UsageError
+from asc_nas.core.launched import place, require_one
+from asc_nas.run.run import Run
+from asc_nas.training import parallel
+from asc_nas.training.parallel import ALONE, Ranks, join
+from asc_nas.training.trainer import TrainConfig, Trainer
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+@pytest.mark.parametrize("n", [5, 6, 17])
+def test_parts_are_the_whole_batch_and_nearly_equal(n, size):
+    parts = [range(n)[Ranks(number, size).part(n)] for number in range(size)]
+    assert [place for part in parts for place in part] == list(range(n))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_a_batch_with_fewer_examples_than_ranks_is_refused(tmp_path):
+    config = TrainConfig(epochs=1, batch_size=3)
+    trainer = Trainer(config, 0, tmp_path / "state", ranks=Ranks(0, 4))
+    with pytest.raises(UsageError, match=r"retrain.batch_size: a batch of 3 .* among 4 ranks"):
+        trainer.fit(torch.nn.Linear(1, 1), make_examples(clips=24))
+    assert not (tmp_path / "state").exists()
+
+
+def test_without_torchrun_a_process_is_alone(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert place() == (0, 1)
+    assert join("cpu") == (ALONE, "cpu")
+    require_one("asc-nas search")
+    monkeypatch.setenv("WORLD_SIZE", "4")  # of something else: no rank is given
+    assert place() == (0, 1)
+
+
+@pytest.mark.parametrize("device", ["mps", "cuda:1"])
+def test_ranks_are_told_which_devices_they_can_train_on(device, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match=rf"device '{device}': 2 ranks .* give --device cuda or"):
+        join(device)
+
+
+def test_every_rank_takes_the_gpu_of_its_number_on_the_machine(monkeypatch):
+    used, met = [], []
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", used.append)
+    monkeypatch.setattr(parallel, "_meet", met.append)
+    assert join("cuda") == (Ranks(3, 4), "cuda:1")
+    assert (used, met) == (["cuda:1"], ["nccl"])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(UsageError, match=r"rank 1 of this machine has no GPU .* --nproc-per-node"):
+        join("cuda")
+
+
+@pytest.fixture
+def second(monkeypatch):
+    """The environment of the second of two ranks."""
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("arguments", [("search", "tiny.yaml"), ("data", "list"), ("doctor",)])
+def test_a_command_that_ranks_cannot_share_is_refused_before_anything_is_written(
+    arguments, second, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path / "tiny.yaml")
+    with pytest.raises(SystemExit) as ended:
+        command_line.main([*arguments])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error (rank 1): asc-nas {arguments[0]}: torchrun started 2 processes")
+    assert said.endswith("start it without torchrun.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
+def test_so_is_a_run_that_is_not_opened_together_and_a_step_of_one_process(
+    second, tmp_path, monkeypatch
+):
+    config, out = write_config(tmp_path / "tiny.yaml"), tmp_path / "run"
+    with pytest.raises(UsageError, match="this step: torchrun started 2 processes"):
+        Run.open(config, out=out)
+    monkeypatch.setattr(parallel, "_meet", lambda backend: None)
+    run = Run.open(config, out=out, together=True)
+    for step in run.search, run.rank, run.run, run.measure_latency:
+        with pytest.raises(UsageError, match="this step: torchrun started 2 processes"):
+            step()
+    with pytest.raises(UsageError, match="--workers 3: torchrun's 2 ranks train every network"):
+        run.train("baseline", workers=3)
+    with pytest.raises(UsageError, match="executor 'ray': torchrun's 2 ranks"):
+        Run.open(config, out=out, together=True, executor="ray")
+    assert not out.exists()
