@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.workers import run_jobs
-from asc_nas.evaluation.result import Result, Results
+from asc_nas.evaluation.result import LoggedEpoch, Result, Results
+from asc_nas.nn.subnet import SubNet
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.jobs import Job, spread
 from asc_nas.run.network_folder import NetworkFolder
@@ -46,6 +47,20 @@ def retrain(run: RunFolder, training: Training, progress: Progress = unheard) ->
 def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Result:
     run, roles = folder.run, folder.run.config.retrain.roles
     network, log = folder.train(taught_recipe(run, roles, progress), progress)
+    return tested_once(name, folder, network, log, roles)
+
+
+def tested_once(
+    name: str, folder: NetworkFolder, network: SubNet, log: list[LoggedEpoch], roles: Sequence[str]
+) -> Result:
+    """Test a network that is trained, once, and write its result.
+
+    Parameters
+    ----------
+    name : of the network
+    roles : of the clips that it was trained on
+    """
+    run = folder.run
     cost, manifest = run.cost(folder.genotype), run.manifest
     test = run.examples("test", frontend=run.frontend(folder.genotype))
     tests = judged(manifest, test, test.clip_posteriors(posteriors(network, test).numpy()))

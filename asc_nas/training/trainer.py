@@ -36,6 +36,7 @@ class TrainConfig(Config):
     """How a network is trained: AdamW, linear warm-up, cosine decay to zero."""
 
     group: ClassVar[str] = "retrain"
+    anew: ClassVar[str] = "begin a new run (--out)"
 
     epochs: Amount = 60
     """Number of epochs; `asc-nas init` sets it by the number of examples. Alone, a network for
@@ -244,7 +245,7 @@ class Trainer:
         kept = f"; {self.state_file} is kept" if self.state_file.exists() else ""
         return AscNasError(
             f"{self.state_file.parent}: {what} of epoch {epoch} of {self.config.epochs}, so this "
-            f"training has diverged{kept}; begin a new run (--out) with a lower "
+            f"training has diverged{kept}; {self.config.anew} with a lower "
             f"{self.config.group}.learning_rate than {self.config.learning_rate:g}."
         )
 
