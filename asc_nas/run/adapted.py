@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from asc_nas.core.documents import Count, Document
-from asc_nas.core.errors import AscNasError, command
+from asc_nas.core.errors import AscNasError, UsageError, command
 from asc_nas.core.files import fingerprint, sha256
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import WEIGHTS, NetworkFolder
@@ -140,6 +140,8 @@ def find_trained(run: RunFolder, text: str) -> NamedNetwork:
     """
     name, at, recorder = text.partition(AT)
     network = find_network(run, name)
+    if at and not recorder:
+        raise UsageError(f"'{text}': name a recording device behind {AT}, or leave it out.")
     return AdaptedNetwork.of(network, recorder) if at else network
 
 

@@ -37,11 +37,18 @@ class Compared(Part):
 
 
 class ComparedRecorder(Compared):
-    """The test clips of one recording device; empty: those of unknown ones."""
+    """The test clips of one recording device.
+
+    Attributes
+    ----------
+    recorder : str
+        Empty: the clips of unknown devices.
+    seen : bool or None
+        Whether training heard the device; None if it is unknown.
+    """
 
     recorder: str
-    seen: bool
-    """Whether training heard the device."""
+    seen: bool | None
 
 
 class Adapted(Document):
@@ -144,7 +151,11 @@ def compared(
         total=Compared.model_validate(scores(np.ones(len(names), dtype=np.bool_), own=True)),
         recorders=[
             ComparedRecorder.model_validate(
-                {"recorder": name, "seen": name in seen, **scores(names == name, name in adapted)}
+                {
+                    "recorder": name,
+                    "seen": name in seen if name else None,
+                    **scores(names == name, name in adapted),
+                }
             )
             for name in np.unique(names).tolist()
         ],

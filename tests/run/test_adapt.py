@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from trees import tau_2022_splits
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
+from asc_nas.cli.output.network_tables import print_adapted
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.examples import Examples
 from asc_nas.evaluation.intervals import bootstrap
@@ -209,6 +211,39 @@ def test_other_settings_or_weights_are_told_and_nothing_is_lost(copy):
     with pytest.raises(AscNasError, match="the general network has other weights now"):
         again.adapt("baseline", "b")
     assert weights.read_bytes() == before
+
+
+def test_devices_without_test_clips_and_clips_of_unknown_ones_are_told(copy, capsys):
+    changes = {"s1": {"role": ""}, "s4": {"device": ""}}
+    copy.manifest = copy.manifest.with_clips(
+        [
+            replace(clip, **changes.get(clip.device, {})) if clip.role == "test" else clip
+            for clip in copy.manifest.clips
+        ]
+    )
+    found = copy.adapt("baseline", "s1", "s2")
+    assert found.without_clips == ["s1"]
+    assert [part.recorder for part in found.recorders] == [
+        "",
+        "a",
+        "b",
+        "c",
+        "s2",
+        "s3",
+        "s5",
+        "s6",
+    ]
+    assert [part.seen for part in found.recorders] == [None, *[True] * 5, False, False]
+    assert found.total.clips == sum(part.clips for part in found.recorders) == 160
+    print_adapted(found)
+    told = capsys.readouterr().out
+    assert re.search(r"^ unknown +20 ", told, re.MULTILINE)
+    assert "note: no test clips of s1\n" in told
+
+
+def test_a_network_without_the_name_of_a_device_is_told(root):
+    with pytest.raises(UsageError, match="name a recording device behind @"):
+        find_trained(Run.open(root), "baseline@")
 
 
 @pytest.mark.parametrize(

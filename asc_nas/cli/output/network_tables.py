@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from asc_nas.run.gain import Adapted
     from asc_nas.run.networks import Pareto
 
+_SEEN = {True: "seen", False: "unseen", None: ""}
+"""Whether training heard a recording device."""
+
 
 def _judged(members: "Pareto") -> str:
     """Return how the scores of a Pareto set came about."""
@@ -137,7 +140,7 @@ def print_adapted(adapted: "Adapted") -> None:
     interval = "95 % interval"
     columns = ("Recorder", "Training", "Clips", "General", interval, "Adapted", interval)
     table = Table(*columns, box=None, header_style="bold")
-    rows = [(r.recorder or "unknown", "seen" if r.seen else "unseen", r) for r in adapted.recorders]
+    rows = [(r.recorder or "unknown", _SEEN[r.seen], r) for r in adapted.recorders]
     for name, training, found in (*rows, ("all", "", adapted.total)):
         table.add_row(
             Text(shown(name)),
@@ -196,9 +199,7 @@ def _device_tables(evaluation: "ScoreReport") -> "list[Table]":
     columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")
     table = Table(*columns, box=None, header_style="bold")
     for part in evaluation.devices:
-        table.add_row(
-            Text(part.name), {True: "seen", False: "unseen", None: ""}[part.seen], *_row(part)
-        )
+        table.add_row(Text(part.name), _SEEN[part.seen], *_row(part))
     for part in evaluation.seen_and_unseen:
         table.add_row("all", part.name, *_row(part))
     return [table]
