@@ -19,6 +19,7 @@ from asc_nas.cli.commands import (
     supernet,
     train,
 )
+from asc_nas.cli.commands.adapt import adapt
 from asc_nas.cli.commands.classify import classify
 from asc_nas.cli.commands.crossval import crossval
 from asc_nas.cli.commands.doctor import doctor
@@ -60,6 +61,7 @@ app.command("rank")(rank.rank)
 app.command("train")(train.train)
 app.command("crossval")(crossval)
 app.command("teach")(teach)
+app.command("adapt")(adapt)
 app.command("evaluate")(evaluate)
 app.command("export")(export.export)
 app.command("verify")(verify)
@@ -74,8 +76,15 @@ app.command("doctor")(doctor)
 STOPPED = 130
 """Exit code after Ctrl-C."""
 GO_ON = (
-    *(("run",), ("supernet",), ("search",), ("rank",), ("train",), ("crossval",), ("ship",)),
-    *(("export",), ("submit",), ("features",), ("data", "download"), ("latency", "measure")),
+    *(("run",), ("supernet",), ("search",), ("rank",), ("train",), ("crossval",), ("adapt",)),
+    *(
+        ("ship",),
+        ("export",),
+        ("submit",),
+        ("features",),
+        ("data", "download"),
+        ("latency", "measure"),
+    ),
 )
 """Commands that keep what is done."""
 TOGETHER = ("supernet", "train")

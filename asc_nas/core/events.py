@@ -39,7 +39,7 @@ class Event:
     Attributes
     ----------
     step : str
-        ``supernet``, ``shrinking``, ``search``, ``retrain``, ``test`` or ``rank``.
+        ``supernet``, ``shrinking``, ``search``, ``retrain``, ``adapt``, ``test`` or ``rank``.
     values : dict of float
         Measures by name; None for what is not a finite number, which JSON does not have.
     network : str

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,12 @@ from torch import Tensor
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Manifest
+
+Balance = bool | Literal["class", "recorder", "class_and_recorder"]
+"""What is drawn equally often: nothing, every class (also ``True``), every recording device, or
+every class and in it every recording device."""
+Group = np.ndarray | list[np.ndarray]
+"""Positions, or several groups of them that are drawn equally often themselves."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Examples:
         Told the rows and values that are read, see `asc_nas.data.feature_store.Check`.
     taught : (clips, labels) float32, optional
         What is learnt of each clip in place of its label alone; rows sum to 1.
+    recorders : tuple of str
+        Recording device of each clip, empty if unknown; an empty tuple if all are.
     """
 
     features: Any
@@ -47,6 +55,7 @@ class Examples:
     frontend: FrontEnd
     check: Callable[[np.ndarray, np.ndarray], None] | None = None
     taught: np.ndarray | None = None
+    recorders: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, manifest: Manifest, store: FeatureStore, roles: Sequence[str]) -> "Examples":
@@ -55,6 +64,7 @@ class Examples:
         targets: list[int] = []
         clips: list[int] = []
         keys: list[str] = []
+        recorders: list[str] = []
         for clip in manifest.clips:
             if clip.role not in roles or clip.key in store.failed:
                 continue
@@ -63,6 +73,7 @@ class Examples:
                 targets.append(manifest.label_index(clip))
                 clips.append(len(keys))
             keys.append(clip.key)
+            recorders.append(clip.device)
         return cls(
             store.features,
             np.array(rows, dtype=np.int64),
@@ -72,6 +83,7 @@ class Examples:
             manifest.labels,
             store.frontend,
             store.check,
+            recorders=tuple(recorders),
         )
 
     def of_clips(self, chosen: np.ndarray) -> "Examples":
@@ -87,6 +99,7 @@ class Examples:
             clips=place[self.clips[kept]],
             clip_keys=tuple(self.clip_keys[i] for i in chosen),
             taught=None if self.taught is None else self.taught[chosen],
+            recorders=tuple(self.recorders[i] for i in chosen) if self.recorders else (),
         )
 
     def taught_by(self, probabilities: np.ndarray, share: float) -> "Examples":
@@ -149,7 +162,7 @@ class Examples:
         return np.asarray(stored)
 
     def batches(
-        self, size: int, rng: np.random.Generator | None = None, *, balanced: bool = False
+        self, size: int, rng: np.random.Generator | None = None, *, balanced: Balance = False
     ) -> Iterator[np.ndarray]:
         """Yield positions in batches of nearly equal length, at least `size` if that many exist.
 
@@ -157,25 +170,33 @@ class Examples:
 
         Parameters
         ----------
-        balanced : bool
-            Draw as many examples, but every class equally often: of a large class some are left
-            out, of a small one some come again. Needs `rng`.
+        balanced : Balance
+            Draw as many examples, but every class or recording device equally often: of a large
+            one some are left out, of a small one some come again. Needs `rng`.
         """
         if rng is None:
             order = np.arange(len(self))
         else:
-            order = self._balanced(rng) if balanced else rng.permutation(len(self))
+            groups = self._groups(balanced)
+            order = drawn_equally(groups, len(self), rng) if groups else rng.permutation(len(self))
         yield from np.array_split(order, max(1, len(self) // size))
 
-    def _balanced(self, rng: np.random.Generator) -> np.ndarray:
-        """Return as many positions as there are examples, every class equally often, shuffled."""
+    def _groups(self, balanced: Balance) -> list[Group]:
+        """Return the positions of every group that is to be drawn equally often."""
+        if not balanced:
+            return []
+        everything = np.arange(len(self))
+        if balanced == "recorder":
+            return list(self._by_recorder(everything))
         classes = [np.flatnonzero(self.targets == target) for target in np.unique(self.targets)]
-        each = -(-len(self) // len(classes))
-        drawn = []
-        for members in classes:
-            rounds = [rng.permutation(members) for _ in range(-(-each // len(members)))]
-            drawn.append(np.concatenate(rounds)[:each])
-        return rng.permutation(np.concatenate(drawn))[: len(self)]
+        if balanced == "class_and_recorder":
+            return [self._by_recorder(members) for members in classes]
+        return list(classes)
+
+    def _by_recorder(self, positions: np.ndarray) -> list[np.ndarray]:
+        """Return positions by recording device; those of unknown ones are together."""
+        names = np.asarray(self.recorders or [""] * self.num_clips)[self.clips[positions]]
+        return [positions[names == name] for name in np.unique(names)]
 
     def clip_posteriors(self, posteriors: np.ndarray) -> np.ndarray:
         """Average posteriors (examples, classes) over each clip's channels: (clips, classes)."""
@@ -205,3 +226,23 @@ class Examples:
         mean = total / len(self)
         std = np.sqrt(np.maximum(square / len(self) - mean**2, 0))
         return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+
+def drawn_equally(groups: Sequence[Group], count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `count` positions, shuffled, of every group equally often.
+
+    Where `count` cannot be divided evenly, some groups, drawn by `rng`, come once more than others.
+    Within a group every position comes once before one comes again.
+    """
+    each, more = divmod(count, len(groups))
+    shares = np.full(len(groups), each)
+    if more:
+        shares[rng.permutation(len(groups))[:more]] += 1
+    drawn = []
+    for members, share in zip(groups, shares.tolist(), strict=True):
+        if isinstance(members, list):
+            drawn.append(drawn_equally(members, share, rng))
+        else:
+            rounds = [rng.permutation(members) for _ in range(-(-share // len(members)))]
+            drawn.append(np.concatenate([*rounds, members[:0]])[:share])
+    return rng.permutation(np.concatenate(drawn))

@@ -103,6 +103,18 @@ def require_origins(config: RunConfig, manifest: Manifest) -> None:
         scores.require_unheard([clip.key for clip in test], path)
 
 
+def require_recorders(config: RunConfig, manifest: Manifest) -> None:
+    """Raise UsageError if trainings balance recording devices and no training clip has one."""
+    if any(clip.device for role in ("train", "search_val") for clip in manifest.with_role(role)):
+        return
+    for settings in (config.supernet, config.retrain, config.rank):
+        if isinstance(settings.balanced, str):
+            raise UsageError(
+                f"{settings.group}.balanced: {settings.balanced} needs recording devices, and no "
+                f"training clip of {manifest.name} has one; set it to true (classes) or false."
+            )
+
+
 def require_parts(manifest: Manifest, folds: int) -> None:
     """Raise unless the clips that are not for the test can be cut into so many parts by group.
 

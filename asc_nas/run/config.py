@@ -15,6 +15,7 @@ from asc_nas.space.genotype import BlockGene, Genotype, Kernel
 from asc_nas.space.hearing import frontend_of
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import Skeleton, skeleton_from
+from asc_nas.training.adaptation import AdaptConfig
 from asc_nas.training.device import ComputeConfig
 from asc_nas.training.supernet_trainer import SupernetConfig
 from asc_nas.training.trainer import TrainConfig
@@ -240,6 +241,8 @@ class RunConfig(Config):
     """How the chosen networks and the baselines are trained from scratch."""
     rank: RankConfig = RankConfig()
     """How `asc-nas rank` trains networks alone."""
+    adapt: AdaptConfig = AdaptConfig()
+    """How `asc-nas adapt` trains networks on for single recording devices."""
     compute: ComputeConfig = ComputeConfig()
     """Where networks are trained and judged."""
     baselines: dict[str, FixedNetwork] = Field(default_factory=dict)

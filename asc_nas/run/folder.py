@@ -24,7 +24,7 @@ from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.nn.supernet import Supernet
-from asc_nas.run.beginning import read_clips, require_origins, require_searchable
+from asc_nas.run.beginning import read_clips, require_origins, require_recorders, require_searchable
 from asc_nas.run.config import RunConfig
 from asc_nas.run.executors import EXECUTORS, LOCAL
 from asc_nas.run.opening import (
@@ -242,6 +242,7 @@ class RunFolder:
         if self.first is None:
             clips = read_clips(config.data, self.listener)
             self.first = assign_roles(clips, config.data, config.seed)
+        require_recorders(config, self.first)
         require_origins(config, self.first)
         if search:
             require_searchable(config, self.first)

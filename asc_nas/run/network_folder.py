@@ -6,7 +6,7 @@ probabilities: all lie in a folder of their own, with the same files.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.locks import locked, taking_turns
 from asc_nas.core.progress import Progress, unheard
@@ -83,23 +84,13 @@ def train(
     log_as : name of the network in the event log
     examples : what it is trained on, in place of all clips with the recipe's roles
     """
-    on_epoch = run.events.counter(recipe.step, "epoch", log_as) if recipe.step else None
     frontend, settings = run.frontend(genotype), recipe.settings
-    augment = settings.augment.heard_through(frontend, run.config.frontend)
     network, before_epoch = new_network(run.spec(genotype), seed), None
     if recipe.start_from is not None:
         Start.read(recipe.start_from).fill(network, frontend, run.manifest.labels)
         before_epoch = frozen_until(network, recipe.frozen_share * settings.epochs)
-    trainer = Trainer(
-        settings.model_copy(update={"augment": augment}),
-        seed,
-        state_file,
-        hooks=Hooks(before_epoch=before_epoch, on_epoch=on_epoch, progress=progress),
-        teacher=recipe.teacher,
-        device=run.device,
-        precision=run.config.compute.precision,
-        ranks=run.ranks,
-    )
+    hooks = Hooks(before_epoch=before_epoch, progress=progress)
+    trainer = new_trainer(run, frontend, seed, recipe, state_file, log_as, hooks)
     if examples is None:
         examples = run.examples(*recipe.roles, frontend=frontend)
     if recipe.taught_by is not None:
@@ -107,6 +98,30 @@ def train(
         examples = examples.taught_by(probabilities, recipe.taught_by.share)
     steps = quantisation_aware(network, examples, settings, recipe.qat_share)
     return network, fit_network(network, examples, trainer, steps)
+
+
+def new_trainer(
+    run: RunFolder,
+    frontend: FrontEnd,
+    seed: int,
+    recipe: Recipe,
+    state_file: Path,
+    log_as: str,
+    hooks: Hooks,
+) -> Trainer:
+    """Return what trains networks of the run that hear through `frontend`; see `train`."""
+    augment = recipe.settings.augment.heard_through(frontend, run.config.frontend)
+    on_epoch = run.events.counter(recipe.step, "epoch", log_as) if recipe.step else None
+    return Trainer(
+        recipe.settings.model_copy(update={"augment": augment}),
+        seed,
+        state_file,
+        hooks=replace(hooks, on_epoch=on_epoch),
+        teacher=recipe.teacher,
+        device=run.device,
+        precision=run.config.compute.precision,
+        ranks=run.ranks,
+    )
 
 
 def taught_probabilities(
@@ -151,6 +166,10 @@ class NetworkFolder:
     def has(self, weights: str = WEIGHTS) -> bool:
         """Return whether these weights are there."""
         return (self.path / weights).exists()
+
+    def state_file(self, weights: str = WEIGHTS) -> Path:
+        """Where an interrupted training of these weights goes on from."""
+        return self.path / _STATES[weights]
 
     def lock(self) -> AbstractContextManager[None]:
         """Keep other processes from the folder; of several ranks the first does it for all.
@@ -198,10 +217,13 @@ class NetworkFolder:
         """
         result = self.result()
         if result is None:
-            seed = () if self.seed == self.run.config.seed else ("--seed", self.seed)
-            trains = command("train", self.run.paths.root, self.argument, *seed)
-            raise AscNasError(f"{self.path}: not trained yet; run '{trains}'.")
+            raise AscNasError(f"{self.path}: not trained yet; run '{self._trains()}'.")
         return result
+
+    def _trains(self) -> str:
+        """Return the call that trains the network."""
+        seed = () if self.seed == self.run.config.seed else ("--seed", self.seed)
+        return command("train", self.run.paths.root, self.argument, *seed)
 
     def train(
         self, recipe: Recipe, progress: Progress = unheard, weights: str = WEIGHTS
@@ -210,17 +232,21 @@ class NetworkFolder:
 
         The state that an interrupted training goes on from stays until `finish`.
         """
-        state = self.path / _STATES[weights]
+        state = self.state_file(weights)
         network, log = train(
             self.run, self.genotype, self.seed, recipe, state, self.path.name, progress
         )
+        self.save(network, weights)
+        return network, log
+
+    def save(self, network: SubNet, weights: str = WEIGHTS) -> None:
+        """Write the weights of the network, and what it is."""
         run = self.run
         told = told_by(
             self.genotype, run.config.skeleton, run.frontend(self.genotype), run.manifest.labels
         )
         told |= self._identity(weights)
         run.ranks.by_first(partial(checkpoint.save, self.path / weights, network, told))
-        return network, log
 
     def _identity(self, weights: str) -> dict[str, Any]:
         return {"genotype": str(self.genotype), "seed": self.seed, "weights": weights}
@@ -228,7 +254,7 @@ class NetworkFolder:
     def finish(self, weights: str = WEIGHTS) -> None:
         """Forget how to go on with a training that is done."""
         if self.run.ranks.first:
-            (self.path / _STATES[weights]).unlink(missing_ok=True)
+            self.state_file(weights).unlink(missing_ok=True)
 
     def is_done(self, weights: str = WEIGHTS) -> bool:
         """Return whether these weights are there; if so, `finish`, before which a kill may come."""
@@ -251,6 +277,10 @@ class NetworkFolder:
         AscNasError
             If it is missing or damaged.
         """
+        return join_kernels(self.load_as_trained(weights))
+
+    def load_as_trained(self, weights: str = WEIGHTS) -> SubNet:
+        """Return the trained network as `load` does, but with all of its kernels, to train on."""
         if not self.has(weights):
             raise AscNasError(f"{self.path / weights}: is missing; train it again.")
         network = new_network(self.run.spec(self.genotype), self.seed)
@@ -261,7 +291,7 @@ class NetworkFolder:
                 f"{self.path / weights}: these weights are of another training ({stored}); "
                 "restore the file, or delete it and train again."
             )
-        return join_kernels(network).to(self.run.device).eval()
+        return network.to(self.run.device).eval()
 
 
 def load_together(folders: Sequence[NetworkFolder], weights: str = WEIGHTS) -> nn.Module:

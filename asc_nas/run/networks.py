@@ -18,6 +18,8 @@ from asc_nas.space.genotype import Genotype
 
 BEST = "best"
 """The name of the network that the run prefers."""
+AT = "@"
+"""Between the name of a network and the recording device that it was adapted to."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,12 @@ def find_network(run: RunFolder, text: str) -> NamedNetwork:
         If it is none of these.
     """
     config = run.config
+    if AT in text:
+        raise UsageError(
+            f"'{text}' is a network that was adapted to a recording device; 'asc-nas adapt' makes "
+            f"those, 'asc-nas evaluate' and 'asc-nas submit' take them. Here give its general one, "
+            f"'{text.partition(AT)[0]}'."
+        )
     if text in config.baselines:
         return NamedNetwork(text, config.fixed_genotype(text))
     if text == BEST:

@@ -25,7 +25,7 @@ Settings = Sequence[str] | Mapping[str, Any]
 """Changes to a config: ``["supernet.epochs=20"]`` or ``{"supernet.epochs": 20}``."""
 
 MAY_CHANGE = (
-    *("budget", "compute.", "data.skip_unreadable", "data.workers", "rank."),
+    *("adapt.", "budget", "compute.", "data.skip_unreadable", "data.workers", "rank."),
     *("retrain.workers", "search.workers"),
 )
 """What may change between a run and its resumption: it does not change what is done already."""

@@ -75,3 +75,7 @@ class RunPaths:
     def teacher(self, name: str) -> Path:
         """Return the folder of one network that teaches the retrained ones."""
         return self.root / "teachers" / name
+
+    def adapted(self, name: str) -> Path:
+        """Return the folder of one network that was adapted to a recording device."""
+        return self.root / "adapted" / name

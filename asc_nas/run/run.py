@@ -15,10 +15,12 @@ from asc_nas.evaluation.result import Results
 from asc_nas.export.targets import ExportedModel
 from asc_nas.report.folder import write_report
 from asc_nas.run import latency as on_device
+from asc_nas.run.adaptation import adapt
 from asc_nas.run.calibration import train_twin
 from asc_nas.run.dcase_report import write_dcase_report
 from asc_nas.run.export import as_targets, export_network
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.gain import Adapted
 from asc_nas.run.gather.report import gather_report
 from asc_nas.run.networks import Pareto, find_network
 from asc_nas.run.preparation import prepare
@@ -119,6 +121,11 @@ class Run(RunFolder):
             prepare(self)
             found = [find_network(self, text) for text in networks]
             return train_networks([self], found, seeds or [config.seed], used)
+
+    def adapt(self, network: str, *recorders: str, **options: Any) -> Adapted:
+        """Adapt a trained network to recording devices; the options are those of `adapt`."""
+        with self.lock(shared=True):
+            return adapt(self, network, recorders, **options)
 
     def evaluate(self, network: str, **options: Any) -> Scored:
         """Score a trained network or an exported model; the options are those of `score`."""

@@ -18,9 +18,9 @@ from asc_nas.data.manifest import ROLES, Manifest
 from asc_nas.evaluation.parts import ScoreReport, score_clips
 from asc_nas.evaluation.result import Result
 from asc_nas.evaluation.scores import Decisions
+from asc_nas.run.adapted import find_trained
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
-from asc_nas.run.networks import find_network
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier
 from asc_nas.training.trainer import posteriors as network_posteriors
@@ -68,7 +68,7 @@ def score(
 
     Parameters
     ----------
-    text : what `find_network` takes, or a file NAME.onnx
+    text : what `find_trained` takes, or a file NAME.onnx
     seed : of a trained network; by default the run's
     role : of the clips to score, ``test`` or ``search_val``
     manifest_file : all clips of this manifest are scored, not the run's own
@@ -189,7 +189,7 @@ def _clips_to_score(
 
 def _trained(run: RunFolder, text: str, seed: int | None) -> Judged:
     """Return what a trained network is, what it hears, and what gives its posteriors."""
-    network = find_network(run, text)
+    network = find_trained(run, text)
     folder = network.folder(run, run.config.seed if seed is None else seed)
     result, module = folder.require_result(), folder.load()
     about = {"network": network.name}

@@ -49,11 +49,20 @@ def retrain(run: RunFolder, training: Training, progress: Progress = unheard) ->
 def _train_and_test(name: str, folder: NetworkFolder, progress: Progress) -> Result:
     run, roles = folder.run, folder.run.config.retrain.roles
     network, log = folder.train(taught_recipe(run, roles, progress), progress)
-    return run.ranks.by_first(partial(_test, name, folder, network, log))
+    return run.ranks.by_first(partial(tested_once, name, folder, network, log, roles))
 
 
-def _test(name: str, folder: NetworkFolder, network: SubNet, log: list[LoggedEpoch]) -> Result:
-    run, roles = folder.run, folder.run.config.retrain.roles
+def tested_once(
+    name: str, folder: NetworkFolder, network: SubNet, log: list[LoggedEpoch], roles: Sequence[str]
+) -> Result:
+    """Test a network that is trained, once, and write its result.
+
+    Parameters
+    ----------
+    name : of the network
+    roles : of the clips that it was trained on
+    """
+    run = folder.run
     cost, manifest = run.cost(folder.genotype), run.manifest
     test = run.examples("test", frontend=run.frontend(folder.genotype))
     tests = judged(manifest, test, test.clip_posteriors(posteriors(network, test).numpy()))

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
@@ -20,7 +20,7 @@ from asc_nas.core.files import as_written
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import stream
 from asc_nas.data.augment import Augmentation, AugmentConfig
-from asc_nas.data.examples import Examples
+from asc_nas.data.examples import Balance, Examples
 from asc_nas.data.loading import Loader
 from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.training import checkpoint
@@ -37,6 +37,7 @@ class TrainConfig(Config):
     """How a network is trained: AdamW, linear warm-up, cosine decay to zero."""
 
     group: ClassVar[str] = "retrain"
+    anew: ClassVar[str] = "begin a new run (--out)"
 
     epochs: Amount = 60
     """Number of epochs; `asc-nas init` sets it by the number of examples. Alone, a network for
@@ -57,10 +58,12 @@ class TrainConfig(Config):
     """Share of the target that goes evenly to all classes. 0 makes better probabilities and about
     the same decisions (log loss of ESC-10 lower by 0.06 to 0.09), so `asc-nas init` writes 0 in
     `retrain`."""
-    balanced: bool = False
-    """Draw every class equally often in an epoch, where otherwise every example comes once. For
-    classes of uneven size: where half of those of ESC-10 had a quarter of the clips, macro-F1 was
-    4.6 points higher."""
+    balanced: Balance = False
+    """Draw every class equally often in an epoch (true, or ``class``), where otherwise every
+    example comes once. For classes of uneven size: where half of those of ESC-10 had a quarter of
+    the clips, macro-F1 was 4.6 points higher. ``recorder`` draws every recording device equally
+    often, ``class_and_recorder`` every class, and in it every recording device that it has; clips
+    of unknown ones count as one. What these two gain was not measured."""
     ema_decay: float = Field(0.0, ge=0, lt=1)
     """At the end, weights and statistics are their exponential moving average over the steps, with
     at most this decay; 0 takes those of the last step. 0.995 changed nothing on ESC-10."""
@@ -73,6 +76,14 @@ class TrainConfig(Config):
     is long."""
     augment: AugmentConfig = AugmentConfig()
     """How training batches are varied; 0 turns a part of it off."""
+
+    @field_validator("balanced", mode="before")
+    @classmethod
+    def _check_balanced(cls, value: Any) -> Any:
+        known = [name for option in get_args(Balance) for name in get_args(option)]
+        if not isinstance(value, bool) and value not in known:
+            raise ValueError(f"give true, false or one of {', '.join(known)}")
+        return True if value == "class" else value
 
     @model_validator(mode="after")
     def _check_averages(self) -> Self:
@@ -259,7 +270,7 @@ class Trainer:
         kept = f"; {self.state_file} is kept" if self.state_file.exists() else ""
         return AscNasError(
             f"{self.state_file.parent}: {what} of epoch {epoch} of {self.config.epochs}, so this "
-            f"training has diverged{kept}; begin a new run (--out) with a lower "
+            f"training has diverged{kept}; {self.config.anew} with a lower "
             f"{self.config.group}.learning_rate than {self.config.learning_rate:g}."
         )
 

@@ -61,7 +61,7 @@ def test_the_guide_leads_from_the_download_to_the_zip(work):
     with zipfile.ZipFile(work / "Miller_UNI_task1/Miller_UNI_task1.zip") as archive:
         names = archive.namelist()
         meta = yaml.safe_load(archive.read("task1/Miller_UNI_task1_1/Miller_UNI_task1_1.meta.yaml"))
-    assert len(names) == 7  # three systems and the report
+    assert len(names) == 9  # four systems and the report
     assert meta["submission"]["authors"][0]["lastname"] == "Ada"
     with zipfile.ZipFile(work / "task1-2024/Miller_UNI_task1.zip") as archive:
         endings = [name.partition(".output.")[2] for name in archive.namelist()]

@@ -7,6 +7,7 @@ from onnx import numpy_helper
 from safetensors.torch import load_file
 
 from asc_nas.nn.subnet import SubNet
+from asc_nas.run.adapted import find_trained
 from asc_nas.run.networks import find_network
 from asc_nas.training.trainer import posteriors
 
@@ -43,3 +44,14 @@ def test_the_exported_network_has_what_was_counted_and_answers_as_the_trained_on
     card = model.card
     assert (card.macs, card.params) == (result.macs, result.params)
     assert card.params == sum(p.numel() for p in place.load().parameters())
+
+
+@pytest.mark.slow
+def test_it_can_learn_on_for_a_recording_device(tiny_run):
+    tiny_run.train(TWO_KERNELS)
+    device = next(clip.device for clip in tiny_run.readable("train"))
+    tiny_run.adapt(TWO_KERNELS, device)
+    place = find_trained(tiny_run, f"{TWO_KERNELS}@{device}").folder(tiny_run, tiny_run.config.seed)
+    kernels = [layer.spec.kernel for layer in place.load_as_trained().blocks["0"].depthwise]
+    assert kernels == [(1, 3), (1, 5)]
+    assert [layer.spec.kernel for layer in place.load().blocks["0"].depthwise] == [(1, 5)]

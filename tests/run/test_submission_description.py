@@ -27,5 +27,7 @@ TAUGHT = {"teacher": {"logits": ["teacher.npz"]}}
 def test_teachers_and_weights_of_others_are_told(settings, half, pipeline, managed):
     retrain = RetrainConfig.parse(settings, "here")
     run = SimpleNamespace(config=SimpleNamespace(retrain=retrain))
-    told = _description(run, SimpleNamespace(front_end=PRESETS["esc10"]), half)
+    told = _description(run, SimpleNamespace(front_end=PRESETS["esc10"]), half, adapted=False)
     assert (told["pipeline"], told["complexity_management"]) == (pipeline, managed)
+    adapted = _description(run, SimpleNamespace(front_end=PRESETS["esc10"]), half, adapted=True)
+    assert adapted == told | {"pipeline": f"{pipeline}, fine-tune by device"}

@@ -20,8 +20,9 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="NETWORK",
-            help="A network as for 'asc-nas train'; or an exported model of the run, NAME.onnx "
-            "(float or int8), scored as it answers in 'asc-nas classify'.",
+            help="A network as for 'asc-nas train', or an adapted one, as best@a; or an exported "
+            "model of the run, NAME.onnx (float or int8), scored as it answers in 'asc-nas "
+            "classify'.",
             show_default=False,
         ),
     ] = None,

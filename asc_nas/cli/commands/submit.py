@@ -35,11 +35,19 @@ def submit(
         list[str] | None,
         typer.Option(
             metavar="DEVICE=NETWORK",
-            help="A network of its own for a recording device, as a=3; the named network answers "
-            "for all others. May be given again. Since 2025.",
+            help="A network of its own for a recording device, as a=3 or a=best@a; the named "
+            "network answers for all others. May be given again. Since 2025.",
             show_default=False,
         ),
     ] = None,
+    adapted: Annotated[
+        bool,
+        typer.Option(
+            "--adapted",
+            help="Each network answers with all that 'asc-nas adapt' has made of it for single "
+            "recording devices. Since 2025.",
+        ),
+    ] = False,
     evaluation: Annotated[
         Path | None,
         typer.Option(
@@ -68,6 +76,8 @@ def submit(
     Examples: asc-nas submit runs/tau25 best --year 2025 --label Miller_UNI_task1_1 --half
 
     asc-nas submit runs/tau25 best --year 2025 --label Miller_UNI_task1_1 --evaluation tau2025
+
+    asc-nas submit runs/tau25 best --year 2025 --label Miller_UNI_task1_1 --half --adapted
     """
     opened = open_run(run)
     done = opened.submit(
@@ -76,6 +86,7 @@ def submit(
         label=label,
         half=half,
         devices=dict(map(_device, device or ())),
+        adapted=adapted,
         evaluation=evaluation,
         out=out,
         seed=seed,

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asc_nas.cli.output.text import shown
+from asc_nas.core.errors import quoted
 from asc_nas.core.units import UNKNOWN, kilobytes, millions, milliseconds
 from asc_nas.evaluation.scores import told_of_absent, told_of_clips
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from asc_nas.evaluation.result import Results
     from asc_nas.report.best import BestNetwork
     from asc_nas.run.crossval_summary import Crossval
+    from asc_nas.run.gain import Adapted
     from asc_nas.run.networks import Pareto
+
+_SEEN = {True: "seen", False: "unseen", None: ""}
+"""Whether training heard a recording device."""
 
 
 def _judged(members: "Pareto") -> str:
@@ -130,15 +135,47 @@ def print_crossval(crossval: "Crossval") -> None:
             print(f"note: fold {shown(row.fold)}: {shown(told_of_absent(row.absent))}")
 
 
+def print_adapted(adapted: "Adapted") -> None:
+    """Print the accuracy of a network and of its adapted ones, by recording device and in all."""
+    interval = "95 % interval"
+    columns = ("Recorder", "Training", "Clips", "General", interval, "Adapted", interval)
+    table = Table(*columns, box=None, header_style="bold")
+    rows = [(r.recorder or "unknown", _SEEN[r.seen], r) for r in adapted.recorders]
+    for name, training, found in (*rows, ("all", "", adapted.total)):
+        table.add_row(
+            Text(shown(name)),
+            training,
+            str(found.clips),
+            _number(found.general),
+            _between(found.general_interval),
+            _number(found.adapted),
+            _between(found.adapted_interval),
+        )
+    clips = told_of_clips(adapted.total.clips, adapted.test_clips_left_out)
+    names = ", ".join(quoted(f"{adapted.network}@{name}") for name in adapted.adapted_to)
+    print(
+        f"\nAccuracy of network {adapted.network} on {clips} of {shown(adapted.data)}, alone "
+        "(general), and\nwith a network adapted to each recording device (adapted; - where the "
+        "general one answers)"
+    )
+    print_table(table)
+    print(f"adapted networks: {shown(names)}")
+    if adapted.without_clips:
+        print(f"note: no test clips of {shown(', '.join(adapted.without_clips))}")
+
+
+def _between(interval: "tuple[float, float] | None") -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
 def print_scores(about: dict[str, Any], evaluation: "ScoreReport") -> None:
     """Print the scores of a set of clips with their intervals, per class and per device."""
     scores, intervals = evaluation.scores, evaluation.intervals
     total = Table("Score", "Value", "95 % interval", box=None, header_style="bold")
     for name in ("accuracy", "macro_f1", "log_loss"):
         interval = getattr(intervals, name, None)
-        between = "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
         title = name.replace("_f1", "-F1").replace("_", " ")
-        total.add_row(title, _number(getattr(scores, name)), between)
+        total.add_row(title, _number(getattr(scores, name)), _between(interval))
     classes = Table("Class", "Clips", "F1", box=None, header_style="bold")
     for label, f1 in scores.per_class.items():
         classes.add_row(Text(label), str(evaluation.clips_of[label]), _number(f1))
@@ -162,9 +199,7 @@ def _device_tables(evaluation: "ScoreReport") -> "list[Table]":
     columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")
     table = Table(*columns, box=None, header_style="bold")
     for part in evaluation.devices:
-        table.add_row(
-            Text(part.name), {True: "seen", False: "unseen", None: ""}[part.seen], *_row(part)
-        )
+        table.add_row(Text(part.name), _SEEN[part.seen], *_row(part))
     for part in evaluation.seen_and_unseen:
         table.add_row("all", part.name, *_row(part))
     return [table]

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.errors import AscNasError, UsageError, command
 from asc_nas.core.files import atomic_path, write_bytes, write_text
 from asc_nas.core.locks import locked
+from asc_nas.run.adapted import adapted_networks, find_trained
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.networks import NamedNetwork, find_network
+from asc_nas.run.networks import NamedNetwork
 from asc_nas.run.submission.contents import Contents, Entry, read_about
 from asc_nas.run.submission.interface import GENERAL
 from asc_nas.run.submission.meta import meta_text, unfinished
@@ -57,6 +58,7 @@ def submit(
     label: str,
     half: bool = False,
     devices: Mapping[str, str] | None = None,
+    adapted: bool = False,
     evaluation: Path | None = None,
     out: Path | None = None,
     seed: int | None = None,
@@ -65,11 +67,13 @@ def submit(
 
     Parameters
     ----------
-    networks : trained networks of the run, each a system; the first gets the number of `label`
+    networks : trained networks of the run, as for `find_trained`
+        Each is a system; the first gets the number of `label`.
     year : of the rules, see `RULES`
     label : ``LASTNAME_INSTITUTE_task1_1``
     half : store the weights as float16, which count two bytes each
     devices : recording device -> the network of its own, where the rules know the device
+    adapted : every network answers with all that `adapt` has made of it for recording devices
     evaluation : folder of the evaluation set; without it there is no ``output.csv``
     out : folder; by default the label without its number, in the current folder
     seed : with which the networks were trained; by default the run's
@@ -85,7 +89,10 @@ def submit(
     rules, first = rules_of(year), Label.parse(label)
     labels = first.following(len(networks))
     split = _split_of(run, rules)
+    used = run.config.seed if seed is None else seed
     named = _networks_by_device(run, networks, devices or {}, rules)
+    if adapted:
+        named = [_with_adapted(run, system, rules, used) for system in named]
     clips = None if evaluation is None else read_evaluation(evaluation)
     if clips is not None and rules.devices and clips.devices is None:
         raise AscNasError(
@@ -93,7 +100,6 @@ def submit(
             "has; give that set."
         )
     folder = Path(first.package) if out is None else out
-    used = run.config.seed if seed is None else seed
     with locked(folder, "wait for its end, or give another folder with --out"):
         contents = _contents(folder, rules, first.package)
         entries = []
@@ -150,8 +156,27 @@ def _networks_by_device(
                 f"--device {device}: no training clip is of it; devices: "
                 f"{', '.join(sorted(known))}."
             )
-    own = {device: find_network(run, text) for device, text in devices.items()}
-    return [{GENERAL: find_network(run, text), **own} for text in networks]
+    own = {device: find_trained(run, text) for device, text in devices.items()}
+    return [{GENERAL: find_trained(run, text), **own} for text in networks]
+
+
+def _with_adapted(
+    run: RunFolder, system: Mapping[str, NamedNetwork], rules: Rules, seed: int
+) -> dict[str, NamedNetwork]:
+    """Return a system with what its general network was adapted to; what it has already stays."""
+    if not rules.devices:
+        raise UsageError(
+            f"--adapted: the recording device is not known in {rules.year}; leave it out."
+        )
+    general = system[GENERAL]
+    adapted = adapted_networks(run, general, seed)
+    if not adapted:
+        own_seed = () if seed == run.config.seed else ("--seed", seed)
+        adapts = command("adapt", run.paths.root, general.argument, *own_seed)
+        raise AscNasError(
+            f"--adapted: {general.name} is not adapted to any recording device yet; run '{adapts}'."
+        )
+    return {GENERAL: general, **adapted, **system}
 
 
 def _contents(folder: Path, rules: Rules, package: str) -> Contents:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from asc_nas.core.errors import AscNasError
 from asc_nas.cost.counts import layer_costs
 from asc_nas.evaluation.scores import Decisions
+from asc_nas.run.adapted import AdaptedNetwork
 from asc_nas.run.dcase_report import augmentation_text, results_of
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
@@ -96,6 +97,7 @@ def write_system(
     write_confusion(own or general, folder / "report" / f"confusion_{module}.png")
     if half:
         _tell_of_half(run, system[GENERAL], seed, general)
+    adapted = any(isinstance(network, AdaptedNetwork) for network in system.values())
     return Entry(
         label=str(label),
         split=split,
@@ -106,7 +108,7 @@ def write_system(
             for device, network in system.items()
         },
         numeric_type="float16" if half else "float32",
-        description=_description(run, answering[GENERAL], half),
+        description=_description(run, answering[GENERAL], half, adapted),
         results=results,
         layers=[
             [layer.name, layer.params, layer.macs]
@@ -187,12 +189,20 @@ def _tell_of_half(run: RunFolder, network: NamedNetwork, seed: int, decisions: D
     )
 
 
-def _description(run: RunFolder, answering: Answering, half: bool) -> dict[str, object]:
+def _description(
+    run: RunFolder, answering: Answering, half: bool, adapted: bool
+) -> dict[str, object]:
     retrain = run.config.retrain
     teacher, pretrained = retrain.teacher is not None, retrain.start_from is not None
     told = {"knowledge distillation": teacher, "precision_16": half}
     managed = ["neural architecture search", *(name for name, used in told.items() if used)]
-    steps = {"pretraining": pretrained, "train teachers": teacher, "search": True, "train": True}
+    steps = {
+        "pretraining": pretrained,
+        "train teachers": teacher,
+        "search": True,
+        "train": True,
+        "fine-tune by device": adapted,
+    }
     return {
         "input_sampling_rate": f"{answering.front_end.sample_rate / 1000:g}kHz",
         "acoustic_features": "log-mel energies",
