@@ -48,7 +48,7 @@ def place(tmp_path_factory):
     write_config(folder / "tiny.yaml", **SETTINGS)
     done = torchrun(two_ranks.__file__, folder)
     assert done.returncode == 0, done.stderr
-    (folder / "said").write_text(done.stdout)
+    (folder / "said").write_text(done.stdout + done.stderr)
     return folder
 
 
@@ -87,7 +87,9 @@ def test_a_run_counts_the_same_updates_as_one_process(place):
 
 def test_the_first_rank_alone_writes_logs_and_speaks(place):
     assert [file.name for file in place.glob("saved-by-*")] == ["saved-by-0"]
-    assert (place / "said").read_text().count("Trained from scratch, tested once") == 1
+    said = (place / "said").read_text()
+    assert said.count("Trained from scratch, tested once") == 1
+    assert said.count("Training baseline, seed 0: 3/3") == 1
     lines = map(json.loads, (place / "together" / "events.jsonl").read_text().splitlines())
     logged = [(event["step"], event.get("network"), event.get("epoch")) for event in lines]
     assert len(logged) == len(set(logged)) == 3 + 1 + 2 * (3 + 1)
