@@ -1,14 +1,15 @@
 """What weights of another network give where there are few clips of a class.
 
 python studies/few_clips.py START LIST --out DIR --test FOLD [--clips 5 10 20 50] [--draws 0 1 2]
-    [--set KEY=VALUE ...]
+    [--frozen SHARE] [--set KEY=VALUE ...]
 
 START is what `retrain.start_from` takes; LIST has path, label, fold and group. Of every class that
 many clips of the other folds are drawn, from as many groups as there are, and the fold FOLD is
 tested, all of it. Four classifiers learn from the same clips: the network of START, begun with its
 weights (as `asc-nas init --start-from` writes it); the same network from random weights; and two
 linear ones (logistic regression, scaled), on the mean log-mel and on START's last features. START
-must not have heard the clips of the fold. `--set` changes the settings of both networks.
+must not have heard the clips of the fold. `--set` changes the settings of both networks, `--frozen`
+the share of the training in which the started one learns its last layer alone.
 """
 
 import argparse
@@ -134,9 +135,13 @@ def main() -> None:
     parser.add_argument("--test", required=True)
     parser.add_argument("--clips", nargs="+", type=int, default=[5, 10, 20, 50])
     parser.add_argument("--draws", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--frozen", type=float)
     parser.add_argument("--set", nargs="+", default=[], dest="changes")
     arguments = parser.parse_args()
     start = Start.read(arguments.start)
+    frozen = arguments.frozen
+    called = "started" if frozen is None else f"started-{frozen:g}"
+    own = [] if frozen is None else [f"retrain.frozen_share={frozen}"]
     with arguments.list.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     test = [row for row in rows if row["fold"] == arguments.test]
@@ -151,7 +156,7 @@ def main() -> None:
             some = drawn(rest, clips, draw)
             table = written(folder, arguments.list, some + test)
             config = config_of(start, arguments.start, table, len(some), arguments.test)
-            run = Run.open(config, settings=arguments.changes, out=folder / "started")
+            run = Run.open(config, settings=[*arguments.changes, *own], out=folder / called)
             for name, score in measured(run, start, arguments.changes).items():
                 found[name].append(score)
         cells = [f"{mean(found[name]):.3f} ({', '.join(f'{s:.3f}' for s in found[name])})"

@@ -147,7 +147,7 @@ class RetrainConfig(TrainConfig):
     start_from: str | None = None
     """Weights that every network begins with, in place of random ones: the folder of a trained
     network (RUN/retrain/NAME), or the name of weights in a folder of models (NAME.safetensors);
-    none come with asc-nas. Each layer takes what it has in common with the other network: the
+    ``esc50`` comes with asc-nas. Each layer takes what it has in common with the other network: the
     leading channels, and kernels of the same size. The layer to the classes is taken if the labels
     are the same. The front end must be the same."""
     frozen_share: float = Field(0.0, ge=0, lt=1)

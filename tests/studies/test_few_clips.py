@@ -48,7 +48,7 @@ def test_all_methods_learn(tmp_path, monkeypatch, capsys):
         for c in clips:
             writer.writerow((f"recordings/{c.path}", c.label, c.fold, c.group))
     arguments = [str(start), str(table), "--out", str(tmp_path / "few"), "--test", "4"]
-    quick = ["--set", "retrain.epochs=1", "data.workers=1"]
+    quick = ["--frozen", "0.5", "--set", "retrain.epochs=1", "data.workers=1"]
     call = ["few_clips.py", *arguments, "--clips", "3", "--draws", "0", *quick]
     monkeypatch.setattr(sys, "argv", call)
     few_clips.main()
@@ -57,3 +57,7 @@ def test_all_methods_learn(tmp_path, monkeypatch, capsys):
     assert cells[0] == "3"
     assert len(cells) == 1 + len(few_clips.METHODS)
     assert all(0 <= float(cell.split()[0]) <= 1 for cell in cells[1:])
+    started = Run.open(tmp_path / "few/3-0/started-0.5").config.retrain
+    scratch = Run.open(tmp_path / "few/3-0/scratch").config.retrain
+    assert (started.frozen_share, scratch.frozen_share) == (0.5, 0)
+    assert (started.start_from, scratch.start_from) == (str(start), None)
