@@ -183,7 +183,8 @@ def _network() -> str:
         *(subnet.InvertedResidual, subnet.sum_paths, subnet.join_shortcut, subnet.shortcut),
         *(subnet.SubNet, subnet.pool_and_classify),
     )
-    return _assembled(_NETWORK, *parts) + "\n\nDepthwiseConv2d = conv_layer\n"
+    plain = "DepthwiseConv2d = conv_layer\nBatchNorm2d = nn.BatchNorm2d\n"  # of our own kinds
+    return _assembled(_NETWORK, *parts) + "\n\n" + plain
 
 
 def _interface() -> str:
