@@ -104,8 +104,9 @@ def init(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Take a trained network (the folder RUN/retrain/NAME) and its front end, and "
-            "train it further on yours. For few recordings. There is no search then.",
+            help="Take a trained network and its front end, and train it further on yours: esc50, "
+            "which comes with asc-nas, or the folder of a network (RUN/retrain/NAME). For few "
+            "recordings. There is no search then.",
         ),
     ] = None,
     check: Annotated[
