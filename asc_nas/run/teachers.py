@@ -78,10 +78,14 @@ def taught_recipe(
     networks: list[torch.nn.Module] = []
     for teacher in teachers_of(run, roles):
         train_teacher(run, teacher, progress)
-        network = teacher.folder(run).load()
-        networks.append(to_device(network, run.device, run.config.compute.precision))
-    taught: Teacher = mean_posteriors(networks), settings.teacher.share
-    return replace(recipe, teacher=taught)
+        networks.append(teacher.folder(run).load())
+    return replace(recipe, teacher=teacher_of(run, networks, settings.teacher.share))
+
+
+def teacher_of(run: RunFolder, networks: Sequence[torch.nn.Module], share: float) -> Teacher:
+    """Return trained networks as what a trainer is taught by, on the device of the run."""
+    precision = run.config.compute.precision
+    return mean_posteriors([to_device(each, run.device, precision) for each in networks]), share
 
 
 def mean_posteriors(networks: Sequence[torch.nn.Module]) -> Callable[[Tensor], Tensor]:

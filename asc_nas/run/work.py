@@ -23,11 +23,12 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.parts import split_of, trained_on
 from asc_nas.run.population import evaluator_of
 from asc_nas.run.search import hand_made
+from asc_nas.run.teachers import teacher_of
 from asc_nas.search.strategies import new_strategy
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.network_trainer import fit_network, new_network
 from asc_nas.training.supernet_trainer import train_supernet
-from asc_nas.training.trainer import TrainConfig, Trainer, steps_per_epoch
+from asc_nas.training.trainer import Teacher, TrainConfig, Trainer, steps_per_epoch
 
 EXPORT_SECONDS = 4.0
 """Test, export and comparison of one network."""
@@ -92,74 +93,103 @@ def rehearsal(run: RunFolder) -> RunFolder:
 
 def measure(run: RunFolder) -> Work:
     """Return the work of a run, measured on some steps of each kind; takes some seconds."""
-    config = run.config
-    searchers, trainers = map(run.most_workers, (config.search.workers, config.retrain.workers))
-    trained_on = [own for own, _ in split_of(run, config.search.folds)]
-    retrained = run.examples(*config.retrain.roles)
+    config, search = run.config, run.config.search
+    searchers, trainers = map(run.most_workers, (search.workers, config.retrain.workers))
+    trained_on = [own for own, _ in split_of(run, search.folds)]
     rng = stream(config.seed, "budget")
     space = config.search_space()
     drawn = [space.sample(rng) for _ in range(12)]
-    # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
-    cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
-
-    def alone(
-        settings: TrainConfig,
-        parts: Sequence[Examples],
-        networks: Sequence[Genotype],
-        qat_share: float = 0.0,
-    ) -> float:
-        """Return the seconds of an epoch of one network on every part."""
-        once = settings.model_copy(update=ONCE)
-        # Networks that hear otherwise take longer or shorter: each is trained on what it hears.
-        heard = [run.examples("train", frontend=run.frontend(genotype)) for genotype in networks]
-
-        def train(steps: int) -> None:
-            for genotype, examples in zip(networks, heard, strict=True):
-                part = _some(examples, steps * settings.batch_size)
-                with tempfile.TemporaryDirectory() as folder:
-                    trainer = _trainer(run, once, Path(folder))
-                    network = new_network(run.spec(genotype), trainer.seed)
-                    in_integers = quantisation_aware(network, part, once, qat_share)
-                    fit_network(network, part, trainer, in_integers)
-
-        step = _seconds_of_one(train, 2, 6) / len(networks)
-        return step * sum(steps_per_epoch(part, settings) for part in parts)
-
-    search, shared_epoch, evaluation, first = config.search, 0.0, 0.0, 0.0
+    shared_epoch, evaluation, first = 0.0, 0.0, 0.0
     if search.judge == "supernet":
         shared_epoch, evaluation = _shared_work(run, trained_on, searchers)
         generation = evaluation * search.population / searchers
     else:
         begins_with = _first_candidates(run)
+        some = _quartiles(begins_with) or drawn[:4]
         with _threads_of(searchers):
-            training = alone(config.rank, trained_on, _quartiles(begins_with) or drawn[:4])
+            training = _epoch_alone(run, config.rank, trained_on, some)
         training *= config.rank.epochs
         generation = training * math.ceil(search.population / searchers)
         first = training * math.ceil(len(begins_with) / searchers) - generation
+    # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
+    cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
     with _threads_of(trainers):
-        alone_epoch = alone(config.retrain, [retrained], cheaper)
-        if share := config.retrain.qat_share:  # whose epochs take longer
-            longer = alone(config.retrain, [retrained], cheaper, qat_share=1.0)
-            alone_epoch += share * (longer - alone_epoch)
-
-    trainings = config.retrain.members + len(config.baselines)
-    rounds = math.ceil(trainings / trainers)
-    twin = int(config.retrain.calibrate and config.retrain.use_search_val)
-    if config.retrain.teacher is not None:  # those of all networks, and the twin's own
-        teachers = config.retrain.teacher.trained
-        rounds += math.ceil(teachers / trainers)
-        twin += twin * teachers
+        retrain_epoch = _retraining(run, cheaper, trainers)
     events = 0 if config.shrinking is None else len(config.shrinking.at)
     samples = 0 if config.shrinking is None else config.shrinking.samples
     return Work(
         shared_epoch,
         generation,
-        alone_epoch * (rounds + twin),
+        retrain_epoch,
         evaluation * events * samples,
         EXPORT_SECONDS * (config.retrain.members + 1)
         + START_SECONDS * ((trainers > 1) + (searchers > 1)),
         first,
     )
+
+
+def _retraining(run: RunFolder, members: Sequence[Genotype], workers: int) -> float:
+    """Return the seconds of an epoch of all networks that are trained from scratch.
+
+    Members of the Pareto set are like `members`; hand-made networks and teachers are as they are.
+    """
+    config, settings = run.config, run.config.retrain
+    clips = run.examples(*settings.roles)
+
+    def epoch(networks: Sequence[Genotype], teacher: Teacher | None = None) -> float:
+        seconds = _epoch_alone(run, settings, [clips], networks, teacher)
+        if share := settings.qat_share:  # whose epochs take longer
+            longer = _epoch_alone(run, settings, [clips], networks, teacher, qat_share=1.0)
+            seconds += share * (longer - seconds)
+        return seconds
+
+    teachers: list[float] = []
+    teacher = None
+    if settings.teacher is not None and settings.teacher.trained:
+        count = settings.teacher.trained
+        genotype = settings.teacher.genotype(len(config.skeleton.block_plans))
+        teachers = [epoch([genotype])] * count
+        untrained = [new_network(run.spec(genotype), seed) for seed in range(count)]
+        teacher = teacher_of(run, untrained, settings.teacher.share)
+    member = epoch(members, teacher)
+    students = [member] * settings.members
+    students += [epoch([config.fixed_genotype(name)], teacher) for name in config.baselines]
+    twin = settings.calibrate and settings.use_search_val  # has teachers of its own
+    alone = twin * (member + sum(teachers))
+    return _in_rounds(teachers, workers) + _in_rounds(students, workers) + alone
+
+
+def _epoch_alone(
+    run: RunFolder,
+    settings: TrainConfig,
+    parts: Sequence[Examples],
+    networks: Sequence[Genotype],
+    teacher: Teacher | None = None,
+    qat_share: float = 0.0,
+) -> float:
+    """Return the seconds of an epoch of one of these networks, the mean, on every part."""
+    once = settings.model_copy(update=ONCE)
+    # Networks that hear otherwise take longer or shorter: each is trained on what it hears.
+    heard = [run.examples("train", frontend=run.frontend(genotype)) for genotype in networks]
+
+    def train(steps: int) -> None:
+        for genotype, examples in zip(networks, heard, strict=True):
+            part = _some(examples, steps * settings.batch_size)
+            with tempfile.TemporaryDirectory() as folder:
+                trainer = replace(_trainer(run, once, Path(folder)), teacher=teacher)
+                network = new_network(run.spec(genotype), trainer.seed)
+                in_integers = quantisation_aware(network, part, once, qat_share)
+                fit_network(network, part, trainer, in_integers)
+
+    step = _seconds_of_one(train, 2, 6) / len(networks)
+    return step * sum(steps_per_epoch(part, settings) for part in parts)
+
+
+def _in_rounds(trainings: Sequence[float], workers: int) -> float:
+    """Return the seconds of trainings, so many of them side by side."""
+    if not trainings:
+        return 0.0
+    return sum(trainings) / len(trainings) * math.ceil(len(trainings) / workers)
 
 
 def _quartiles(genotypes: Sequence[Genotype]) -> list[Genotype]:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 from tiny import write_config
 
 from asc_nas.run import work as work_module
@@ -65,6 +66,40 @@ def test_the_work_is_measured_without_what_every_call_costs(
     assert work.rest == 3 * work_module.EXPORT_SECONDS
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_hand_made_networks_and_teachers_are_measured_themselves(
+    workers, recordings, tmp_path, monkeypatch
+):
+    """A step takes as long as a network has kernels, and what teaches it is asked in every step."""
+    dear, teacher = "t3+t5e2w1 f3+f5e2w1", "t3+t5e1w1 f3e1w1"
+    space = {"max_paths": 1, "skip": False}
+    changes = {"space": space, "baselines": {"dear": {"network": dear}}}
+    config = write_config(tmp_path / "tiny.yaml", **changes)
+    changes = [
+        f"retrain.teacher={{network: '{teacher}', members: 2}}",
+        f"retrain.workers={workers}",
+    ]
+    run = RunFolder.open(config, recordings, changes, out=tmp_path / "run")
+    prepare(run)
+    now = 0.0
+
+    def train(network, part, trainer, steps):
+        nonlocal now
+        kernels = sum(m.groups > 1 for m in network.modules() if isinstance(m, torch.nn.Conv2d))
+        taught = 0 if trainer.teacher is None else 100
+        now += 7 + (kernels + taught) * len(part) / trainer.config.batch_size
+
+    monkeypatch.setattr(work_module, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(work_module, "fit_network", train)
+    monkeypatch.setattr(work_module, "_shared_work", lambda *_: (0.0, 0.0))
+    work = work_module.measure(run)
+    steps = steps_per_epoch(run.examples("train", "search_val"), run.config.retrain)
+    member, twin = 100 + 2, 100 + 2 + 2 * 3  # the twin has teachers of its own
+    students = 2 * member + 2 * (100 + 2) + (100 + 4)  # members, the tiny config's two, and it
+    in_rounds = {1: 2 * 3 + students, 2: 3 + students / 5 * 3}[workers]
+    assert work.retrain_epoch == pytest.approx(steps * (in_rounds + twin))
+
+
 @pytest.mark.parametrize(("folds", "workers"), [(1, 1), (2, 3)])
 def test_of_a_search_by_trainings_a_training_is_measured_with_folds_and_workers(
     folds, workers, recordings, tmp_path, monkeypatch
@@ -111,5 +146,5 @@ def test_no_measurement_goes_on_from_the_state_of_another(recordings, tmp_path, 
     run = RunFolder.open(config, recordings, ["data.workers=1"], out=tmp_path / "run")
     prepare(run)
     work_module.measure(run)
-    assert len(seen) == 3 + 3 * 4
+    assert len(seen) == 3 + 3 * (4 + len(run.config.baselines))
     assert not any(seen)
