@@ -82,6 +82,18 @@ class Result(Document):
         return [label for label, counts in rows if not sum(counts)]
 
     @property
+    def is_guessing(self) -> bool:
+        """Whether always giving the most frequent label of the test clips may be as good.
+
+        It may where that label's share of the clips lies within the interval of the accuracy, or
+        above it; without an interval, where it reaches the accuracy.
+        """
+        of_class = [sum(row) for row in self.confusion]
+        share = max(of_class, default=0) / max(1, sum(of_class))
+        interval = self.interval("accuracy")
+        return share >= (self.accuracy if interval is None else interval[0])
+
+    @property
     def has_intervals(self) -> bool:
         """Whether the intervals were computed, even if nothing can be said of one group."""
         return "intervals" in self.model_fields_set

@@ -133,3 +133,28 @@ def test_the_table_of_results_says_which_clips_were_scored(capsys):
     assert "tested once on 4 test clips (2 more could not be read and are left out) of set" in told
     assert "note: no test clips of rain: such a class has no F1" in told
     assert "macro-F1 is the mean over the classes that have one" in told
+
+
+@pytest.mark.parametrize(
+    ("confusion", "interval", "guesses"),
+    [
+        ([[6, 0], [2, 0]], None, True),  # nothing but the first
+        ([[6, 0], [1, 1]], None, False),
+        ([[6, 0], [1, 1]], (0.7, 1.0), True),  # it may be as good: 0.75 is within
+        ([[6, 0], [0, 2]], (0.8, 1.0), False),
+    ],
+)
+def test_a_network_that_may_be_guessing_is_told(confusion, interval, guesses, capsys):
+    right = confusion[0][0] + confusion[1][1]
+    scores = {"accuracy": right / 8, "macro_f1": 0.5, "log_loss": 0.5}
+    intervals = interval and {"groups": 8, **dict.fromkeys(scores, interval)}
+    result = Result(
+        network="net", genotype="skip", **scores, macs=5, params=7, data="set", seed=3,
+        trained_on=["train"], test_clips=8, epochs=[], labels=["car", "rain"], confusion=confusion,
+        per_class={"car": 1.0, "rain": 0.0}, intervals=intervals,
+    )  # fmt: skip
+    print_results(Results([result]))
+    told = capsys.readouterr().out
+    assert (
+        "always giving their most frequent label may be as good as net, seed 3." in told
+    ) == guesses

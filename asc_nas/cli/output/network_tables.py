@@ -84,6 +84,18 @@ def print_results(results: "Results") -> None:
     print_table(_known(("Network", "Seed", *scores, "Genotype"), rows))
     if first.absent:
         print(f"note: {shown(told_of_absent(first.absent))}")
+    if guessing := [f"{r.network}, seed {r.seed}" for r in results if r.is_guessing]:
+        print(f"note: {shown(_told_of_guessing(guessing))}")
+
+
+def _told_of_guessing(networks: "Sequence[str]") -> str:
+    """Return what it means that networks may be no better than one label for all clips."""
+    return (
+        "on these test clips, always giving their most frequent label may be as good as "
+        f"{'; '.join(networks)}. If the training loss ('asc-nas report' draws it) has hardly "
+        "fallen, nothing was learnt: try more epochs, a lower learning rate, or a window that is "
+        "not much longer than the sounds."
+    )
 
 
 def print_best(best: "BestNetwork") -> None:
