@@ -10,6 +10,7 @@ manifest, checks it for leaks and cuts it, and prints seconds per step and its p
 import resource
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -30,13 +31,13 @@ CLIPS = {
 }
 
 
-def write_layout(folder: Path, sessions: int) -> None:
+def write_layout(folder: Path, sessions: int, clips_of: Mapping[str, int] = CLIPS) -> None:
     """Write meta.txt and the lists of four folds; each session is heard by the four nodes."""
     rows: list[tuple[str, str]] = []  # line, fold
     number = 0
-    for label, clips in CLIPS.items():
+    for label, clips in clips_of.items():
         segments = clips // 4
-        count = max(8, round(sessions * clips / sum(CLIPS.values())))
+        count = max(8, round(sessions * clips / sum(clips_of.values())))
         for part in range(count):
             number += 1
             for segment in range(part * segments // count, (part + 1) * segments // count):

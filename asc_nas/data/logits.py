@@ -77,10 +77,11 @@ class ClipScores:
         except Exception as error:  # zipfile and zlib have errors of their own
             raise AscNasError(f"{path}: damaged ({error}); write it again.") from error
         found = cls(keys, labels, logits, trained_on)
-        found._check(path)
+        found.require_sound(path)
         return found
 
-    def _check(self, path: Path) -> None:
+    def require_sound(self, path: Path) -> None:
+        """Raise AscNasError if shape, names or numbers of what is in `path` cannot be right."""
         if self.logits.shape != (len(self.keys), len(self.labels)):
             raise AscNasError(
                 f"{path}: {len(self.keys)} clips and {len(self.labels)} labels, but logits of the "

@@ -131,10 +131,13 @@ class Run(RunFolder):
         """Score a trained network or an exported model; the options are those of `score`."""
         return score(self, network, **options)
 
-    def teach(self, *teachers: str, out: Path | str | None = None) -> Path:
-        """Write what networks or models say of the training clips, for students; see `teach`."""
+    def teach(
+        self, *teachers: str, out: Path | str | None = None, rows: Path | str | None = None
+    ) -> Path:
+        """Write what teachers say of the training clips, for students; see `teach`."""
+        file, table = (None if path is None else Path(path) for path in (out, rows))
         with self.lock(shared=True):
-            return teach(self, teachers, None if out is None else Path(out))
+            return teach(self, teachers, file, table)
 
     def export(
         self,

@@ -15,35 +15,48 @@ from asc_nas.run.calibration import clip_logits
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.run.networks import find_network
+from asc_nas.run.published_logits import SUFFIXES, read_published
 from asc_nas.runtime.classifier import Classifier
 
 ROLES = ("train", "search_val")
 
 
-def teach(run: RunFolder, teachers: Sequence[str], out: Path | None = None) -> Path:
+def teach(
+    run: RunFolder, teachers: Sequence[str], out: Path | None = None, rows: Path | None = None
+) -> Path:
     """Write what teachers say of the clips that are not for the test; return the file.
 
     Parameters
     ----------
     teachers : networks of the run, as for `train`, each with all seeds that it was trained with, or
-        exported models (``NAME.onnx``), which hear the recordings through their own front end
+        exported models (``NAME.onnx``), which hear the recordings through their own front end, or
+        published logits (``NAME.pt``, ``NAME.npy``), see `read_published`
     out : the file; by default ``RUN/teachers/NAME.npz``
+    rows : the list whose rows those of published logits are
 
     Raises
     ------
     UsageError
-        If no teacher is named, or there is no such network.
+        If no teacher is named, or there is no such network, or published logits have no list.
     AscNasError
-        If a network is not trained, or a model has other labels.
+        If a network is not trained, a model has other labels, or logits do not fit.
     """
     if not teachers:
-        raise UsageError("name a network of the run, or an exported model NAME.onnx.")
+        raise UsageError(
+            "name a network of the run, an exported model NAME.onnx, or logits NAME.pt or NAME.npy."
+        )
     clips = [clip for role in ROLES for clip in run.readable(role)]
     keys, labels = tuple(clip.key for clip in clips), run.manifest.labels
     found: list[NDArray[np.float32]] = []
     heard: set[str] = set()
     names: list[str] = []
     for text in teachers:
+        if text.endswith(SUFFIXES):
+            if rows is None:
+                raise UsageError(f"{text}: --rows must name the list of clips that it belongs to.")
+            names.append(Path(text).stem)
+            found.append(read_published(Path(text), rows, labels).of(keys, labels, text))
+            continue
         if text.endswith(".onnx"):
             names.append(Path(text).stem)
             found.append(_of_model(run, text, clips, labels))

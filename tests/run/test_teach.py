@@ -54,6 +54,24 @@ def test_it_holds_what_all_seeds_say_of_all_clips_but_the_tests(large, file):
     assert np.allclose(found, expected, atol=1e-5)
 
 
+def test_published_logits_teach_the_clips_of_their_list(large, tmp_path):
+    clips, labels = large.manifest.clips[::-1], large.manifest.labels
+    lines = [f"{clip.key}\t{clip.label}\n" for clip in clips]
+    (tmp_path / "meta.csv").write_text("".join(lines))
+    of_all = np.random.default_rng(0).normal(size=(len(clips), len(labels)))
+    np.save(tmp_path / "published.npy", of_all)
+    published = str(tmp_path / "published.npy")
+    file = large.teach(published, rows=tmp_path / "meta.csv", out=tmp_path / "taught.npz")
+    scores = ClipScores.read(file)
+    last = large.manifest.with_role("train")[0]
+    probabilities = np.exp(of_all) / np.exp(of_all).sum(1, keepdims=True)
+    expected = dict(zip(sorted(labels), probabilities[clips.index(last)], strict=True))
+    found = np.exp(scores.of([last.key], labels, file))[0]
+    assert found == pytest.approx([expected[label] for label in labels], abs=1e-5)
+    with pytest.raises(UsageError, match="--rows must name the list of clips"):
+        large.teach(published)
+
+
 def test_a_model_teaches_what_its_network_says(large, tmp_path):
     model = large.export("square")[0].file
     found = ClipScores.read(large.teach(str(model), out=tmp_path / "model.npz"))
