@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast gpu-check faults fuzz fuzz-firmware audit lint site dist install
+.PHONY: demo test test-fast gpu-check faults fuzz fuzz-firmware audit lint types site dist install
 
 demo: install  ## The whole job on the built-in synthetic set, ending with classified recordings.
 	$(BIN)/asc-nas run configs/demo.yaml --out runs/demo --resume
@@ -11,7 +11,8 @@ demo: install  ## The whole job on the built-in synthetic set, ending with class
 # The tests of a file stay together, as they share what was trained once; in the order of the
 # folders, as the file with the longest test would otherwise come last.
 test: install  ## All tests, on up to four cores.
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	    --durations 40
 
 test-fast: install  ## While one works: what takes no whole run of the command line.
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
@@ -34,13 +35,16 @@ fuzz-firmware: install  ## A million buffers into the exported C code, under the
 audit: install  ## Known vulnerabilities of the installed packages; only tells.
 	$(BIN)/python .ci/audit
 
-lint: install  ## Style, format, types, and which room may import what.
+lint: types types-win32 types-darwin  ## Style, format, types, and which room may import what.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
-	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/lint-imports
+
+types: install
+	$(BIN)/mypy
+
+types-%: install
+	$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
 
 site: install  ## The documentation as a site that can be searched offline, in site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
