@@ -1,6 +1,6 @@
 """TAU Urban 2022 Mobile and DCASE 2018 Task 5 at full size: every step, and hours from there.
 
-python benchmarks/full_size.py tau|task5 FOLDER [--workers 2] [--share 1]
+python benchmarks/full_size.py tau|task5 FOLDER [--workers 2] [--share 1] [--last prepare]
 
 In FOLDER (which is kept; what is done there is not done again) a tree of the published layout is
 made, with the published number of clips in their full length; the audio is noise, and names that
@@ -11,7 +11,7 @@ seconds, processor seconds of it and its workers, its memory (the largest of its
 
 The hours of the whole config are told from processor seconds, so they hold on a busy machine too:
 what `asc-nas run --budget` measures, on one thread, times what the config asks for. --share makes a
-tree with a part of the clips.
+tree with a part of the clips; --last ends after a step.
 """
 
 import random
@@ -240,6 +240,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="where the tree and the runs are made")],
     workers: Annotated[int, typer.Option(help="of check and features")] = 2,
     share: Annotated[float, typer.Option(help="part of the published number of clips")] = 1.0,
+    last: Annotated[str, typer.Option(help="the last step")] = "plan",
 ) -> None:
     folder.mkdir(exist_ok=True)
     if not (folder / "tree").exists():
@@ -260,6 +261,8 @@ def main(
             f"{count / processor:>16.1f} {memory:>7.0f}",
             flush=True,
         )
+        if step.__name__ == last:
+            return
     hours, _, _, memory = timing.in_a_process(measured, plan, which, folder, workers)
     assert isinstance(hours, dict)
     told = ", ".join(f"{step} {value:.1f}" for step, value in hours.items())

@@ -102,7 +102,8 @@ class TeacherConfig(FixedNetwork):
     logits: tuple[str, ...] = ()
     """Files of what teachers say of the training clips, as `asc-nas teach` writes them, in place of
     `kernels` or `network`; their logits are averaged. Of a clip that is shifted or filtered they
-    stay the same, of mixed clips they are mixed."""
+    stay the same, of mixed clips they are mixed. What calibrates a network learns from them too: a
+    teacher that heard search-val makes probabilities a little too sure."""
     temperature: PositiveFloat = 1.0
     """What the logits of the files are divided by: more makes the targets softer."""
     members: Amount = 3
