@@ -91,7 +91,7 @@ def require_origins(config: RunConfig, manifest: Manifest) -> None:
         that the weights or a teacher were trained on.
     """
     test = manifest.with_role("test")
-    if config.retrain.start_from is not None:
+    if config.retrain.start_from is not None and not config.retrain.starts_from_supernet:
         start = Start.read(config.retrain.start_from)
         for frontend in config.frontends():
             start.require_heard(frontend)

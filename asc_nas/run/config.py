@@ -150,13 +150,20 @@ class RetrainConfig(TrainConfig):
     network (RUN/retrain/NAME), or the name of weights in a folder of models (NAME.safetensors);
     ``esc50`` comes with asc-nas. Each layer takes what it has in common with the other network: the
     leading channels, and kernels of the same size. The layer to the classes is taken if the labels
-    are the same. The front end must be the same."""
+    are the same. The front end must be the same. `supernet` is the run's own supernet, of which
+    every network of the space is a slice; other networks then begin with random weights. What this
+    gains was not measured."""
     frozen_share: float = Field(0.0, ge=0, lt=1)
     """Share of the training, at its beginning, in which only the layer to the classes learns; with
     `start_from`."""
     teacher: TeacherConfig | None = None
     """Networks that are trained first and teach all others; null is none. Three of expansion 2
     gained nothing on ESC-10."""
+
+    @property
+    def starts_from_supernet(self) -> bool:
+        """Whether networks begin as slices of the run's supernet."""
+        return self.start_from == "supernet"
 
     @model_validator(mode="after")
     def _check_start(self) -> Self:
@@ -294,6 +301,16 @@ class RunConfig(Config):
                     "search.folds to 1, or shrinking to null"
                 )
             self.shrinking.check(self.search_space(), supernet.epochs, supernet.broadening_epochs)
+        return self
+
+    @model_validator(mode="after")
+    def _check_supernet_to_start_from(self) -> "RunConfig":
+        search = self.search
+        if self.retrain.starts_from_supernet and (search.judge != "supernet" or search.folds > 1):
+            raise ValueError(
+                "retrain.start_from: supernet needs one supernet: search.judge supernet and "
+                "search.folds 1"
+            )
         return self
 
     @model_validator(mode="after")

@@ -87,7 +87,10 @@ def train(
     frontend, settings = run.frontend(genotype), recipe.settings
     network, before_epoch = new_network(run.spec(genotype), seed), None
     if recipe.start_from is not None:
-        Start.read(recipe.start_from).fill(network, frontend, run.manifest.labels)
+        if run.config.retrain.starts_from_supernet:
+            _take_slice(run, network, genotype)
+        else:
+            Start.read(recipe.start_from).fill(network, frontend, run.manifest.labels)
         before_epoch = frozen_until(network, recipe.frozen_share * settings.epochs)
     hooks = Hooks(before_epoch=before_epoch, progress=progress)
     trainer = new_trainer(run, frontend, seed, recipe, state_file, log_as, hooks)
@@ -98,6 +101,15 @@ def train(
         examples = examples.taught_by(probabilities, recipe.taught_by.share)
     steps = quantisation_aware(network, examples, settings, recipe.qat_share)
     return network, fit_network(network, examples, trainer, steps)
+
+
+def _take_slice(run: RunFolder, network: SubNet, genotype: Genotype) -> None:
+    """Fill a network with its slice of the run's supernet, if it is one of its space."""
+    supernet = run.new_supernet()
+    if genotype in supernet.space:
+        (place,) = run.supernets
+        checkpoint.load(place.weights, supernet)
+        network.load_state_dict(supernet.extract(genotype).state_dict())
 
 
 def new_trainer(

@@ -11,6 +11,7 @@ from asc_nas.run.config import RunConfig
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.preparation import prepare
+from asc_nas.run.search import train_supernet
 from asc_nas.run.start import Start
 from asc_nas.run.training import train_networks
 from asc_nas.training import checkpoint
@@ -131,3 +132,29 @@ def test_frozen_layers_need_weights():
     for baseline in ({}, {"network": "t3e1w1", "kernels": ["t3"]}, {"network": "x"}):
         with pytest.raises(UsageError, match=r"baselines\.own|block 'x'"):
             RunConfig.parse(LEAST | {"baselines": {"own": baseline}}, "here")
+
+
+def test_networks_begin_as_slices_of_the_supernet(folder):
+    """The narrower a network, the smaller its slice: pruning by what the supernet has learnt."""
+    changes = {"retrain": HARDLY | {"start_from": "supernet"}}
+    space = {"max_paths": 1, "expansions": [1.5, 3], "widths": [0.5, 1], "skip": False}
+    inside, outside = "t3e1.5w0.5 f3e3w1", "t5e2w1 f5e2w1"
+    run = opened(folder, "sliced", space=space, **changes)
+    prepare(run)
+    train_supernet(run)
+    supernet = run.new_supernet()
+    checkpoint.load(run.supernets[0].weights, supernet)
+    networks = [find_network(run, text) for text in (inside, outside)]
+    train_networks([run], networks, [0], 1)
+    slice_of = body_of(supernet.extract(networks[0].genotype).state_dict())
+    found = body_of(weights(networks[0].folder(run, 0).path))
+    assert found.keys() == {f"model.{name}" for name in slice_of} or found.keys() == slice_of.keys()
+    for name, value in slice_of.items():
+        assert torch.allclose(found.get(name, found.get(f"model.{name}")), value, atol=1e-6)
+    assert networks[1].folder(run, 0).result() is not None  # which no supernet holds
+
+
+@pytest.mark.parametrize("search", [{"folds": 2}, {"judge": "training"}])
+def test_without_one_supernet_there_is_none_to_start_from(search, folder):
+    with pytest.raises(UsageError, match="start_from: supernet needs one supernet"):
+        opened(folder, "none", search=search, retrain={"start_from": "supernet"})

@@ -193,7 +193,8 @@ def _description(
     run: RunFolder, answering: Answering, half: bool, adapted: bool
 ) -> dict[str, object]:
     retrain = run.config.retrain
-    teacher, pretrained = retrain.teacher is not None, retrain.start_from is not None
+    teacher = retrain.teacher is not None
+    pretrained = retrain.start_from is not None and not retrain.starts_from_supernet
     told = {"knowledge distillation": teacher, "precision_16": half}
     managed = ["neural architecture search", *(name for name, used in told.items() if used)]
     steps = {
