@@ -17,6 +17,7 @@ from asc_nas.evaluation.result import Result
 from asc_nas.evaluation.temperature import ClipLogits, fit_temperature
 from asc_nas.export.page.page import page
 from asc_nas.export.targets import ExportedModel
+from asc_nas.run import adaptation
 from asc_nas.run.adapted import find_trained
 from asc_nas.run.run import Run
 from asc_nas.run.scoring import exported_posteriors
@@ -165,3 +166,28 @@ def test_a_device_that_it_was_not_adapted_to_is_told(made):
 def test_no_page_is_made_of_the_one_file(made, tmp_path):
     with pytest.raises(AscNasError, match="export that alone, as NETWORK@RECORDER"):
         page(made[2].file, tmp_path / "page.html")
+
+
+def test_the_twin_of_an_adapted_network_begins_with_the_general_twin_on_train_alone(
+    made, tmp_path, monkeypatch
+):
+    run, heard = Run.open(shutil.copytree(made[0].paths.root, tmp_path / "run")), []
+
+    def no_training(network, examples, recorder, trainer):
+        heard.append((recorder, set(examples.clip_keys)))
+        return []
+
+    monkeypatch.setattr(adaptation, "adapt_network", no_training)
+    run.export("baseline@a", calibrate=True)
+    assert heard == [("a", {clip.key for clip in run.manifest.with_role("train")})]
+    folders = run.paths.retrain("baseline"), run.paths.adapted("baseline-a")
+    general, twin = (load_file(folder / "calibration.safetensors") for folder in folders)
+    assert general.keys() == twin.keys()
+    assert all(torch.equal(general[name], twin[name]) for name in general)
+
+
+def test_an_evaluation_of_the_one_file_says_whose_it_is(made):
+    run, _, model = made
+    done = CliRunner().invoke(app, ["evaluate", str(run.paths.root), str(model.file)])
+    assert done.exit_code == 0, done.output
+    assert "the general network of this model is scored" in done.stderr
