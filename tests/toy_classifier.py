@@ -4,11 +4,13 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from asc_nas.audio.logmel import FrontEnd, Short
-from asc_nas.runtime.card import CardData, ModelCard
-from asc_nas.runtime.classifier import Classifier, open_session
+from asc_nas.export.joined import joined
+from asc_nas.runtime.card import CardData, CardRecorder, ModelCard
+from asc_nas.runtime.classifier import OUTPUT, Classifier, open_session, output_of
 
 RATE = 8000
 FRONTEND = FrontEnd(
@@ -18,9 +20,10 @@ LABELS = ("low", "middle", "high")
 CENTRES = {"low": 200.0, "middle": 900.0, "high": 2600.0}
 
 
-def toy_model() -> bytes:
-    """Return a network that averages the mel bands of each label."""
-    bands = np.repeat(np.eye(len(LABELS)), FRONTEND.n_mels // len(LABELS), axis=0) / 40
+def toy_model(order: tuple[int, ...] = (0, 1, 2)) -> bytes:
+    """Return a network that averages the mel bands of each label, the labels in another order."""
+    rows = np.eye(len(LABELS))[list(order)]
+    bands = np.repeat(rows, FRONTEND.n_mels // len(LABELS), axis=0) / 40
     constants = [
         numpy_helper.from_array(bands.astype(np.float32), "bands"),
         numpy_helper.from_array(np.array([3]), "time"),
@@ -72,6 +75,32 @@ def write_toy_model(folder: Path, short: Short = "silence", reject_below: float 
     (folder / "toy.onnx").write_bytes(toy_model())
     toy_card(short=short, reject_below=reject_below).write(folder / "toy.json")
     return folder / "toy.onnx"
+
+
+RECORDERS = {"a": (1, 2, 0), "Zoom H5/2": (2, 0, 1)}
+"""Recording devices, and in which order their networks take the labels."""
+
+
+def toy_of_recorders(**of_a: float) -> tuple[ModelCard, bytes]:
+    """Return a model with networks for `RECORDERS`; that of a has other settings on the card."""
+    networks = {OUTPUT: toy_model()} | {output_of(r): toy_model(o) for r, o in RECORDERS.items()}
+    models = {output: onnx.load_from_string(model) for output, model in networks.items()}
+    content = joined(models).SerializeToString(deterministic=True)
+    recorders = tuple(
+        CardRecorder(recorder=name, results={}, **(of_a if name == "a" else {}))
+        for name in RECORDERS
+    )
+    changes = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return toy_card().model_copy(update=changes | {"recorders": recorders}), content
+
+
+def write_toy_with_recorders(folder: Path, **of_a: float) -> Path:
+    """Write the files of `toy_of_recorders`; return that of the network."""
+    card, content = toy_of_recorders(**of_a)
+    file = write_toy_model(folder)
+    file.write_bytes(content)
+    card.write(file.with_suffix(".json"))
+    return file
 
 
 def tones(*labels: str, seconds: float = 0.5, channels: int = 1, rate: int = RATE) -> np.ndarray:

@@ -92,6 +92,15 @@ ModelOption = Annotated[
         show_default=False,
     ),
 ]
+RecorderOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RECORDER",
+        help="The recording device: its own network answers, if the model has one for it (see "
+        "'asc-nas models show'), else the general one.",
+        show_default=False,
+    ),
+]
 MinConfidenceOption = Annotated[
     float, typer.Option(min=0, max=1, help="Below this probability the answer is 'unknown'.")
 ]

@@ -5,7 +5,7 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import atomic_path, sha256
 from asc_nas.export.fold_norms import fold_norms
-from asc_nas.runtime.card import CardData, ModelCard
-from asc_nas.runtime.classifier import INPUT, OUTPUT, open_session, softmax
+from asc_nas.export.joined import joined
+from asc_nas.runtime.card import CardData, CardRecorder, ModelCard
+from asc_nas.runtime.classifier import INPUT, OUTPUT, open_session, output_of, softmax
+from asc_nas.runtime.onnx_file import check_network, one_network
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -45,6 +47,8 @@ def export_model(
     ram_bytes: int | None = None,
     float_ram_bytes: int | None = None,
     qat_share: float = 0.0,
+    recorder: str = "",
+    recorders: Sequence[tuple[CardRecorder, nn.Module]] = (),
 ) -> ModelCard:
     """Write ``folder/NAME.onnx`` and its card ``folder/NAME.json``; return the card.
 
@@ -58,8 +62,10 @@ def export_model(
     folder : Path
         Made if it is missing.
     name, labels, frontend, genotype, macs, params, results, data, temperature, reject_below,
-    members, ram_bytes, float_ram_bytes, qat_share
+    members, ram_bytes, float_ram_bytes, qat_share, recorder
         As in `ModelCard`; `bytes` and `sha256` are filled in here.
+    recorders : sequence of (CardRecorder, nn.Module)
+        Networks adapted to recording devices, which the file holds beside `module`.
 
     Raises
     ------
@@ -83,10 +89,13 @@ def export_model(
         "qat_share": qat_share,
         "results": dict(results),
         "data": data,
+        "recorder": recorder,
+        "recorders": tuple(told for told, _ in recorders),
     }
     # A wrong value is found before anything is written.
     ModelCard.parse({**card, "bytes": 1, "sha256": "0" * 64}, f"the card of {name}")
-    _export(module, frontend, example, target, len(labels))
+    networks = {OUTPUT: module} | {output_of(told.recorder): own for told, own in recorders}
+    _export(networks, frontend, example, target, len(labels))
     size, digest = target.stat().st_size, sha256(target)
     finished = ModelCard.parse({**card, "bytes": size, "sha256": digest}, f"the card of {name}")
     finished.write(folder / f"{name}.json")
@@ -122,12 +131,17 @@ def export_onnx(module: nn.Module, frontend: FrontEnd, example: np.ndarray, targ
         If `example` has another shape, the network cannot be exported, or a label differs or a
         probability differs by more than 1e-4.
     """
-    return _export(module, frontend, example, target, None)
+    return _export({OUTPUT: module}, frontend, example, target, None)
 
 
 def _export(
-    module: nn.Module, frontend: FrontEnd, example: np.ndarray, target: Path, classes: int | None
+    modules: Mapping[str, nn.Module],
+    frontend: FrontEnd,
+    example: np.ndarray,
+    target: Path,
+    classes: int | None,
 ) -> float:
+    """Write networks by their outputs, `OUTPUT` first, to one file; see `export_onnx`."""
     shape = (frontend.n_mels, frontend.frames)
     if example.ndim != 3 or example.shape[1:] != shape or not len(example):
         raise AscNasError(
@@ -135,18 +149,35 @@ def _export(
             f"expected (clips, {shape[0]}, {shape[1]})."
         )
     clips = np.ascontiguousarray(example[:, None], dtype=np.float32)
-    network = copy.deepcopy(module).cpu().eval()
-    with torch.inference_mode():
-        expected = network(torch.from_numpy(clips)).numpy()
-    if expected.ndim != 2 or (classes is not None and expected.shape[1] != classes):
-        raise AscNasError(
-            f"export of {target.name}: the network gives outputs of shape {expected.shape} for "
-            f"{len(clips)} clips; expected ({len(clips)}, {classes or 'classes'})."
-        )
-    model = _to_onnx(network, shape, target.name)
+    networks = {output: copy.deepcopy(own).cpu().eval() for output, own in modules.items()}
+    expected = {o: _answers(own, clips, classes, target.name) for o, own in networks.items()}
+    model = joined({o: _to_onnx(own, shape, target.name) for o, own in networks.items()})
     with atomic_path(target) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))
-        return _largest_difference(temporary.read_bytes(), clips, expected, target.name)
+        content = temporary.read_bytes()
+        try:
+            check_network(content)
+        except ValueError as error:
+            raise AscNasError(
+                f"export of {target.name}: classify would refuse the file: {error}; nothing was "
+                "written."
+            ) from error
+        return max(
+            _largest_difference(one_network(content, [*networks], o), clips, wanted, target.name)
+            for o, wanted in expected.items()
+        )
+
+
+def _answers(network: nn.Module, clips: np.ndarray, classes: int | None, name: str) -> np.ndarray:
+    """Return the logits of PyTorch, (clips, classes)."""
+    with torch.inference_mode():
+        found: np.ndarray = network(torch.from_numpy(clips)).numpy()
+    if found.ndim != 2 or (classes is not None and found.shape[1] != classes):
+        raise AscNasError(
+            f"export of {name}: the network gives outputs of shape {found.shape} for "
+            f"{len(clips)} clips; expected ({len(clips)}, {classes or 'classes'})."
+        )
+    return found
 
 
 def _to_onnx(network: nn.Module, shape: tuple[int, int], name: str) -> onnx.ModelProto:
@@ -198,9 +229,9 @@ def _largest_difference(model: bytes, clips: np.ndarray, expected: np.ndarray, n
     """Compare an ONNX model with the logits of PyTorch, as one batch and clip by clip."""
     session = open_session(model, threads=1)
     wanted = softmax(expected)
-    together = session.run([OUTPUT], {INPUT: clips})[0]
+    together = session.run(None, {INPUT: clips})[0]
     alone = np.concatenate(
-        [session.run([OUTPUT], {INPUT: clips[i : i + 1]})[0] for i in range(len(clips))]
+        [session.run(None, {INPUT: clips[i : i + 1]})[0] for i in range(len(clips))]
     )
     largest = 0.0
     for logits in (together, alone):

@@ -25,6 +25,7 @@ SECTIONS = {
     "shrinking": "Shrinking",
     "search": "Search",
     "ranking": "Ranking",
+    "adapted": "Recording devices",
     "data": "Data",
     "mistakes": "Worst mistakes",
     "settings": "Settings and versions",
@@ -117,6 +118,7 @@ def shows(report: RunReport, drawn: dict[str, Plot], section: str) -> bool:
     """Return whether there is anything to show in a section."""
     known = {
         "pareto": report.networks,
+        "adapted": report.adapted,
         "shrinking": report.shrinking is not None and report.shrinking.events,
         "data": report.data or report.check,
         "mistakes": report.mistakes and report.mistakes.shown,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from asc_nas.core.units import amount
+from asc_nas.evaluation.gain import Adapted
 from asc_nas.evaluation.intervals import Interval
 from asc_nas.evaluation.result import Result
 from asc_nas.report.best import BestNetwork
@@ -204,6 +205,8 @@ class RunReport:
         On how many parts of the clips, see `search.folds`.
     verdict : Verdict or None
         Whether searching adds anything, where real trainings judged.
+    adapted : tuple of Adapted
+        What networks adapted to recording devices gain, by general network.
     missing : dict
         Why a part of the report is empty: part, then what is missing and what makes it.
     """
@@ -226,6 +229,7 @@ class RunReport:
     folds: int = 1
     verdict: Verdict | None = None
     networks: tuple[Network, ...] = ()
+    adapted: tuple[Adapted, ...] = ()
     ranking: Ranking | None = None
     mistakes: Mistakes | None = None
     missing: dict[str, str] = field(default_factory=dict)

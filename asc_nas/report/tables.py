@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from asc_nas.evaluation.gain import Adapted
 from asc_nas.report.run_report import Network, RunReport
 from asc_nas.search.objectives import SCORES
 from asc_nas.search.ranking import Ranking
@@ -141,6 +142,32 @@ def _class_f1(network: Network, label: str) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+_SEEN = {True: "seen", False: "unseen", None: ""}
+"""Whether training heard a recording device."""
+
+
+def adapted_table(adapted: Sequence[Adapted]) -> Table:
+    """Return the accuracy on the test clips of each recording device, with and without adapting."""
+    rows: list[tuple[Cell, ...]] = []
+    for gain in adapted:
+        parts = [(each.recorder or "unknown", _SEEN[each.seen], each) for each in gain.recorders]
+        for name, heard, found in (*parts, ("all", "", gain.total)):
+            accuracies: list[Cell] = []
+            for accuracy, interval in (
+                (found.general, found.general_interval),
+                (found.adapted, found.adapted_interval),
+            ):
+                accuracies += [accuracy, *(interval or (None, None))]
+            rows.append((gain.network, str(gain.seed), name, heard, found.clips, *accuracies))
+    columns = ("Network", "Seed", "Recorder", "Training", "Clips", "General", "low", "high")
+    return Table(
+        "Accuracy on the test clips of each recording device: of the general network, and with a "
+        "network adapted to the device (none: the general one answers); 95 % intervals (low, high)",
+        (*columns, "Adapted", "low", "high"),
+        tuple(rows),
+    )
+
+
 def ranking_table(ranking: Ranking) -> Table:
     """Return Kendall's tau of every predictor in ``rank.json`` with its 95 % interval."""
     rows = []
@@ -183,6 +210,8 @@ def all_tables(report: RunReport) -> dict[str, Table]:
         tables["per_class"] = class_table(report.trained)
     if report.generations:
         tables["search"] = search_table(report)
+    if report.adapted:
+        tables["adapted"] = adapted_table(report.adapted)
     if report.ranking is not None:
         tables["ranking"] = ranking_table(report.ranking)
     return tables

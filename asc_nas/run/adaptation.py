@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from asc_nas.core.errors import UsageError, closest
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.workers import run_jobs
-from asc_nas.evaluation.result import Result
+from asc_nas.evaluation.gain import Adapted
+from asc_nas.evaluation.result import LoggedEpoch, Result
+from asc_nas.nn.subnet import SubNet
 from asc_nas.run.adapted import AdaptedFolder, AdaptedNetwork
+from asc_nas.run.calibration import train_twin
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.gain import Adapted, compared
+from asc_nas.run.gain import compared
 from asc_nas.run.jobs import Job, spread
-from asc_nas.run.network_folder import Recipe, new_trainer
-from asc_nas.run.networks import find_network
+from asc_nas.run.network_folder import TWIN, WEIGHTS, NetworkFolder, Recipe, new_trainer
+from asc_nas.run.networks import NamedNetwork, find_network
 from asc_nas.run.training import Training, tested_once
 from asc_nas.training.adaptation import adapt_network
 from asc_nas.training.trainer import Hooks
@@ -42,17 +45,51 @@ def adapt_to(run: RunFolder, training: Training, progress: Progress = unheard) -
 
 
 def _adapt(network: AdaptedNetwork, folder: AdaptedFolder, progress: Progress) -> Result:
-    run, settings = folder.run, folder.run.config.adapt
-    general = network.general.folder(run, folder.seed)
+    general = network.general.folder(folder.run, folder.seed)
     roles = tuple(general.require_result().trained_on)
     folder.adaptation().write(folder.adaptation_file)
-    frontend, state = run.frontend(folder.genotype), folder.state_file()
-    recipe, hooks = Recipe(settings, roles, "adapt"), Hooks(progress=progress)
-    trainer = new_trainer(run, frontend, folder.seed, recipe, state, folder.path.name, hooks)
-    module = general.load_as_trained()
-    log = adapt_network(module, run.examples(*roles, frontend=frontend), network.recorder, trainer)
-    folder.save(module)
+    recipe = Recipe(folder.run.config.adapt, roles, "adapt")
+    module, log = _fit(general, folder, recipe, progress)
     return tested_once(network.name, folder, module, log, roles)
+
+
+def _fit(
+    general: NetworkFolder,
+    folder: AdaptedFolder,
+    recipe: Recipe,
+    progress: Progress,
+    weights: str = WEIGHTS,
+) -> tuple[SubNet, list[LoggedEpoch]]:
+    """Train weights of the general network on, write them and return them with the log."""
+    run, frontend = folder.run, folder.run.frontend(folder.genotype)
+    state, hooks = folder.state_file(weights), Hooks(progress=progress)
+    trainer = new_trainer(run, frontend, folder.seed, recipe, state, folder.path.name, hooks)
+    module = general.load_as_trained(weights)
+    examples = run.examples(*recipe.roles, frontend=frontend)
+    log = adapt_network(module, examples, folder.recorder, trainer)
+    folder.save(module, weights)
+    return module, log
+
+
+def ensure_twin(network: NamedNetwork, folder: NetworkFolder) -> None:
+    """Train what calibrates a network, see `train_twin`; for an adapted one adapt the general twin.
+
+    Raises
+    ------
+    AscNasError
+        If no training clip but those of search-val is of the recording device.
+    """
+    if not (isinstance(network, AdaptedNetwork) and isinstance(folder, AdaptedFolder)):
+        train_twin(folder, network.name)
+        return
+    if "search_val" not in folder.require_result().trained_on or folder.is_done(TWIN):
+        return
+    run, general = folder.run, network.general.folder(folder.run, folder.seed)
+    train_twin(general, network.general.name)
+    with folder.lock(), run.listener.stage(f"Adapting the twin of {network.name}") as progress:
+        folder.require_same()
+        _fit(general, folder, Recipe(run.config.adapt, ("train",), ""), progress, TWIN)
+        folder.finish(TWIN)
 
 
 def adapt(

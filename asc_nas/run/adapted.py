@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from asc_nas.core.documents import Count, Document
 from asc_nas.core.errors import AscNasError, UsageError, command
 from asc_nas.core.files import fingerprint, sha256
+from asc_nas.evaluation.result import Result
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import WEIGHTS, NetworkFolder
 from asc_nas.run.networks import AT, NamedNetwork, find_network
@@ -63,8 +64,12 @@ class AdaptedFolder(NetworkFolder):
         Folder of the network that it was.
     """
 
-    recorder: str = ""
     general: Path = Path()
+
+    @property
+    def model_name(self) -> str:
+        """What its exported model is called, behind the name of the config."""
+        return f"{self.general.name}{AT}{_as_file(self.recorder)}"
 
     @property
     def adaptation_file(self) -> Path:
@@ -92,7 +97,8 @@ class AdaptedFolder(NetworkFolder):
                 "network again."
             )
 
-    def _trains(self) -> str:
+    def trained_by(self) -> str:
+        """Return the call that adapts the network."""
         general, _, _ = self.argument.partition(AT)
         seed = () if self.seed == self.run.config.seed else ("--seed", self.seed)
         return command("adapt", self.run.paths.root, general, "--recorder", self.recorder, *seed)
@@ -110,7 +116,7 @@ class AdaptedNetwork(NamedNetwork):
     @classmethod
     def of(cls, network: NamedNetwork, recorder: str) -> "AdaptedNetwork":
         """Return what a network of a run becomes for a recording device."""
-        called = network.called and f"{network.called}{AT}{recorder}"
+        called = network.called and f"{network.called}{AT}{_as_file(recorder)}"
         return cls(f"{network.name}{AT}{recorder}", network.genotype, called, recorder)
 
     @property
@@ -128,6 +134,11 @@ class AdaptedNetwork(NamedNetwork):
         general = self.general.folder(run, seed).path
         path = run.paths.adapted(f"{general.name}-{_as_file(self.recorder)}")
         return AdaptedFolder(run, path, self.genotype, seed, self.argument, self.recorder, general)
+
+    def results(self, run: RunFolder) -> list[Result]:
+        """Return the results of all seeds with which it was trained and tested."""
+        found = (self.folder(run, each.seed).result() for each in self.general.results(run))
+        return [result for result in found if result is not None]
 
 
 def find_trained(run: RunFolder, text: str) -> NamedNetwork:
@@ -151,6 +162,24 @@ def adapted_networks(run: RunFolder, network: NamedNetwork, seed: int) -> dict[s
     found = {Adaptation.read(file).recorder for file in files}
     every = {name: AdaptedNetwork.of(network, name) for name in sorted(found)}
     return {n: a for n, a in every.items() if a.folder(run, seed).result() is not None}
+
+
+def require_adapted(run: RunFolder, network: NamedNetwork, seed: int) -> dict[str, AdaptedNetwork]:
+    """Return what `adapted_networks` does.
+
+    Raises
+    ------
+    AscNasError
+        If the network is not adapted to any recording device.
+    """
+    found = adapted_networks(run, network, seed)
+    if not found:
+        own_seed = () if seed == run.config.seed else ("--seed", seed)
+        adapts = command("adapt", run.paths.root, network.argument, *own_seed)
+        raise AscNasError(
+            f"--adapted: {network.name} is not adapted to any recording device yet; run '{adapts}'."
+        )
+    return found
 
 
 def _as_file(recorder: str) -> str:

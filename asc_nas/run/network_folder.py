@@ -162,6 +162,8 @@ class NetworkFolder:
     ----------
     argument : str
         What ``asc-nas train`` takes for it: a name or a genotype.
+    recorder : str
+        Recording device that it was adapted to; empty: none.
     """
 
     run: RunFolder
@@ -169,6 +171,12 @@ class NetworkFolder:
     genotype: Genotype
     seed: int
     argument: str = ""
+    recorder: str = ""
+
+    @property
+    def model_name(self) -> str:
+        """What its exported model is called, behind the name of the config."""
+        return self.path.name
 
     @property
     def result_file(self) -> Path:
@@ -229,10 +237,10 @@ class NetworkFolder:
         """
         result = self.result()
         if result is None:
-            raise AscNasError(f"{self.path}: not trained yet; run '{self._trains()}'.")
+            raise AscNasError(f"{self.path}: not trained yet; run '{self.trained_by()}'.")
         return result
 
-    def _trains(self) -> str:
+    def trained_by(self) -> str:
         """Return the call that trains the network."""
         seed = () if self.seed == self.run.config.seed else ("--seed", self.seed)
         return command("train", self.run.paths.root, self.argument, *seed)

@@ -71,7 +71,7 @@ class NamedNetwork:
             other = next(seed for seed in range(2) if seed not in seeds)
             raise AscNasError(
                 f"{self.name}: trained with {told}, and a committee needs several; run "
-                f"'asc-nas train {run.paths.root} {self.argument} --seed {other}'."
+                f"'{self.folder(run, other).trained_by()}'."
             )
         return [self.folder(run, seed) for seed in seeds]
 
@@ -88,8 +88,8 @@ def find_network(run: RunFolder, text: str) -> NamedNetwork:
     if AT in text:
         raise UsageError(
             f"'{text}' is a network that was adapted to a recording device; 'asc-nas adapt' makes "
-            f"those, 'asc-nas evaluate' and 'asc-nas submit' take them. Here give its general one, "
-            f"'{text.partition(AT)[0]}'."
+            "those; 'asc-nas evaluate', 'asc-nas export' and 'asc-nas submit' take them. Here give "
+            f"its general one, '{text.partition(AT)[0]}'."
         )
     if text in config.baselines:
         return NamedNetwork(text, config.fixed_genotype(text))

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,14 @@ from asc_nas.core.errors import UsageError
 from asc_nas.core.events import summary_writer
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.manifest import Manifest
+from asc_nas.evaluation.gain import Adapted
 from asc_nas.evaluation.result import Results
 from asc_nas.export.targets import ExportedModel
 from asc_nas.report.folder import write_report
 from asc_nas.run import latency as on_device
 from asc_nas.run.adaptation import adapt
-from asc_nas.run.calibration import train_twin
-from asc_nas.run.dcase_report import write_dcase_report
-from asc_nas.run.export import as_targets, export_network
+from asc_nas.run.export import export
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.gain import Adapted
 from asc_nas.run.gather.report import gather_report
 from asc_nas.run.networks import Pareto, find_network
 from asc_nas.run.preparation import prepare
@@ -139,46 +136,9 @@ class Run(RunFolder):
         with self.lock(shared=True):
             return teach(self, teachers, file, table)
 
-    def export(
-        self,
-        *networks: str,
-        seed: int | None = None,
-        targets: Sequence[str] = ("onnx",),
-        calibrate: bool = False,
-        together: bool = False,
-        dcase_report: Path | None = None,
-    ) -> list[ExportedModel]:
-        """Export trained networks to the run's models folder; return all models written.
-
-        Parameters
-        ----------
-        targets : what to write besides the float ONNX, see `asc_nas.export.targets`
-        calibrate : first train a twin without search-val, to fit the probabilities there
-        together : all seeds with which a network was trained, as a committee
-        dcase_report : file for the description that DCASE Task 1 asks for, of the last target
-        """
-        if together and seed is not None:
-            raise UsageError("--together takes the networks of all seeds; leave --seed out.")
-        if dcase_report is not None and len(networks) != 1:
-            raise UsageError(f"--dcase-report describes one network; {len(networks)} are named.")
-        run, written = self, []
-        used = run.config.seed if seed is None else seed
-        found = [find_network(run, text) for text in networks]
-        folders = [n.committee(run) if together else [n.folder(run, used)] for n in found]
-        for folder in chain(*folders):
-            folder.require_result()
-        with run.lock(shared=True):
-            if calibrate:
-                for network, own in zip(found, folders, strict=True):
-                    for folder in own:
-                        train_twin(folder, network.name)
-            for network, own in zip(found, folders, strict=True):
-                name = network.called and f"{run.config.name}-{network.called}"
-                model = export_network(own, name and f"{name}{together * '-together'}")
-                written += as_targets(run, model, targets)
-            if dcase_report is not None:
-                write_dcase_report(run, written[-1].file, dcase_report)
-        return written
+    def export(self, *networks: str, **options: Any) -> list[ExportedModel]:
+        """Export trained networks to the run's models folder; the options are those of `export`."""
+        return export(self, networks, **options)
 
     def submit(self, *networks: str, year: int, label: str, **options: Any) -> Submitted:
         """Write what DCASE Task 1 of a year asks for, with its zip; the options are `submit`'s."""

@@ -208,6 +208,10 @@ def _exported(run: RunFolder, text: str, seed: int | None) -> Judged:
             f"--seed is of a trained network; {text} is an exported one: leave it out."
         )
     classifier = load_exported(run, Path(text))
+    if classifier.card.recorders:
+        run.listener.note(
+            "note: the general network of this model is scored, for all recording devices."
+        )
     about = describe_exported(run, Path(text), classifier.card)
     return about, classifier.card.frontend, partial(exported_posteriors, classifier)
 

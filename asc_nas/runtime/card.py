@@ -8,12 +8,20 @@ from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from asc_nas import __version__
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Config
-from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.errors import AscNasError, UsageError, closest
 from asc_nas.core.files import read_json, write_json
 from asc_nas.core.plain_text import LONGEST_LABEL, is_plain, visible
 
@@ -22,7 +30,7 @@ AUDIO_FORMAT: Final = "asc-nas/onnx-audio/1"
 """Of the document beside a model that takes samples: no card, as `classify` has its own front end.
 """
 _FAMILY, _, _VERSION = FORMAT.rpartition("/")
-MOST_LABELS = 10_000
+MOST_LABELS, MOST_RECORDERS = 10_000, 1000
 _LARGEST_CARD, LARGEST_FILE = 2**24, 2**30  # bytes
 _LONGEST_TEXT, _LARGEST_NUMBER = 10_000, 10**18
 _DEEPEST, _MOST_VALUES = 8, 100_000
@@ -39,6 +47,8 @@ def _measures(results: dict[str, Any]) -> dict[str, Any]:
 
 Measures = Annotated[dict[str, Any], AfterValidator(_measures)]
 """Scores, 0 to 1, by name; null is not known."""
+Temperature = Annotated[float, Field(ge=0.01, le=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _check_bounded(values: Any) -> None:
@@ -140,6 +150,34 @@ class Quantization(Config):
     measured_with: str
 
 
+class CardRecorder(Config):
+    """A recording device that a network of its own answers for, adapted to it from the general one.
+
+    Attributes
+    ----------
+    recorder : str
+        As the recordings behind the model name it.
+    temperature, reject_below, results
+        Of its network, as in `ModelCard`.
+    test_clips : int
+        Test clips of the device.
+    general, adapted : float or None
+        Accuracy on them, 0 to 1, of the general network and of its own; None without such clips.
+    general_interval, adapted_interval : tuple of float or None
+        Their 95 % intervals, (low, high), by group; None if the clips are of one group.
+    """
+
+    recorder: str = Field(min_length=1, max_length=LONGEST_LABEL)
+    temperature: Temperature = 1.0
+    reject_below: Share = 0.0
+    results: Measures
+    test_clips: int = Field(default=0, ge=0)
+    general: Share | None = None
+    general_interval: tuple[Share, Share] | None = None
+    adapted: Share | None = None
+    adapted_interval: tuple[Share, Share] | None = None
+
+
 class ModelCard(Config):
     """Everything that a reader of ``NAME.onnx`` needs to know, stored as ``NAME.json``.
 
@@ -189,6 +227,12 @@ class ModelCard(Config):
         ``calibration``, of the probabilities before and after the temperature.
     data : CardData
         The recordings behind `results`.
+    recorder : str
+        Recording device that the network was adapted to. Empty: none; then the file lacks the key.
+    recorders : tuple of CardRecorder
+        Recording devices that have networks of their own in the ONNX file, beside the general one,
+        which the rest of the card is about; macs and params are those of one. If there are none,
+        the file lacks the key.
     created_with : str
         Program and version that wrote the card.
     """
@@ -199,8 +243,8 @@ class ModelCard(Config):
         min_length=1, max_length=MOST_LABELS
     )
     frontend: FrontEnd
-    temperature: float = Field(default=1.0, ge=0.01, le=100)
-    reject_below: float = Field(default=0.0, ge=0, le=1)
+    temperature: Temperature = 1.0
+    reject_below: Share = 0.0
     genotype: str
     members: int = Field(default=1, gt=0, le=1000)
     macs: int = Field(ge=0)
@@ -215,6 +259,8 @@ class ModelCard(Config):
     quantization: Quantization | None = None
     results: Measures
     data: CardData
+    recorder: str = Field(default="", max_length=LONGEST_LABEL)
+    recorders: tuple[CardRecorder, ...] = Field(default=(), max_length=MOST_RECORDERS)
     created_with: str = f"asc-nas {__version__}"
 
     @model_validator(mode="before")
@@ -226,8 +272,8 @@ class ModelCard(Config):
     @field_validator("name")
     @classmethod
     def _is_a_file_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
-            raise ValueError("use letters, digits and . _ + - only, as it names the files")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+@-]*", name):
+            raise ValueError("use letters, digits and . _ + @ - only, as it names the files")
         return name
 
     @field_validator("labels")
@@ -236,6 +282,48 @@ class ModelCard(Config):
         if len(set(labels)) != len(labels):
             raise ValueError("a label stands twice")
         return labels
+
+    @model_validator(mode="after")
+    def _has_one_network_per_recorder(self) -> Self:
+        names = [self.recorder] * bool(self.recorder) + [each.recorder for each in self.recorders]
+        if len(set(names)) != len(names):
+            raise ValueError("a recording device stands twice")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what says nothing, so that earlier versions read cards without recorders."""
+        values: dict[str, Any] = dump(self)
+        return {k: v for k, v in values.items() if v or k not in ("recorder", "recorders")}
+
+    def of_recorder(self, recorder: str | None) -> "ModelCard":
+        """Return what the card says of the network that answers for a recording device.
+
+        Its own one's, or the general one's: of a device without one, the card as it is.
+        """
+        for own in self.recorders:
+            if own.recorder == recorder:
+                changes = ("recorder", "temperature", "reject_below", "results")
+                update = {name: getattr(own, name) for name in changes}
+                return self.model_copy(update=update | {"recorders": ()})
+        return self
+
+    def told_of_recorder(self, recorder: str) -> str:
+        """Return a sentence if the network answers for a recording device that it is not of.
+
+        The card is what `of_recorder` gave; the text is empty if the network is the device's own.
+        """
+        if recorder == self.recorder:
+            return ""
+        if self.recorder:
+            return f"{self.name} was adapted to the recording device {self.recorder} alone."
+        if not self.recorders:
+            return f"{self.name} has no networks for recording devices: its only one answers."
+        known = [each.recorder for each in self.recorders]
+        return (
+            f"{self.name} has no network for the recording device '{visible(recorder)}': the "
+            f"general one answers.{closest(recorder, known)} It has some for: {', '.join(known)}."
+        )
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, atomically."""

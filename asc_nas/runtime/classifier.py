@@ -18,13 +18,15 @@ from asc_nas.audio.logmel import FLOOR_DB
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.runtime.card import LARGEST_FILE, ModelCard
 from asc_nas.runtime.model_files import find_card
-from asc_nas.runtime.onnx_file import check_network, last_features, with_outputs
+from asc_nas.runtime.onnx_file import check_network, last_features, one_network, with_outputs
 from asc_nas.runtime.recording_time import recording_start, time_text
 from asc_nas.runtime.segments import Segment, answer, decide, outcomes
 from asc_nas.runtime.stream import MelObserver, SceneStream, Signal
 from asc_nas.runtime.timeline import Step, TimelineConfig
 
 INPUT, OUTPUT = "log_mel", "logits"
+"""Of a network; that of one adapted to a recording device, in a file of several, see `output_of`.
+"""
 DEFAULT = TimelineConfig()
 MOST_MEMORY = 2**31
 """Bytes that the networks of a process may take while they run."""
@@ -92,7 +94,11 @@ class Classification:
 
 
 class Classifier:
-    """An exported model and its card; make one with `Classifier.load`."""
+    """An exported model and its card; make one with `Classifier.load`.
+
+    Of a model with networks for recording devices it is the one that was asked for: temperature,
+    limit of rejection and results of `card` are its own, ``card.recorder`` is its recording device.
+    """
 
     def __init__(
         self, card: ModelCard, session: onnxruntime.InferenceSession, content: bytes = b""
@@ -102,7 +108,9 @@ class Classifier:
         self._content = content  # of the ONNX file
 
     @classmethod
-    def load(cls, model: str | Path, *, threads: int = 1) -> "Classifier":
+    def load(
+        cls, model: str | Path, *, threads: int = 1, recorder: str | None = None
+    ) -> "Classifier":
         """Load a model by path or by name.
 
         Parameters
@@ -112,6 +120,9 @@ class Classifier:
             model, or a name from the folders of `model_files.model_folders`.
         threads : int
             Processor cores used for one network run.
+        recorder : str, optional
+            The recording device whose network is to answer. Of a device that the model has no
+            network for the general one does; `ModelCard.told_of_recorder` says so.
 
         Raises
         ------
@@ -124,21 +135,25 @@ class Classifier:
         for path, other in ((card_path, onnx_path), (onnx_path, card_path)):
             if not path.is_file():
                 raise AscNasError(f"{path}: no such file, but {other.name} needs it beside it.")
-        card = ModelCard.read(card_path)
+        whole = ModelCard.read(card_path)
         size = onnx_path.stat().st_size
         content = onnx_path.read_bytes() if size <= LARGEST_FILE else b""
-        if hashlib.sha256(content).hexdigest() != card.sha256:
+        if hashlib.sha256(content).hexdigest() != whole.sha256:
             raise AscNasError(
                 f"{onnx_path}: not the file that {card_path.name} describes (another SHA-256): it "
                 "is damaged, or the two are of different models; copy both files again."
             )
+        card = whole.of_recorder(recorder)
+        outputs = [OUTPUT, *(output_of(each.recorder) for each in whole.recorders)]
+        output = OUTPUT if card is whole else output_of(card.recorder)
         try:
             check_network(content)
+            content = one_network(content, outputs, output)
             session = open_session(content, threads)
         except Exception as error:  # onnxruntime has no common base class for its errors
             why = f" ({error})" if isinstance(error, ValueError) else ""
             raise AscNasError(f"{onnx_path}: not a readable ONNX model{why}.") from error
-        _check_fit(session, card, onnx_path)
+        _check_fit(session, card, output, onnx_path)
         _check_answer(session, card, onnx_path)
         return cls(card, session, content)
 
@@ -275,11 +290,19 @@ class Classifier:
         """
         # One window at a time: a batch is no faster, and its sums, to the last bit, depend on how
         # many windows it holds.
-        logits = self._session.run([OUTPUT], {INPUT: mel[:, None]})[0]
+        logits = self._session.run(None, {INPUT: mel[:, None]})[0]
         posterior: NDArray[np.float64] = softmax(logits / self.card.temperature).mean(axis=0)
         if not np.isfinite(posterior).all():
             raise AscNasError(f"the model {self.card.name}: its network answers NaN; use another.")
         return posterior
+
+
+def output_of(recorder: str) -> str:
+    """Return the output, in a file of several networks, of the one adapted to a recording device.
+
+    The names of all its other values end alike.
+    """
+    return f"{OUTPUT}@{recorder}"
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -345,12 +368,14 @@ def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:
     return wave
 
 
-def _check_fit(session: onnxruntime.InferenceSession, card: ModelCard, path: Path) -> None:
+def _check_fit(
+    session: onnxruntime.InferenceSession, card: ModelCard, output: str, path: Path
+) -> None:
     """Check that the network takes the card's features and has one output per label."""
     frontend = card.frontend
     ends = (*session.get_inputs(), *session.get_outputs())
     found = [(end.name, *end.shape[1:]) for end in ends]
-    wanted = [(INPUT, 1, frontend.n_mels, frontend.frames), (OUTPUT, len(card.labels))]
+    wanted = [(INPUT, 1, frontend.n_mels, frontend.frames), (output, len(card.labels))]
     if found != wanted:
         raise AscNasError(
             f"{path}: does not fit its card: the network's input and output are {found}, the card "
@@ -367,7 +392,7 @@ def _check_answer(session: onnxruntime.InferenceSession, card: ModelCard, path: 
     silence = np.full((1, 1, card.frontend.n_mels, card.frontend.frames), FLOOR_DB, np.float32)
     watch.start()
     try:
-        logits = session.run([OUTPUT], {INPUT: silence}, options)[0]
+        logits = session.run(None, {INPUT: silence}, options)[0]
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise AscNasError(
             f"{path}: the network cannot be run here: it fails, needs more than "

@@ -4,7 +4,7 @@ An ONNX file is a protobuf message (``onnx.proto`` has the numbers of its fields
 without the library for it, which the classifier does not need otherwise.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 _NAMES = """
@@ -25,7 +25,7 @@ _GRAPH, _TRAINING, _FUNCTION = 7, 20, 25  # of a model
 _NODE, _INITIALIZER, _OUTPUT, _SPARSE = 1, 5, 12, 15  # of a graph
 _INPUT, _RESULT, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7  # of a node
 _TENSORS, _OTHERS = (5, 10), (6, 11, 14, 15, 22, 23)  # of an attribute; others: graphs, types, ...
-_DIMENSION, _EXTERNAL, _LOCATION = 1, 13, 14  # of a tensor
+_DIMENSION, _NAME, _EXTERNAL, _LOCATION = 1, 8, 13, 14  # of a tensor
 
 Value = int | memoryview
 
@@ -64,11 +64,8 @@ def last_features(content: bytes) -> list[str]:
     nodes = {}
     for graph in (value for number, value in _fields(memoryview(content)) if number == _GRAPH):
         for node in (value for number, value in _fields(graph) if number == _NODE):
-            named: dict[int, list[str]] = {_INPUT: [], _RESULT: [], _OPERATOR: []}
-            for number, value in _fields(node):
-                if number in named and not isinstance(value, int):
-                    named[number].append(bytes(value).decode())
-            nodes[named[_RESULT][0]] = (named[_OPERATOR][0], named[_INPUT])
+            inputs, results, (operator, *_) = _texts(node, _INPUT, _RESULT, _OPERATOR)
+            nodes[results[0]] = operator, inputs
     found = []
     for operator, inputs in nodes.values():
         if operator == "ReduceMean":
@@ -80,6 +77,46 @@ def last_features(content: bytes) -> list[str]:
     return found
 
 
+def one_network(content: bytes, outputs: Sequence[str], chosen: str) -> bytes:
+    """Return what one of several networks in a file needs, as a file; one alone is left as it is.
+
+    They share the input, and each has an output of its own. The content is a checked network's, see
+    `check_network`.
+
+    Parameters
+    ----------
+    outputs : those that the file has to have, in this order
+    chosen : one of them
+
+    Raises
+    ------
+    ValueError
+        If it has others.
+    """
+    if len(outputs) == 1:
+        return content
+    model = list(_fields(memoryview(content)))
+    graph = [part for number, value in model if number == _GRAPH for part in _fields(value)]
+    if [_texts(value, 1)[0][:1] for n, value in graph if n == _OUTPUT] != [[x] for x in outputs]:
+        raise ValueError("its outputs are not those of the networks that its card lists")
+    needed, kept = {chosen}, []
+    for number, value in reversed(graph):  # a node stands behind those whose results it takes
+        if number == _NODE:
+            inputs, results = _texts(value, _INPUT, _RESULT)
+            if needed.isdisjoint(results):
+                continue
+            needed.update(inputs)
+        kept.append((number, value))
+    named = {_INITIALIZER: _NAME, _OUTPUT: 1}
+    graph = [
+        (number, value)
+        for number, value in reversed(kept)
+        if number not in named or not needed.isdisjoint(_texts(value, named[number])[0])
+    ]
+    parts = [(number, value) for number, value in model if number != _GRAPH]
+    return _message([*parts, (_GRAPH, memoryview(_message(graph)))])
+
+
 def with_outputs(content: bytes, names: Iterable[str]) -> bytes:
     """Return a network that gives more of its values as outputs, float32 each.
 
@@ -89,16 +126,28 @@ def with_outputs(content: bytes, names: Iterable[str]) -> bytes:
     return content + _field(_GRAPH, graph)
 
 
+def _message(fields: Iterable[tuple[int, Value]]) -> bytes:
+    return b"".join(_field(number, value) for number, value in fields)
+
+
 _FLOAT = bytes((2 << 3 | 2, 4, 1 << 3 | 2, 2, 1 << 3, 1))
 """The field ``type`` of a value: a tensor of float32, of any shape."""
 
 
-def _field(number: int, content: bytes) -> bytes:
-    """Return a field of bytes of a message."""
-    size, length = len(content), b""
-    while size > 127:
-        length, size = length + bytes((size & 127 | 128,)), size >> 7
-    return bytes((number << 3 | 2,)) + length + bytes((size,)) + content
+def _field(number: int, value: Value | bytes) -> bytes:
+    """Return a field of a message: of a whole number, or of bytes."""
+    if isinstance(value, int):
+        return _as_varint(number << 3) + _as_varint(value)
+    return _as_varint(number << 3 | 2) + _as_varint(len(value)) + bytes(value)
+
+
+def _as_varint(value: int) -> bytes:
+    """Return a number as `_varint` reads it."""
+    coded = bytearray()
+    while value > 127:
+        coded.append(value & 127 | 128)
+        value >>= 7
+    return bytes((*coded, value))
 
 
 def _check_node(node: Value) -> None:
@@ -129,6 +178,15 @@ def _check_tensor(tensor: Value) -> None:
             shape += [value] if isinstance(value, int) else _varints(value)
     if isinstance(tensor, memoryview) and prod(shape) > len(tensor):
         raise ValueError("it announces larger weights than it holds")
+
+
+def _texts(message: Value, *numbers: int) -> list[list[str]]:
+    """Return the texts in the fields of each of these numbers."""
+    found: dict[int, list[str]] = {number: [] for number in numbers}
+    for number, value in _fields(message):
+        if number in found and not isinstance(value, int):
+            found[number].append(bytes(value).decode())
+    return list(found.values())
 
 
 def _text(value: Value) -> str:

@@ -112,6 +112,8 @@ class Work:
     ----------
     model : str
         As `Classifier.load` takes it.
+    recorder : str, optional
+        The same.
     config : TimelineConfig
     one : callable
         Importable by name.
@@ -120,6 +122,7 @@ class Work:
     """
 
     model: str
+    recorder: str | None = None
     config: TimelineConfig = DEFAULT
     one: ClassifyOne = classify_plainly
     finish: Callable[[Answer], None] | None = None
@@ -130,6 +133,7 @@ def classify(
     model: str = DEFAULT_MODEL,
     config: TimelineConfig | None = None,
     *,
+    recorder: str | None = None,
     workers: int = 1,
     listener: Listener = SILENT,
 ) -> Answers:
@@ -143,6 +147,7 @@ def classify(
     files : audio files, folders (searched to the bottom) and patterns
     model : NAME.onnx, a folder with one model, or a name that ``asc-nas models list`` lists
     config : how windows overlap and become a timeline
+    recorder : the recording device whose network is to answer; see `Classifier.load`
     workers : recordings classified side by side
 
     Raises
@@ -154,7 +159,7 @@ def classify(
     """
     named = [files] if isinstance(files, (str, Path)) else files
     found = find_recordings([Path(name) for name in named])
-    return classify_all(Work(model, config or DEFAULT), found, workers, listener)
+    return classify_all(Work(model, recorder, config or DEFAULT), found, workers, listener)
 
 
 def find_recordings(arguments: Sequence[Path]) -> list[Recording]:
@@ -225,7 +230,9 @@ def classify_all(
         If the settings do not fit it.
     """
     # A bad model or setting is one error, not one per recording.
-    classifier = _load(work.model)
+    classifier = _load(work)
+    if work.recorder and (told := classifier.card.told_of_recorder(work.recorder)):
+        listener.note(f"note: {told}")
     SceneStream(classifier, classifier.card.frontend.sample_rate, work.config)
     sizes = {recording: _size(recording.path) for recording in recordings}
     total, done = float(sum(sizes.values())), 0.0
@@ -278,7 +285,7 @@ def classify_recording(
     work: Work, recording: Recording, on_progress: Callable[[float], None] = lambda share: None
 ) -> Answer:
     """Classify one recording, finish with it, and never raise for a bad file."""
-    classifier = _load(work.model)
+    classifier = _load(work)
     try:
         found = work.one(classifier, recording, work.config, on_progress)
         frontend = classifier.card.frontend
@@ -296,9 +303,9 @@ def classify_recording(
 _load_card = lru_cache(maxsize=1)(Classifier.load)
 
 
-def _load(model: str) -> Classifier:
+def _load(work: Work) -> Classifier:
     """Load a model, as `Classifier.load` takes it; a process keeps the last one."""
-    return _load_card(find_card(model).absolute())
+    return _load_card(find_card(work.model).absolute(), recorder=work.recorder)
 
 
 def _size(path: Path) -> int:

@@ -14,7 +14,10 @@ from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import sha256
 from asc_nas.export import onnx as export_module
 from asc_nas.export.onnx import export_model, export_onnx
-from asc_nas.runtime.card import CardData, ModelCard
+from asc_nas.runtime import onnx_file
+from asc_nas.runtime.card import CardData, CardRecorder, ModelCard
+from asc_nas.runtime.classifier import OUTPUT, output_of
+from asc_nas.runtime.onnx_file import one_network
 
 FRONTEND = FrontEnd(
     sample_rate=8000, n_mels=16, win_length=256, hop_length=128, n_fft=256, seconds=1.0
@@ -121,6 +124,54 @@ def test_the_same_weights_give_the_same_bytes_in_another_process(exported, clips
     )
     assert (tmp_path / "other.onnx").read_bytes() == exported.read_bytes()
     assert (done.stdout, done.stderr) == ("", "")  # and it is quiet
+
+
+RECORDERS = tuple(CardRecorder(recorder=name, results={}) for name in ("a", "Zoom H5/2"))
+
+
+@pytest.fixture(scope="module")
+def of_several(clips, tmp_path_factory) -> Path:
+    """One file with a general network and two for recording devices."""
+    folder = tmp_path_factory.mktemp("several")
+    networks = [(told, TinyNet(seed)) for seed, told in enumerate(RECORDERS, start=1)]
+    export_model(TinyNet(), clips, folder, **CARD, recorders=networks)
+    return folder / "tiny.onnx"
+
+
+def test_one_file_holds_each_network_as_it_is_alone(of_several, exported, clips, tmp_path):
+    assert ModelCard.read(of_several.with_suffix(".json")).recorders == RECORDERS
+    outputs = [OUTPUT, *(output_of(told.recorder) for told in RECORDERS)]
+    parts = [one_network(of_several.read_bytes(), outputs, output) for output in outputs]
+    assert onnx.load_from_string(parts[0]) == onnx.load(exported)
+    for seed, output in enumerate(outputs):
+        export_onnx(TinyNet(seed), FRONTEND, clips, tmp_path / "alone.onnx")
+        alone = onnxruntime.InferenceSession(tmp_path / "alone.onnx")
+        found = onnxruntime.InferenceSession(parts[seed])
+        fed = {"log_mel": clips[:, None]}
+        assert [end.name for end in found.get_outputs()] == [output]
+        assert np.array_equal(found.run(None, fed)[0], alone.run(None, fed)[0])
+        with torch.inference_mode():
+            expected = TinyNet(seed).eval()(torch.from_numpy(clips[:, None])).numpy()
+        np.testing.assert_allclose(found.run(None, fed)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_each_of_several_networks_is_compared_with_pytorch(clips, tmp_path, monkeypatch):
+    real, seeds = export_module._to_onnx, iter((0, 9))
+    monkeypatch.setattr(
+        export_module, "_to_onnx", lambda net, *rest: real(TinyNet(next(seeds)), *rest)
+    )
+    networks = [(RECORDERS[0], TinyNet(1))]
+    with pytest.raises(AscNasError, match="does not answer as PyTorch does"):
+        export_model(TinyNet(), clips, tmp_path, **CARD, recorders=networks)
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_networks_than_classify_would_read_are_not_written(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_file, "MOST_NODES", 12)
+    networks = [(RECORDERS[0], TinyNet(1))]
+    with pytest.raises(AscNasError, match=r"classify would refuse the file: it has \d+ operations"):
+        export_model(TinyNet(), clips, tmp_path, **CARD, recorders=networks)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_answers_otherwise_is_not_kept(clips, tmp_path, monkeypatch):

@@ -17,13 +17,14 @@ from edited import document
 from asc_nas.cli.main import main
 from asc_nas.cli.output.network_tables import print_best
 from asc_nas.data.manifest import Clip
+from asc_nas.evaluation.gain import Adapted, Compared, ComparedRecorder
 from asc_nas.report.clips import PEAK, SAMPLE_RATE, SECONDS, audio_ogg
 from asc_nas.report.figures import pareto_figure
 from asc_nas.report.folder import write_report
 from asc_nas.report.interactive import pareto_plot
 from asc_nas.report.page import page, plots
 from asc_nas.report.run_report import CostLimit
-from asc_nas.report.tables import network_table, search_table
+from asc_nas.report.tables import adapted_table, network_table, search_table
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.report import gather_report
 from asc_nas.run.paths import RunPaths
@@ -230,6 +231,43 @@ def test_a_report_is_written_where_everything_is_damaged(whole_run, a_copy):
         (a_copy / name).write_bytes(b"{}")
     write_report(gather(whole_run, a_copy), a_copy / "report")
     assert (a_copy / "report/report.html").read_text().count("Left out: ") >= 6
+
+
+def test_adapted_networks_are_a_table_per_device_and_nothing_without_them(
+    whole_run, a_copy, monkeypatch
+):
+    monkeypatch.setitem(page.__globals__, "get_plotlyjs", lambda: "")
+    assert 'id="adapted"' not in page(gather(whole_run, a_copy))
+    assert not (a_copy / "adapted").exists()
+    heard = {"clips": 3, "general": 0.25, "general_interval": (0.125, 0.5)}
+    Adapted(
+        network="baseline",
+        genotype="t3e1.5w1 f3e1.5w1",
+        seed=0,
+        data="made up",
+        adapted_to=["<i>a"],
+        without_clips=[],
+        total=Compared(**heard, adapted=0.75, adapted_interval=(0.625, 0.875)),
+        recorders=[
+            ComparedRecorder(**heard, recorder="", seen=None),
+            ComparedRecorder(**heard, recorder="<i>a", seen=True, adapted=0.75),
+        ],
+    ).write(a_copy / "adapted/baseline.json")
+    found = gather(whole_run, a_copy)
+    html = without_scripts(page(found))
+    assert "<h2>Recording devices</h2>" in html
+    assert "<i>a" not in html
+    assert adapted_table(found.adapted).rows == (
+        ("baseline", "0", "unknown", "", 3, 0.25, 0.125, 0.5, None, None, None),
+        ("baseline", "0", "<i>a", "seen", 3, 0.25, 0.125, 0.5, 0.75, None, None),
+        ("baseline", "0", "all", "", 3, 0.25, 0.125, 0.5, 0.75, 0.625, 0.875),
+    )
+    written = {path.name for path in write_report(found, a_copy / "report")}
+    assert {"adapted.csv", "adapted.tex"} <= written
+    (a_copy / "adapted/baseline.json").write_text("{}")
+    damaged = gather(whole_run, a_copy)
+    assert damaged.missing["adapted"].startswith("Left out: ")
+    assert "Recording devices: Left out" in unescape(page(damaged))
 
 
 def test_a_result_of_another_network_is_left_out(whole_run, a_copy):

@@ -18,11 +18,11 @@ from asc_nas.cli.main import app
 from asc_nas.cli.output.network_tables import print_adapted
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.examples import Examples
+from asc_nas.evaluation.gain import Adapted
 from asc_nas.evaluation.intervals import bootstrap
 from asc_nas.evaluation.scores import Decisions
 from asc_nas.run.adaptation import adapt_to
 from asc_nas.run.adapted import AdaptedNetwork, adapted_networks, find_trained
-from asc_nas.run.gain import Adapted
 from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
 from asc_nas.run.training import Training

@@ -59,6 +59,23 @@ CARDS = [
     ({"created_with": "x" * 20_000}, "too long"),
     ({"data": {"name": "\x9b31m"}}, "not plain"),
     ({"results": {"\x1b[2J": 1.0}}, "not plain"),
+    ({"recorder": "\x1b[2J"}, "not plain"),
+    ({"recorder": "x" * 1000}, "'recorder'"),
+    ({"recorder": ["a"]}, "'recorder'"),
+    ({"recorders": {"a": 1}}, "'recorders'"),
+    ({"recorders": [{"recorder": "a"}]}, "'recorders.0.results' is missing"),
+    ({"recorders": [{"recorder": "", "results": {}}]}, "'recorders.0.recorder'"),
+    ({"recorders": [{"recorder": "x\ny", "results": {}}]}, "not plain"),
+    ({"recorders": [{"recorder": "x" * 1000, "results": {}}]}, "'recorders.0.recorder'"),
+    ({"recorders": [{"recorder": "a", "results": {}}] * 2}, "a recording device stands twice"),
+    ({"recorder": "a", "recorders": [{"recorder": "a", "results": {}}]}, "device stands twice"),
+    ({"recorders": [{"recorder": str(i), "results": {}} for i in range(1001)]}, "'recorders'"),
+    ({"recorders": [{"recorder": "a", "results": {"accuracy": "1"}}]}, "'recorders.0.results'"),
+    ({"recorders": [{"recorder": "a", "results": {}, "temperature": 0}]}, "0.temperature'"),
+    ({"recorders": [{"recorder": "a", "results": {}, "reject_below": 2}]}, "0.reject_below'"),
+    ({"recorders": [{"recorder": "a", "results": {}, "adapted": 1e9}]}, "0.adapted'"),
+    ({"recorders": [{"recorder": "a", "results": {}, "general_interval": [0]}]}, "interval.1'"),
+    ({"recorders": [{"recorder": "a", "results": {}, "gain": 1}]}, "'recorders.0.gain'"),
 ]
 
 

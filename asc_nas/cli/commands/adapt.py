@@ -39,8 +39,8 @@ def adapt(
 
     A training is short: it begins with the network's weights and hears the training clips of one
     recording device (the settings are those of the group adapt). To continue a stopped command,
-    give it again. 'asc-nas evaluate' takes an adapted network as NETWORK@RECORDER; 'asc-nas submit'
-    takes one in the same way, or all of them with --adapted.
+    give it again. 'asc-nas evaluate' takes an adapted network as NETWORK@RECORDER; 'asc-nas export'
+    and 'asc-nas submit' take one in the same way, or all of them with --adapted.
 
     Examples: asc-nas adapt runs/tau25 best
 

@@ -14,6 +14,7 @@ from asc_nas.cli.options import (
     MinConfidenceOption,
     ModelOption,
     OnlyOption,
+    RecorderOption,
     RejectOption,
     SilenceOption,
     SmoothOption,
@@ -49,6 +50,7 @@ def classify(
         ),
     ],
     model: ModelOption = "models",
+    recorder: RecorderOption = None,
     top: Annotated[int, typer.Option(min=1, help="Scenes shown per file in the table.")] = 3,
     min_confidence: MinConfidenceOption = 0.0,
     only: OnlyOption = None,
@@ -191,6 +193,7 @@ def classify(
     config = TimelineConfig.parse(settings, "classify")
     work = Work(
         model,
+        recorder,
         config,
         classify_plainly if plots is None else partial(_classify_and_plot, plots),
         partial(_finish, _writers(target, output_format, clips, all_clips)),

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 def export(
     config: ConfigArgument,
     networks: Annotated[
-        list[str], typer.Argument(metavar="NETWORK...", help="Networks as for 'asc-nas train'.")
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="Networks as for 'asc-nas train', or adapted ones, as best@a.",
+        ),
     ],
     seed: Annotated[int | None, typer.Option(min=0, help="Seed [default: the run's].")] = None,
     calibrate: Annotated[
@@ -31,6 +35,14 @@ def export(
             "--together",
             help="Export the networks of all seeds with which each was trained as one model, a "
             "committee: it costs as much as all of them and is better than each.",
+        ),
+    ] = False,
+    adapted: Annotated[
+        bool,
+        typer.Option(
+            "--adapted",
+            help="Export each network and all that 'asc-nas adapt' has made of it as one model, "
+            "NAME-adapted; 'asc-nas classify --recorder' takes the network of a recording device.",
         ),
     ] = False,
     target: Annotated[
@@ -70,6 +82,8 @@ def export(
     asc-nas export runs/esc10 best --together --target c
 
     asc-nas export runs/tau_mobile 3 --int8 --dcase-report task1.meta.yaml
+
+    asc-nas export runs/tau25 best --adapted --calibrate
     """
     run = open_run(config, device=device)
     targets = [*(target or ()), *(["int8"] if int8 else [])]
@@ -79,6 +93,7 @@ def export(
         targets=targets,
         calibrate=calibrate,
         together=together,
+        adapted=adapted,
         dcase_report=dcase_report,
     )
     for model in models:

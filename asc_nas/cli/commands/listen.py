@@ -12,6 +12,7 @@ from asc_nas.cli.options import (
     MinConfidenceOption,
     ModelOption,
     OnlyOption,
+    RecorderOption,
     RejectOption,
     SilenceOption,
     SmoothOption,
@@ -41,6 +42,7 @@ def listen(
         ),
     ] = None,
     model: ModelOption = "models",
+    recorder: RecorderOption = None,
     device: Annotated[
         str | None,
         typer.Option(
@@ -131,7 +133,7 @@ def listen(
         "reject": reject,
     } | ({} if silence is None else {"silence": silence})
     config = TimelineConfig.parse(settings, "listen")
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, recorder=recorder)
     if source:
         name, rate = "standard input", rate or classifier.card.frontend.sample_rate
         listener = Listener(classifier, rate, config)
@@ -144,6 +146,8 @@ def listen(
     guard = Guard(rate, _say)
     output = (JsonLines if as_json else Lines)(listener.labels, listener.decide, top)
     _note(f"Listening to {name} ({about}{rate} Hz, channels: {channels}); Ctrl-C ends.")
+    if recorder and (told := classifier.card.told_of_recorder(recorder)):
+        _note(f"note: {told}")
     print_licence(classifier.card)
     output.start(name, classifier.card.name, rate, channels)
     with Stop() as stop:

@@ -104,8 +104,9 @@ def verify(
 
     Example: asc-nas models verify esc10 downloads/park.onnx
     """
+    from asc_nas.runtime.card import ModelCard
     from asc_nas.runtime.classifier import Classifier
-    from asc_nas.runtime.model_files import installed_models
+    from asc_nas.runtime.model_files import find_card, installed_models
 
     named: Sequence[str | Path] = models or [model.card_path for model in installed_models()]
     if not named:
@@ -113,7 +114,9 @@ def verify(
     failed = 0
     for model in named:
         try:
-            card = Classifier.load(model).card
+            card = ModelCard.read(find_card(model))
+            for recorder in (None, *(each.recorder for each in card.recorders)):
+                Classifier.load(model, recorder=recorder)
         except AscNasError as error:
             failed += 1
             typer.echo(f"failed: {shown(str(error))}")
@@ -143,6 +146,17 @@ def _ram(card: "ModelCard") -> str:
     return f"{', '.join(told)}: activations and buffers of the front end" if told else ""
 
 
+def _recorders(card: "ModelCard") -> str:
+    """Return the recording devices with networks of their own, and what these gain on test."""
+    told = []
+    for each in card.recorders:
+        gain = ""
+        if each.general is not None and each.adapted is not None:
+            gain = f" (accuracy {each.adapted:.3f}, general network {each.general:.3f})"
+        told.append(f"{each.recorder}{gain}")
+    return ", ".join(told)
+
+
 def _described(card: "ModelCard", path: Path) -> list[tuple[str, str]]:
     """Return the card as (title, text) lines."""
     front, data = card.frontend, card.data
@@ -168,6 +182,8 @@ def _described(card: "ModelCard", path: Path) -> list[tuple[str, str]]:
         worst = sorted(known, key=lambda item: item[1])
         lines.append(("F1 by scene", ", ".join(f"{name} {f1:.2f}" for name, f1 in worst)))
     lines += [
+        ("recorder", card.recorder),
+        ("recorders", _recorders(card)),
         ("data", f"{data.name}, {clips} clips; licence: {data.licence}"),
         ("source", data.source),
         ("network", f"{card.members} of {card.genotype}" if card.members > 1 else card.genotype),

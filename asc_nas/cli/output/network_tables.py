@@ -15,11 +15,11 @@ from asc_nas.evaluation.scores import told_of_absent, told_of_clips
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from asc_nas.evaluation.gain import Adapted
     from asc_nas.evaluation.parts import Part, ScoreReport
     from asc_nas.evaluation.result import Results
     from asc_nas.report.best import BestNetwork
     from asc_nas.run.crossval_summary import Crossval
-    from asc_nas.run.gain import Adapted
     from asc_nas.run.networks import Pareto
 
 _SEEN = {True: "seen", False: "unseen", None: ""}

@@ -49,7 +49,7 @@ def page(model: str | Path = DEFAULT_MODEL, out: str | Path | None = None) -> Pa
     Raises
     ------
     AscNasError
-        If there is no such model, it is damaged, or not a float network that asc-nas exports.
+        If there is no such model, it is damaged, or not one float network that asc-nas exports.
     """
     card = Classifier.load(model).card
     onnx = find_card(model).with_suffix(".onnx")
@@ -57,6 +57,11 @@ def page(model: str | Path = DEFAULT_MODEL, out: str | Path | None = None) -> Pa
         raise AscNasError(
             f"{onnx}: an {card.numeric_type} network; a page is made of the float model that it "
             "comes from."
+        )
+    if card.recorders:
+        raise AscNasError(
+            f"{onnx}: holds networks for several recording devices, and a page is made of one; "
+            "export that alone, as NETWORK@RECORDER."
         )
     file = Path(f"{card.name}.html" if out is None else out)
     write_text(file, page_html(card, read_folded(onnx, card.frontend.size)))

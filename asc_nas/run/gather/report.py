@@ -16,6 +16,7 @@ from asc_nas.core.errors import quoted
 from asc_nas.core.events import read_events
 from asc_nas.core.packages import versions
 from asc_nas.data.manifest import ROLES, Manifest
+from asc_nas.evaluation.gain import Adapted
 from asc_nas.report.run_report import CostLimit, DataSummary, Generation, Network, RunReport
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.gather.files import ReportFiles
@@ -93,6 +94,7 @@ def gather_report(
         )
         or (),
         networks=networks,
+        adapted=_adapted(run, files),
         judge=config.search.judge,
         folds=config.search.folds,
         verdict=_verdict(run, files),
@@ -100,6 +102,13 @@ def gather_report(
         missing=files.missing,
     )
     return replace(report, mistakes=worst_mistakes(run, report, mistakes, network))
+
+
+def _adapted(run: RunFolder, files: ReportFiles) -> tuple[Adapted, ...]:
+    """Return what adapted networks gain, for every general one of which that is known."""
+    paths = sorted(run.paths.adapted("").glob("*.json"))
+    found = (files.guard("adapted", path, partial(Adapted.read, path)) for path in paths)
+    return tuple(gain for gain in found if gain is not None)
 
 
 def _verdict(run: RunFolder, files: ReportFiles) -> Verdict | None:

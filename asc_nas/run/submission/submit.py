@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asc_nas.core.errors import AscNasError, UsageError, command
+from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import atomic_path, write_bytes, write_text
 from asc_nas.core.locks import locked
-from asc_nas.run.adapted import adapted_networks, find_trained
+from asc_nas.run.adapted import find_trained, require_adapted
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import NamedNetwork
 from asc_nas.run.submission.contents import Contents, Entry, read_about
@@ -169,14 +169,7 @@ def _with_adapted(
             f"--adapted: the recording device is not known in {rules.year}; leave it out."
         )
     general = system[GENERAL]
-    adapted = adapted_networks(run, general, seed)
-    if not adapted:
-        own_seed = () if seed == run.config.seed else ("--seed", seed)
-        adapts = command("adapt", run.paths.root, general.argument, *own_seed)
-        raise AscNasError(
-            f"--adapted: {general.name} is not adapted to any recording device yet; run '{adapts}'."
-        )
-    return {GENERAL: general, **adapted, **system}
+    return {GENERAL: general, **require_adapted(run, general, seed), **system}
 
 
 def _contents(folder: Path, rules: Rules, package: str) -> Contents:

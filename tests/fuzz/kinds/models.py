@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from toy_classifier import FRONTEND, LABELS, toy_card, toy_model
+from toy_classifier import FRONTEND, LABELS, toy_card, toy_model, toy_of_recorders
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.runtime.card import ModelCard
@@ -27,11 +27,20 @@ def _card() -> dict[str, Any]:
     return card.model_dump(mode="json") | {"frontend_fingerprint": FRONTEND.fingerprint}
 
 
+@lru_cache
+def _of_recorders() -> tuple[dict[str, Any], bytes]:
+    """Return card and network of a model with networks for recording devices."""
+    card, content = toy_of_recorders()
+    values = card.model_dump(mode="json") | {"frontend_fingerprint": FRONTEND.fingerprint}
+    return values, content
+
+
 def _of_card(rng: Random) -> Case:
+    card, network = _of_recorders() if rng.random() < 0.3 else (_card(), toy_model())
     if rng.random() < 0.25:
-        made, content = mutated_text(json.dumps(_card(), indent=1), rng)
+        made, content = mutated_text(json.dumps(card, indent=1), rng)
     else:
-        made, values = mutated_data(_card(), rng)
+        made, values = mutated_data(card, rng)
         if rng.random() < 0.5:
             values |= _fingerprint(values)
         content = as_json(values)
@@ -40,9 +49,9 @@ def _of_card(rng: Random) -> Case:
         ("asc-nas", "models", "show", "x.json", "--json"),
         ("asc-nas", "models", "list"),
         ("asc-nas", "models", "verify", "x.onnx"),
-        ("asc-nas", "classify", "a.wav", "--model", "x.onnx"),
+        ("asc-nas", "classify", "a.wav", "--model", "x.onnx", "--recorder", "a"),
     )
-    files = {"x.json": content, "x.onnx": toy_model(), "models/x.json": content}
+    files = {"x.json": content, "x.onnx": network, "models/x.json": content}
     return Case(made, rng.choice(calls), files | {"models/x.onnx": b""}, "model")
 
 
@@ -57,10 +66,14 @@ def _fingerprint(values: dict[str, Any]) -> dict[str, str]:
 def _of_network(rng: Random) -> Case:
     changes = (_bytes, _bytes, _changed, _changed, _drawn, _drawn)
     made, content = rng.choice(changes)(rng)
-    card = _card() | {"sha256": hashlib.sha256(content).hexdigest(), "bytes": max(1, len(content))}
+    card = _card()
+    if rng.random() < 0.2:
+        card, network = _of_recorders()
+        made, content = mutated_bytes(network, rng)
+    card = card | {"sha256": hashlib.sha256(content).hexdigest(), "bytes": max(1, len(content))}
     call = ("asc-nas", "models", "verify", "x.onnx")
     if rng.random() < 0.2:
-        call = ("asc-nas", "classify", "a.wav", "--model", "x.onnx")
+        call = ("asc-nas", "classify", "a.wav", "--model", "x.onnx", "--recorder", "a")
     return Case(made, call, {"x.onnx": content, "x.json": as_json(card)}, "model")
 
 
