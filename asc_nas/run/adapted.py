@@ -9,6 +9,7 @@ from asc_nas.core.documents import Count, Document
 from asc_nas.core.errors import AscNasError, UsageError, command
 from asc_nas.core.files import fingerprint, sha256
 from asc_nas.evaluation.result import Result
+from asc_nas.evaluation.result import Result
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import WEIGHTS, NetworkFolder
 from asc_nas.run.networks import AT, NamedNetwork, find_network
@@ -96,6 +97,16 @@ class AdaptedFolder(NetworkFolder):
                 f"{self.path}: was adapted otherwise ({told}); delete this folder to adapt the "
                 "network again."
             )
+
+    def require_result(self) -> Result:
+        """Return the scores; it is an error, too, if the general network has other weights now."""
+        result = super().require_result()
+        if Adaptation.read(self.adaptation_file).weights != sha256(self.general / WEIGHTS):
+            raise AscNasError(
+                f"{self.path}: was adapted from other weights of {self.general.name}; delete this "
+                f"folder and run '{self.trained_by()}'."
+            )
+        return result
 
     def trained_by(self) -> str:
         """Return the call that adapts the network."""

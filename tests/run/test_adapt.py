@@ -210,6 +210,9 @@ def test_other_settings_or_weights_are_told_and_nothing_is_lost(copy):
     shutil.copy(square, general)
     with pytest.raises(AscNasError, match="the general network has other weights now"):
         again.adapt("baseline", "b")
+    for use in (again.evaluate, again.export):
+        with pytest.raises(AscNasError, match="was adapted from other weights of baseline; delete"):
+            use("baseline@b")
     assert weights.read_bytes() == before
 
 
