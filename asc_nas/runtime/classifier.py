@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from asc_nas.audio.io import AudioError, audio_blocks, audio_info
 from asc_nas.audio.logmel import FLOOR_DB
-from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.errors import AscNasError
+from asc_nas.runtime.arrays import checked_array, rate_of_array
 from asc_nas.runtime.card import LARGEST_FILE, ModelCard
 from asc_nas.runtime.model_files import find_card
 from asc_nas.runtime.onnx_file import check_network, last_features, one_network, with_outputs
@@ -196,8 +197,8 @@ class Classifier:
             `sample_rate` in whole hertz.
         """
         if isinstance(audio, np.ndarray):
-            path, rate = "", _rate_of_array(sample_rate)
-            wave = _checked(audio)
+            path, rate = "", rate_of_array(sample_rate)
+            wave = checked_array(audio)
             blocks: Iterable[NDArray[np.float32]] = [wave]
             total, channels = wave.shape[1] / rate, len(wave)
         else:
@@ -335,37 +336,6 @@ def _limit_memory() -> None:
     place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
     limit = onnxruntime.OrtArenaCfg({"max_mem": MOST_MEMORY})
     onnxruntime.create_and_register_allocator(place, limit)
-
-
-_HIGHEST_RATE = 10_000_000
-
-
-def _rate_of_array(sample_rate: int | None) -> int:
-    if sample_rate is None:
-        raise UsageError("an array of samples needs its sample_rate, in hertz.")
-    number = isinstance(sample_rate, (int, float, np.integer, np.floating))
-    if not number or not 1 <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
-        raise UsageError(
-            f"sample_rate {sample_rate!r}: expected whole hertz, 1 to {_HIGHEST_RATE:,}."
-        )
-    return int(sample_rate)
-
-
-def _checked(audio: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return an array given by the caller as (channels, samples) float32."""
-    wave = np.atleast_2d(audio).astype(np.float32)
-    if not wave.size:
-        raise AudioError("audio array: has no samples.")
-    if wave.ndim != 2 or wave.shape[0] > wave.shape[1]:
-        hint = "; transpose it" if wave.ndim == 2 else ""
-        raise AudioError(
-            f"audio array of shape {audio.shape}: expected (samples,) or (channels, samples){hint}."
-        )
-    if not np.isfinite(wave).all():
-        raise AudioError("audio array: contains NaN or infinite samples.")
-    if not np.issubdtype(audio.dtype, np.floating):
-        raise AudioError(f"audio array of {audio.dtype}: expected floating point, full scale at 1.")
-    return wave
 
 
 def _check_fit(
