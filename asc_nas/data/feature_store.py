@@ -31,6 +31,7 @@ from asc_nas.core.files import json_text, read_json, with_checksum, write_text
 FORMAT = "asc-nas/features/1"
 FEATURES, CHECKSUMS = "features.npy", "checksums.npy"
 DONE, INDEX = "done.npy", "index.json"
+FILES = (FEATURES, CHECKSUMS, DONE, INDEX)
 
 
 @dataclass(frozen=True)
@@ -264,6 +265,17 @@ def map_array(folder: Path, name: str) -> np.memmap:
 def store_shape(index: Index, frontend: FrontEnd) -> tuple[int, int, int]:
     """Return the shape of a store's features: (examples, mels, frames)."""
     return index.first_rows[-1], frontend.n_mels, frontend.frames
+
+
+def is_being_made(folder: Path) -> bool:
+    """Tell whether a folder is a store whose arrays are not complete."""
+    if not (folder / FEATURES).is_file():
+        return False
+    try:
+        with (folder / INDEX).open("rb") as file:
+            return b'"complete": true' not in file.read(200)  # it stands at the beginning
+    except FileNotFoundError:
+        return True
 
 
 def _missing_message(parts: tuple[str, ...], folder: Path) -> str:

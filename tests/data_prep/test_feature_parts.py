@@ -13,11 +13,9 @@ import data_prep.extraction
 from asc_nas.cli.commands.features import features
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.locks import locked, taking_turns
-from asc_nas.data.feature_store import CHECKSUMS, DONE, FEATURES, INDEX, FeatureStore, Index
+from asc_nas.data.feature_store import DONE, FEATURES, FILES, INDEX, FeatureStore, Index
 from data_prep.extraction import extract, extract_part
 from data_prep.feature_parts import Part
-
-FILES = (FEATURES, CHECKSUMS, DONE, INDEX)
 
 
 @pytest.fixture

@@ -83,7 +83,13 @@ def test_the_scripts_do_what_the_guide_says(work, environment):  # noqa: F811
     assert len(list((work / "alone").glob("*.json"))) == 4  # of both rankings together
     again = run(SCRIPTS["folds"], "7", environment)  # as after a preemption at the very end
     assert "esc10-best.onnx" in again
-    assert set(told) >= {("features", "1"), ("features", "4"), ("folds", "0"), ("folds", "7"), ("rank", "1")}
+    assert set(told) >= {
+        ("features", "1"),
+        ("features", "4"),
+        ("folds", "0"),
+        ("folds", "7"),
+        ("rank", "1"),
+    }
 
     (snippet,) = SNIPPETS
     shown = subprocess.run(

@@ -8,7 +8,7 @@ from tiny import write_config
 
 import asc_nas.run.preparation
 from asc_nas.core.errors import AscNasError
-from asc_nas.data.feature_store import CHECKSUMS, DONE, FEATURES, INDEX, Index
+from asc_nas.data.feature_store import FILES, Index
 from asc_nas.run.preparation import prepare
 from asc_nas.run.run import Run
 from data_prep.synthetic import Plan, generate
@@ -56,7 +56,7 @@ def made(monkeypatch):
 
 
 def contents(run):
-    return {n: (run.paths.features / n).read_bytes() for n in (FEATURES, CHECKSUMS, DONE, INDEX)}
+    return {n: (run.paths.features / n).read_bytes() for n in FILES}
 
 
 def test_a_cluster_makes_the_features_in_parts_and_they_are_the_same(opened, made):

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from asc_nas.core.errors import UsageError
+
 
 def features(
     manifest: Annotated[Path, typer.Argument(help="Manifest, from 'asc-nas data prepare'.")],
     frontend: Annotated[
         str, typer.Option(help="Front-end preset: esc10 or dcase2018_task5.")
     ] = "esc10",
-    out: Annotated[Path, typer.Option(help="Folder of the feature store.")] = Path("features"),
+    out: Annotated[str, typer.Option(help="Folder of the feature store, or its URL.")] = "features",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: cores].")] = None,
     skip_unreadable: Annotated[
         bool, typer.Option(help="Leave out clips that cannot be read, and list them.")
@@ -38,21 +40,27 @@ def features(
     """
     from asc_nas.audio.logmel import frontend_from
     from asc_nas.cli.output.progress import progress
+    from asc_nas.cli.output.terminal import Terminal
+    from asc_nas.data.feature_store import FILES, is_being_made
     from asc_nas.data.manifest import Manifest
+    from asc_nas.remote.bucket import is_url
+    from asc_nas.remote.mirror import working_in
     from data_prep.extraction import extract, extract_part
     from data_prep.feature_parts import Part
 
     settings, clips = frontend_from(frontend), Manifest.read(manifest)
     wanted = None if part is None else Part.parse(part)
+    if wanted is not None and is_url(out):
+        raise UsageError(f"--part {wanted}: needs a folder that machines share; {out} is a URL.")
     title = "Features" if wanted is None else f"Features, part {wanted}"
     options: dict[str, Any] = {"workers": workers, "skip_unreadable": skip_unreadable}
     missing: tuple[str, ...] = ()
-    with progress(title) as report:
+    with working_in(out, FILES, is_being_made, Terminal()) as folder, progress(title) as report:
+        options["progress"] = report
         if wanted is not None:
             say = partial(typer.echo, err=True)
-            index = extract_part(clips, settings, out, wanted, progress=report, say=say, **options)
-            missing = index.missing
-        store = None if missing else extract(clips, settings, out, progress=report, **options)
+            missing = extract_part(clips, settings, folder, wanted, say=say, **options).missing
+        store = None if missing else extract(clips, settings, folder, **options)
     if store is None:
         typer.echo(f"part {wanted} -> {out}; still missing: {', '.join(missing)}")
         return
