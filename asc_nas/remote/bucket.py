@@ -1,5 +1,6 @@
 """A folder at a URL that fsspec knows, such as ``s3://bucket/runs/a``: whole files in and out."""
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,6 +120,8 @@ class Bucket:
         except AscNasError:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise  # it is the disk of this machine
             where = f"{self.url}/{name}".rstrip("/")
             reason = f"{type(error).__name__}: {error}".rstrip(".: ")
             kinds = {kind.__name__ for kind in type(error).__mro__}

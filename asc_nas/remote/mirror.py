@@ -6,6 +6,7 @@ the URL is what a process that was killed some seconds ago would have left.
 """
 
 import os
+import shutil
 import threading
 import time
 import uuid
@@ -119,6 +120,12 @@ class Mirror:
             self._write_record()
 
     def _fetch(self, wanted: Mapping[str, Stored]) -> None:
+        needed, free = sum(s.size for s in wanted.values()), shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise AscNasError(
+                f"{self.folder}: {self.url} needs {needed / 1e9:.1f} GB, the disk has "
+                f"{free / 1e9:.1f} GB free; name a folder on another disk with {VARIABLE}."
+            )
         with self._listener.stage("Fetching") as progress:
             for done, (name, stored) in enumerate(wanted.items(), 1):
                 target = self.folder / name

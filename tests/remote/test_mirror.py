@@ -4,6 +4,7 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -341,6 +342,30 @@ def test_a_file_that_is_half_written_is_told(machine, monkeypatch):
     with pytest.raises(AscNasError, match="a/a: has 2 bytes in place of 4, as it is half written"):
         machine("other").pull()
     assert local(machine("other").folder) == {}
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(machine, monkeypatch):
+    work(machine("one"), a="1")
+    other = machine("other")
+    free = SimpleNamespace(free=0)
+    monkeypatch.setattr(mirror.shutil, "disk_usage", lambda folder: free)
+    with pytest.raises(
+        AscNasError, match=r"other: memory://.*runs/a needs 0.0 GB.* with ASC_NAS_W"
+    ):
+        other.pull()
+    assert not local(other.folder)
+
+
+def test_a_disk_that_is_full_is_told_as_one(machine, monkeypatch):
+    work(machine("one"), a="1")
+
+    def full(self, there, here):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", full)
+    other = machine("other")
+    with pytest.raises(OSError, match=r"No space left on device: '.*other/a'"):
+        other.pull()
 
 
 def test_names_that_lead_elsewhere_are_passed_over(machine, tmp_path):
