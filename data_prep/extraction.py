@@ -6,10 +6,13 @@ features do not depend on the number of workers. A clip over which a process die
 listed like one that cannot be read, and the others are done.
 """
 
+import shutil
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,7 @@ from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
 from asc_nas.audio.signal import voting
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import fingerprint
+from asc_nas.core.locks import locked, taking_turns
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.tasks import Lost, each
 from asc_nas.data.feature_store import (
@@ -31,6 +35,7 @@ from asc_nas.data.feature_store import (
     store_shape,
 )
 from asc_nas.data.manifest import Clip, Manifest
+from data_prep.feature_parts import Part
 from data_prep.feature_writer import FeatureWriter, create_arrays
 
 READ_BEYOND = 60.0
@@ -64,6 +69,8 @@ def extract(
 ) -> FeatureStore:
     """Compute what is still missing of the manifest's features, and open them.
 
+    Of a store that was begun in parts, the missing ones are made one after another.
+
     Each channel of a clip gives one example of `frontend.seconds`: longer clips keep their start,
     shorter ones are padded with zeros. A channel without a signal in it gives none if others of
     the clip have one: as where a model is asked, it neither votes nor is learnt from.
@@ -94,6 +101,11 @@ def extract(
     index = _prepared(manifest, frontend, folder)
     if index.complete and (skip_unreadable or not index.failed):
         return FeatureStore.open(folder, frontend)
+    if index.missing:
+        options: dict[str, Any] = {"workers": workers, "skip_unreadable": skip_unreadable}
+        for part in map(Part.parse, index.missing):
+            extract_part(manifest, frontend, folder, part, progress=progress, **options)
+        return FeatureStore.open(folder, frontend)
 
     done = np.array(open_array(folder, DONE, (len(index.keys),)), dtype=bool)
     tasks = [
@@ -119,20 +131,77 @@ def extract(
 
     if failed and (not skip_unreadable or len(failed) == total):
         raise AscNasError(_failure_message(failed, total))
-    failed = {key: failed[key] for key in index.keys if key in failed}
-    unheard = _unheard(index, frontend, folder)
-    replace(index, failed=failed, unheard=unheard, complete=True).write(folder)
+    _complete(replace(index, failed=failed), frontend, folder).write(folder)
     return FeatureStore.open(folder, frontend)
 
 
-def _prepared(manifest: Manifest, frontend: FrontEnd, folder: Path) -> Index:
-    """Return the index of the store in `folder`, which is made if there is none."""
+def extract_part(
+    manifest: Manifest,
+    frontend: FrontEnd,
+    folder: Path,
+    part: Part,
+    *,
+    workers: int | None = None,
+    skip_unreadable: bool = False,
+    progress: Progress = unheard,
+    say: Callable[[str], None] = lambda line: None,
+) -> Index:
+    """Compute what is still missing of one part of the features; return the index of all.
+
+    Parts may be made in any order, also at the same time on several machines that share `folder`.
+    With the last one the store is complete, and is the same that `extract` makes at once.
+
+    Parameters
+    ----------
+    workers, skip_unreadable, progress : see `extract`
+    say : callable, optional
+        Hears that another machine is waited for, which takes its part in.
+
+    Raises
+    ------
+    UsageError
+        See `extract`; or if there are fewer clips than parts.
+    AscNasError
+        See `extract`, for the clips of the part; or if another process makes this part, or the
+        store was begun in other parts.
+    """
+    own, place = part.of(manifest), folder / part.folder
+    with taking_turns(folder, say):
+        index = _prepared(manifest, frontend, folder, part.all)
+    part.require_one_of(index, folder)
+    if str(part) not in index.missing:
+        return index
+    with locked(place, "wait for its end, or make another part"):
+        if str(part) in Index.read(folder).missing:  # nobody was quicker
+            made = extract(
+                own,
+                frontend,
+                place,
+                workers=workers,
+                skip_unreadable=skip_unreadable,
+                progress=progress,
+            )
+            with taking_turns(folder, say):
+                index = part.take_in(made, Index.read(folder), folder)
+                if not index.missing:
+                    index = _complete(index, frontend, folder)
+                index.write(folder)
+            del made  # Windows removes no file that is mapped
+    shutil.rmtree(place, ignore_errors=True)
+    return Index.read(folder)
+
+
+def _prepared(
+    manifest: Manifest, frontend: FrontEnd, folder: Path, parts: tuple[str, ...] = ()
+) -> Index:
+    """Return the index of the store in `folder`, which is made, in `parts`, if there is none."""
     wanted = Index(
         frontend=frontend.model_dump(),
         fingerprint=frontend.fingerprint,
         source=fingerprint([[c.path, c.channels, c.start, c.duration] for c in manifest.clips]),
         keys=tuple(clip.key for clip in manifest.clips),
         channels=tuple(clip.channels for clip in manifest.clips),
+        missing=parts,
     )
     if not (folder / INDEX).is_file():
         create_arrays(folder, wanted, frontend)
@@ -181,6 +250,13 @@ def _clip_features(task: Task, frontend: FrontEnd) -> Result:
     mel = log_mel(wave, frontend).astype(np.float16)
     mel[~voting(wave)] = np.nan
     return mel
+
+
+def _complete(index: Index, frontend: FrontEnd, folder: Path) -> Index:
+    """Return the index of a store of which every clip is done, or failed."""
+    failed = {key: index.failed[key] for key in index.keys if key in index.failed}
+    unheard = _unheard(index, frontend, folder)
+    return replace(index, failed=failed, unheard=unheard, complete=True)
 
 
 def _unheard(index: Index, frontend: FrontEnd, folder: Path) -> tuple[int, ...]:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 Choice = TypeVar("Choice", bound=StrEnum)
 
 ConfigArgument = Annotated[
-    Path,
+    str,
     typer.Argument(
         metavar="CONFIG",
         help="A config file, the name of one that comes with asc-nas, such as nasc, or the "
-        "directory of a run.",
+        "directory or URL of a run.",
     ),
 ]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Directory or URL of a run.")]
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the recordings.", show_default=False)
 ]
@@ -79,8 +80,12 @@ TensorBoardOption = Annotated[
     ),
 ]
 OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", help="Run directory [default: runs/NAME].", show_default=False),
+    str | None,
+    typer.Option(
+        "--out",
+        help="Run directory, or a URL such as s3://bucket/runs/a [default: runs/NAME].",
+        show_default=False,
+    ),
 ]
 ModelOption = Annotated[
     str,
@@ -169,10 +174,10 @@ def with_limits(settings: list[str] | None, limits: str | None) -> list[str]:
 
 
 def open_run(
-    config: Path,
+    config: str,
     data: Path | None = None,
     settings: list[str] | None = None,
-    out: Path | None = None,
+    out: str | None = None,
     *,
     resume: bool = True,
     tensorboard: bool = False,

@@ -25,12 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.audio.logmel import FrontEnd
-from asc_nas.core.errors import AscNasError
+from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.files import json_text, read_json, with_checksum, write_text
 
 FORMAT = "asc-nas/features/1"
 FEATURES, CHECKSUMS = "features.npy", "checksums.npy"
 DONE, INDEX = "done.npy", "index.json"
+FILES = (FEATURES, CHECKSUMS, DONE, INDEX)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Index:
     unheard : tuple of int
         Rows of channels without a signal, of clips in which others have one; stores from before
         they were told apart list none.
+    missing : tuple of str
+        Parts that are not in the store yet, as ``3/8``; none if it is not made in parts.
     complete : bool
         False while clips are missing.
     """
@@ -65,6 +68,7 @@ class Index:
     failed: dict[str, str] = field(default_factory=dict)
     unheard: tuple[int, ...] = ()
     complete: bool = False
+    missing: tuple[str, ...] = ()
 
     @cached_property
     def first_rows(self) -> list[int]:
@@ -77,6 +81,7 @@ class Index:
             {
                 "format": FORMAT,
                 "complete": self.complete,
+                **({"missing": self.missing} if self.missing else {}),
                 "fingerprint": self.fingerprint,
                 "frontend": self.frontend,
                 "source": self.source,
@@ -113,6 +118,7 @@ class Index:
                 values["failed"],
                 tuple(values.get("unheard", ())),
                 values["complete"],
+                tuple(values.get("missing", ())),
             )
         except (KeyError, TypeError) as error:
             raise _damaged(folder) from error
@@ -195,6 +201,8 @@ class FeatureStore:
         """
         index = Index.read(folder)
         index.check_frontend(frontend, folder)
+        if index.missing:
+            raise AscNasError(_missing_message(index.missing, folder))
         if not index.complete:
             raise AscNasError(
                 f"{folder}: the extraction of these features was interrupted; "
@@ -257,6 +265,26 @@ def map_array(folder: Path, name: str) -> np.memmap:
 def store_shape(index: Index, frontend: FrontEnd) -> tuple[int, int, int]:
     """Return the shape of a store's features: (examples, mels, frames)."""
     return index.first_rows[-1], frontend.n_mels, frontend.frames
+
+
+def is_being_made(folder: Path) -> bool:
+    """Tell whether a folder is a store whose arrays are not complete."""
+    if not (folder / FEATURES).is_file():
+        return False
+    try:
+        with (folder / INDEX).open("rb") as file:
+            return b'"complete": true' not in file.read(200)  # it stands at the beginning
+    except FileNotFoundError:
+        return True
+
+
+def _missing_message(parts: tuple[str, ...], folder: Path) -> str:
+    more = f" and {len(parts) - 20} more" if len(parts) > 20 else ""
+    by_hand = command("features", "MANIFEST", "--out", folder, "--part", parts[0])
+    return (
+        f"{folder}: of these features the parts {', '.join(parts[:20])}{more} are missing; make "
+        f"each with '{by_hand}', or all of them here without --part."
+    )
 
 
 def _damaged(folder: Path) -> AscNasError:

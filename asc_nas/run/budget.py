@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from asc_nas.core.errors import UsageError
+from asc_nas.run.budget_file import Budget
 from asc_nas.run.config import RunConfig, parse_duration
-from asc_nas.run.folder import Budget, RunFolder
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.work import Work, measure, rehearsal
 from asc_nas.search.history import read_generations
 

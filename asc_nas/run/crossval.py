@@ -17,7 +17,7 @@ from asc_nas.run.config import RunConfig
 from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row, row_of, summary
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
-from asc_nas.run.opening import Source, read_settings
+from asc_nas.run.opening import Source, fetched, read_settings
 from asc_nas.run.paths import RunPaths
 from asc_nas.run.preparation import prepare, share_features
 from asc_nas.run.sequence import run_all
@@ -66,6 +66,7 @@ def crossval(
         If the set has no folds, or a training failed.
     """
     changes = _changes(settings, workers)
+    source, out, mirror = fetched(source, out, listener)
     config = read_settings(source, data, changes)
     _check_names(config, networks)
     place = Path(out) if out is not None else _default_place(source, config.name)
@@ -79,6 +80,8 @@ def crossval(
         executor=executor,
         address=address,
     )
+    if mirror is not None and mirror.folder == place:  # and not one that only the settings are of
+        whole.mirror = mirror
     clips = _clips(whole)
     # A run with fixed networks holds the trainings of all seeds.
     runs = {

@@ -1,16 +1,13 @@
 """A run directory with its settings: what all steps of a run share."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field
-
 from asc_nas.audio.logmel import FrontEnd
-from asc_nas.core.documents import Document
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.events import EventLog
 from asc_nas.core.files import fingerprint, sha256, write_text
@@ -24,7 +21,9 @@ from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.nn.supernet import Supernet
+from asc_nas.remote.mirror import Mirror
 from asc_nas.run.beginning import read_clips, require_origins, require_recorders, require_searchable
+from asc_nas.run.budget_file import Budget
 from asc_nas.run.config import RunConfig
 from asc_nas.run.executors import EXECUTORS, LOCAL
 from asc_nas.run.opening import (
@@ -33,6 +32,7 @@ from asc_nas.run.opening import (
     Source,
     config_text,
     directory_of,
+    fetched,
     read_config,
     read_settings,
     same_run,
@@ -46,30 +46,6 @@ from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.device import find_device, most_workers, prepare_process
 from asc_nas.training.parallel import ALONE, Ranks, join
 from data_prep.splits import assign_roles
-
-
-class Budget(Document):
-    """``budget.json``: the sizes that fill the time that a run may take.
-
-    Attributes
-    ----------
-    seconds : float
-        That were left when they were planned last.
-    work : dict of float
-        Seconds per unit of each step, as measured before the run.
-    settings : dict
-    took, expected : dict of float
-        Seconds of each step that is done; of those done in one go also what was expected.
-    """
-
-    format_name = "asc-nas/budget/1"
-    remedy = "delete it, and 'asc-nas run' will measure the work again"
-
-    seconds: float
-    work: dict[str, float]
-    settings: dict[str, int | list[int]]
-    took: dict[str, float] = Field(default_factory=dict)
-    expected: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -92,6 +68,8 @@ class RunFolder:
         Whether a new run writes for TensorBoard.
     ranks : Ranks
         The processes that train its networks together; the first one alone writes to the run.
+    mirror : Mirror or None
+        What keeps a run at a URL like its working copy, where the run lies.
     """
 
     config: RunConfig
@@ -103,6 +81,7 @@ class RunFolder:
     first: Manifest | None = field(default=None, repr=False)
     tensorboard: bool = False
     ranks: Ranks = ALONE
+    mirror: Mirror | None = None
     _holding: list[bool] = field(default_factory=list, repr=False)
     _stores: dict[FrontEnd, FeatureStore] = field(default_factory=dict, repr=False)
 
@@ -127,10 +106,10 @@ class RunFolder:
 
         Parameters
         ----------
-        source : path of a config file or of a run directory, or the settings as a mapping
+        source : path of a config file, path or URL of a run directory, or settings as a mapping
         data : folder of the recordings, in place of the config's
         settings : changes to the config, as ``{"supernet.epochs": 20}``
-        out : run directory; by default ``runs/NAME``
+        out : run directory, or its URL; by default ``runs/NAME``
         resume : whether an existing run may be opened
         listener : see the attributes
         executor : ``local`` or ``ray``; by default `compute.executor`
@@ -149,6 +128,7 @@ class RunFolder:
         """
         if not together:
             require_one("this step")
+        source, out, mirror = fetched(source, out, listener)
         config = read_settings(source, data, settings)
         paths = RunPaths(directory_of(source, config, out))
         before = _made_with(paths)
@@ -180,6 +160,7 @@ class RunFolder:
             used,
             config,
             ranks=ranks,
+            mirror=mirror,
         )
         run.new_executor()  # or why there is none
         run.apply_budget()
@@ -215,7 +196,7 @@ class RunFolder:
             require_one("this step")
         self.begin()
         advice = f"wait for its end, or {ELSEWHERE}"
-        with locked(self.paths.root, advice, shared=shared):
+        with locked(self.paths.root, advice, shared=shared), self.uploading():
             self._holding.append(shared)
             try:
                 if self.asked is not None and self.asked != _made_with(self.paths):
@@ -223,6 +204,10 @@ class RunFolder:
                 yield
             finally:
                 self._holding.pop()
+
+    def uploading(self) -> AbstractContextManager[None]:
+        """Return what uploads changes meanwhile, if the run is at a URL."""
+        return nullcontext() if self.mirror is None else self.mirror.kept()
 
     def begin(self, *, search: bool = False) -> None:
         """Read and divide the clips of a new run; nothing is written yet.

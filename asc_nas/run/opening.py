@@ -11,7 +11,11 @@ import yaml
 from asc_nas.core.config import apply_overrides, read_yaml
 from asc_nas.core.errors import UsageError
 from asc_nas.core.files import fingerprint
+from asc_nas.core.launched import require_one
 from asc_nas.core.packages import packaged
+from asc_nas.core.progress import Listener
+from asc_nas.data.feature_store import is_being_made
+from asc_nas.remote.mirror import Mirror
 from asc_nas.run.config import RunConfig
 from asc_nas.run.paths import RunPaths
 from data_prep.datasets import READERS
@@ -19,7 +23,7 @@ from data_prep.datasets import READERS
 _CHECKSUM = "# checksum: "
 
 Source = Path | str | Mapping[str, Any]
-"""A config file, the name of one that comes with asc-nas, the directory of a run, or settings."""
+"""A config file, the name of one that comes with asc-nas, a run (directory or URL), or settings."""
 
 Settings = Sequence[str] | Mapping[str, Any]
 """Changes to a config: ``["supernet.epochs=20"]`` or ``{"supernet.epochs": 20}``."""
@@ -31,8 +35,47 @@ MAY_CHANGE = (
 """What may change between a run and its resumption: it does not change what is done already."""
 TOLD = ("retrain.members", "retrain.calibrate")
 """The same, but the run ends otherwise; and so do added `baselines`."""
+FIRST_FILES = ("config.yaml", "data/manifest.parquet")
+"""Of which every run has one, also one that has just begun."""
 ELSEWHERE = "give another directory with --out"
 """What to do where a directory is another run's."""
+
+
+def fetched_run(place: object, listener: Listener) -> Mirror | None:
+    """Fetch the run at a URL, if there is one; return its mirror, and None of any other place.
+
+    Raises
+    ------
+    UsageError
+        If several ranks would fetch it.
+    AscNasError
+        If the URL cannot be read, or holds no run but other files.
+    """
+    mirror = Mirror.of(place, FIRST_FILES, is_being_made, listener)
+    if mirror is not None:
+        require_one("a run at a URL")
+        mirror.pull()
+    return mirror
+
+
+def fetched(
+    source: Source, out: Path | str | None, listener: Listener
+) -> tuple[Source, Path | str | None, Mirror | None]:
+    """Return `source` and `out`, of URLs the working copies, and the mirror of the run to open.
+
+    Raises
+    ------
+    UsageError
+        If there is no run at the URL of `source`; and as `fetched_run` does.
+    """
+    read, written = (fetched_run(place, listener) for place in (source, out))
+    if read is not None:
+        if not (read.folder / "config.yaml").is_file():
+            raise UsageError(f"{source}: not a run directory (it has no config.yaml).")
+        source = read.folder
+    if written is not None:
+        out = written.folder
+    return source, out, read if out is None else written
 
 
 def read_settings(

@@ -1,15 +1,23 @@
 """From recordings to the run's features."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.locks import taking_turns
+from asc_nas.core.machine import cores
+from asc_nas.core.progress import Progress
+from asc_nas.data.feature_store import INDEX, Index
 from asc_nas.data.manifest import Manifest
+from asc_nas.run.executors import LOCAL
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.jobs import Job, spread
 from data_prep.checks import Report
 from data_prep.checks import check as check_recordings
-from data_prep.extraction import extract
+from data_prep.extraction import extract, extract_part
+from data_prep.feature_parts import Part
 
 MOST_DECODED = 5000
 """Clips up to which a run looks into every recording; of more, only at labels and groups."""
@@ -78,11 +86,14 @@ def require_readable(run: RunFolder) -> None:
 def _extract(run: RunFolder, manifest: Manifest) -> None:
     config, paths = run.config, run.paths
     for frontend in config.frontends():
+        folder = paths.features_of(frontend, config.frontend)
         with run.listener.stage("Features") as progress:
+            if run.executor != LOCAL:
+                _spread_parts(run, manifest, frontend, progress)
             store = extract(
                 manifest,
                 frontend,
-                paths.features_of(frontend, config.frontend),
+                folder,
                 workers=config.data.workers,
                 skip_unreadable=config.data.skip_unreadable,
                 progress=progress,
@@ -95,6 +106,43 @@ def _extract(run: RunFolder, manifest: Manifest) -> None:
             require_readable(run)
         if store.unheard and frontend == config.frontend:
             run.listener.note(f"channels without a signal are left out: {len(store.unheard)}.")
+
+
+@dataclass(frozen=True)
+class FeaturePart:
+    """A part of the features of a front end, as a job."""
+
+    frontend: FrontEnd
+    part: str
+
+    def __str__(self) -> str:
+        return f"part {self.part}"
+
+
+def _spread_parts(
+    run: RunFolder, manifest: Manifest, frontend: FrontEnd, progress: Progress
+) -> None:
+    """Make what is missing of the features in parts, which other machines may do."""
+    folder = run.paths.features_of(frontend, run.config.frontend)
+    workers = run.config.data.workers or cores()[0]
+    parts = Part(1, min(workers, len(manifest.clips))).all
+    if (folder / INDEX).is_file():
+        parts = Index.read(folder).missing
+    jobs = [Job.of(run, make_part, FeaturePart(frontend, part)) for part in parts]
+    if jobs:
+        spread(run, jobs, workers, progress)
+
+
+def make_part(run: RunFolder, wanted: FeaturePart) -> None:
+    """Make one part of the features of a run."""
+    extract_part(
+        run.manifest,
+        wanted.frontend,
+        run.paths.features_of(wanted.frontend, run.config.frontend),
+        Part.parse(wanted.part),
+        workers=1,
+        skip_unreadable=run.config.data.skip_unreadable,
+    )
 
 
 def _check(run: RunFolder, manifest: Manifest) -> None:

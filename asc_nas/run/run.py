@@ -171,7 +171,10 @@ class Run(RunFolder):
         )
         for part, reason in report.missing.items():
             self.listener.note(f"{part}: {reason}")
-        return write_report(report, Path(out) if out is not None else self.paths.root / "report")
+        if out is not None:
+            return write_report(report, Path(out))
+        with self.uploading():
+            return write_report(report, self.paths.root / "report")
 
     def run(self, start: float | None = None) -> Outcome:
         """Do every step: features, supernet, search, training from scratch, test, export.

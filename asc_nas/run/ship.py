@@ -29,6 +29,7 @@ from asc_nas.run.jobs import Job
 from asc_nas.run.jobs import spread as spread_jobs
 from asc_nas.run.network_folder import TWIN, NetworkFolder, load_together
 from asc_nas.run.networks import NamedNetwork, find_network
+from asc_nas.run.opening import fetched_run
 from asc_nas.run.preparation import share_features
 from asc_nas.run.teachers import taught_recipe
 from asc_nas.run.training import Training
@@ -217,7 +218,7 @@ def _mean_by_key(tables: Sequence[Mapping[str, float | None]]) -> dict[str, floa
 
 
 def ship(
-    crossval: Path,
+    crossval: Path | str,
     network: str,
     *,
     name: str | None = None,
@@ -236,7 +237,7 @@ def ship(
 
     Parameters
     ----------
-    crossval : directory of a cross-validation
+    crossval : directory of a cross-validation, or its URL
     network : a network that was cross-validated: a baseline or a genotype
     name : of the model; by default the config's
     source : who made the recordings and where they are, for the card
@@ -254,11 +255,16 @@ def ship(
     """
     if name is not None and not re.fullmatch(NAME, name):
         raise UsageError(f"--name {name}: use letters, digits and . _ + - only.")
-    folds = folds_of(crossval, device)
-    whole = RunFolder.open(crossval, listener=listener, device=device)
+    mirror = fetched_run(crossval, listener)
+    place = Path(crossval) if mirror is None else mirror.folder
+    folds = folds_of(place, device)
+    whole = RunFolder.open(place, listener=listener, device=device)
+    whole.mirror = mirror
+    for fold in folds.values():
+        share_features(whole, fold)  # a working copy of a URL has no links yet
     run = RunFolder.open(
-        crossval,
-        out=crossval / "all",
+        place,
+        out=place / "all",
         listener=listener,
         device=device,
         executor=executor,

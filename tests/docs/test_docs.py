@@ -36,7 +36,7 @@ def parse(arguments):
 def test_a_command_to_type_is_one_that_the_command_line_takes(command):
     values = parse(command.arguments)
     config = values.get("config")
-    if config is not None and config.parts[0] == "configs":
+    if config is not None and Path(config).parts[0] == "configs":
         settings = apply_overrides(read_yaml(ROOT / config), values.get("settings") or [])
         RunConfig.parse(settings, str(config))
 

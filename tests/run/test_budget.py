@@ -15,8 +15,9 @@ from asc_nas.core.files import read_json
 from asc_nas.core.progress import Listener
 from asc_nas.run import budget
 from asc_nas.run.budget import Pace, plan
+from asc_nas.run.budget_file import Budget
 from asc_nas.run.config import RunConfig, parse_duration
-from asc_nas.run.folder import Budget, RunFolder
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.sequence import run_all
 from asc_nas.run.work import Work
 from asc_nas.search.history import read_generations, write_history

@@ -1,15 +1,21 @@
 """``asc-nas adapt``: a trained network for single recording devices."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import AddressOption, DeviceOption, ExecutorOption, SetOption, open_run
+from asc_nas.cli.options import (
+    AddressOption,
+    DeviceOption,
+    ExecutorOption,
+    RunArgument,
+    SetOption,
+    open_run,
+)
 
 
 def adapt(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
+    run: RunArgument,
     network: Annotated[
         str, typer.Argument(metavar="NETWORK", help="A trained network, as for 'asc-nas train'.")
     ],

@@ -1,6 +1,5 @@
 """``asc-nas crossval``: the whole job, or the training of fixed networks, in every fold."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,9 +40,11 @@ def crossval(
     ] = None,
     settings: SetOption = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--out", help="Directory of the runs [default: runs/NAME-crossval].", show_default=False
+            "--out",
+            help="Directory or URL of the runs [default: runs/NAME-crossval].",
+            show_default=False,
         ),
     ] = None,
     limits: LimitsOption = None,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def evaluate(
     run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="Directory of a run.", show_default=False)
+        str | None,
+        typer.Argument(metavar="RUN", help="Directory or URL of a run.", show_default=False),
     ] = None,
     network: Annotated[
         str | None,

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import DeviceOption, open_run
+from asc_nas.cli.options import DeviceOption, RunArgument, open_run
 from asc_nas.core.errors import UsageError
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
+    run: RunArgument,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder to write to [default: RUN/report].", show_default=False),
@@ -42,11 +42,11 @@ def report(
 
     Example: asc-nas report runs/esc10
     """
-    if not (run / "config.yaml").is_file():
-        raise UsageError(f"{run}: not a run directory (it has no config.yaml).")
     if check is not None and not check.is_file():
         raise UsageError(f"{check}: no such file; write it with 'asc-nas data check --json'.")
     opened = open_run(run, device=device)
+    if not opened.paths.config.is_file():
+        raise UsageError(f"{run}: not a run directory (it has no config.yaml).")
     page, *others = opened.report(out, mistakes=mistakes, network=network, check=check)
     typer.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
     typer.echo(f"and {len(others)} figures and tables beside it")

@@ -1,6 +1,5 @@
 """``asc-nas ship``: after a cross-validation, the model that is trained on everything."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from asc_nas.cli.options import AddressOption, DeviceOption, ExecutorOption
 
 def ship(
     crossval: Annotated[
-        Path, typer.Argument(metavar="CROSSVAL", help="Directory from 'asc-nas crossval'.")
+        str, typer.Argument(metavar="CROSSVAL", help="Directory or URL from 'asc-nas crossval'.")
     ],
     network: Annotated[
         str,

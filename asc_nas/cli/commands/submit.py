@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import open_run
+from asc_nas.cli.options import RunArgument, open_run
 from asc_nas.core.errors import UsageError
 
 
 def submit(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
+    run: RunArgument,
     networks: Annotated[
         list[str],
         typer.Argument(

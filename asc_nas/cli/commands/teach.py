@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from asc_nas.cli.options import DeviceOption, open_run
+from asc_nas.cli.options import DeviceOption, RunArgument, open_run
 
 
 def teach(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
+    run: RunArgument,
     teachers: Annotated[
         list[str],
         typer.Argument(

@@ -1,0 +1,1 @@
+"""Folders at a URL: object storage, which fsspec reaches, and the working copy on this machine."""
