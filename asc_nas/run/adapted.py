@@ -9,7 +9,6 @@ from asc_nas.core.documents import Count, Document
 from asc_nas.core.errors import AscNasError, UsageError, command
 from asc_nas.core.files import fingerprint, sha256
 from asc_nas.evaluation.result import Result
-from asc_nas.evaluation.result import Result
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import WEIGHTS, NetworkFolder
 from asc_nas.run.networks import AT, NamedNetwork, find_network
