@@ -111,6 +111,11 @@ def _take_slice(run: RunFolder, network: SubNet, genotype: Genotype) -> bool:
     if genotype not in supernet.space:
         return False
     (place,) = run.supernets
+    if not place.weights.exists():
+        raise AscNasError(
+            f"{place.weights}: retrain.start_from needs the supernet, which is not trained yet; "
+            f"run '{command('supernet', run.paths.root)}'."
+        )
     checkpoint.load(place.weights, supernet)
     network.load_state_dict(supernet.extract(genotype).state_dict())
     return True

@@ -162,6 +162,11 @@ def test_a_network_that_no_supernet_holds_is_not_frozen_as_it_was_drawn(folder, 
     assert not asked
 
 
+def test_a_supernet_that_is_yet_to_be_trained_is_told(folder):
+    with pytest.raises(AscNasError, match=r"needs the supernet, .* run 'asc-nas supernet .*early'"):
+        trained(folder, "early", "t3e3w1 f3e3w1", retrain={"start_from": "supernet"})
+
+
 @pytest.mark.parametrize("search", [{"folds": 2}, {"judge": "training"}])
 def test_without_one_supernet_there_is_none_to_start_from(search, folder):
     with pytest.raises(UsageError, match="start_from: supernet needs one supernet"):
