@@ -87,11 +87,13 @@ def train(
     frontend, settings = run.frontend(genotype), recipe.settings
     network, before_epoch = new_network(run.spec(genotype), seed), None
     if recipe.start_from is not None:
-        if run.config.retrain.starts_from_supernet:
+        filled = (
             _take_slice(run, network, genotype)
-        else:
-            Start.read(recipe.start_from).fill(network, frontend, run.manifest.labels)
-        before_epoch = frozen_until(network, recipe.frozen_share * settings.epochs)
+            if run.config.retrain.starts_from_supernet
+            else Start.read(recipe.start_from).fill(network, frontend, run.manifest.labels)
+        )
+        if filled:
+            before_epoch = frozen_until(network, recipe.frozen_share * settings.epochs)
     hooks = Hooks(before_epoch=before_epoch, progress=progress)
     trainer = new_trainer(run, frontend, seed, recipe, state_file, log_as, hooks)
     if examples is None:
@@ -103,13 +105,20 @@ def train(
     return network, fit_network(network, examples, trainer, steps)
 
 
-def _take_slice(run: RunFolder, network: SubNet, genotype: Genotype) -> None:
-    """Fill a network with its slice of the run's supernet, if it is one of its space."""
+def _take_slice(run: RunFolder, network: SubNet, genotype: Genotype) -> bool:
+    """Fill a network with its slice of the run's supernet; return whether it is of its space."""
     supernet = run.new_supernet()
-    if genotype in supernet.space:
-        (place,) = run.supernets
-        checkpoint.load(place.weights, supernet)
-        network.load_state_dict(supernet.extract(genotype).state_dict())
+    if genotype not in supernet.space:
+        return False
+    (place,) = run.supernets
+    if not place.weights.exists():
+        raise AscNasError(
+            f"{place.weights}: retrain.start_from needs the supernet, which is not trained yet; "
+            f"run '{command('supernet', run.paths.root)}'."
+        )
+    checkpoint.load(place.weights, supernet)
+    network.load_state_dict(supernet.extract(genotype).state_dict())
+    return True
 
 
 def new_trainer(

@@ -42,9 +42,7 @@ def read_published(file: Path, table: Path, labels: Sequence[str]) -> ClipScores
     keys = tuple(cells[0] for _, cells in tab_rows(table))
     shape = len(keys), len(labels)
     try:
-        logits = (
-            np.load(file, allow_pickle=False) if file.suffix == ".npy" else _tensor(file, shape)
-        )
+        logits = _array(file) if file.suffix == ".npy" else _tensor(file, shape)
     except FileNotFoundError as error:
         raise AscNasError(f"{file}: no such file of logits.") from error
     except Exception as error:  # zipfile and zlib have errors of their own
@@ -57,9 +55,19 @@ def read_published(file: Path, table: Path, labels: Sequence[str]) -> ClipScores
             f"{file}: logits of the shape {logits.shape}, but {table} has {shape[0]} rows and the "
             f"set {shape[1]} labels; take the list that belongs to the logits."
         )
-    found = ClipScores(keys, tuple(sorted(labels)), logits.astype(np.float32))
+    with np.errstate(over="ignore"):  # `require_sound` tells of what is too large
+        found = ClipScores(keys, tuple(sorted(labels)), logits.astype(np.float32))
     found.require_sound(file)
     return found
+
+
+def _array(file: Path) -> NDArray[np.floating]:
+    """Return the numbers in a file of NumPy."""
+    with file.open("rb") as stored:
+        array = np.lib.format.read_array(stored, allow_pickle=False)
+    if array.dtype.kind != "f":
+        raise ValueError("its numbers are not floating point")
+    return array
 
 
 def _tensor(file: Path, shape: tuple[int, int]) -> NDArray[np.floating]:

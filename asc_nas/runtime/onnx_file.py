@@ -5,6 +5,7 @@ without the library for it, which the classifier does not need otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from math import prod
 
 _NAMES = """
@@ -18,6 +19,8 @@ Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze
 OPERATORS = frozenset(_NAMES.split())
 """Those that networks like ours are made of. None repeats others, calls code or opens a file."""
 MOST_NODES = 10_000
+MOST_FIELDS, MOST_DIMENSIONS = 100_000, 64
+"""Of one message, and of one tensor."""
 _WITH_GAPS = ("Clip", "Pad", "Slice")
 """Operators that may lack an input before others; a gap in those of Max, say, ends the process."""
 
@@ -38,11 +41,12 @@ def check_network(content: bytes) -> None:
     ValueError
         If it does not, with what it has: ``"its operator 'Loop' is not known"``.
     """
-    nodes = 0
+    nodes = graphs = 0
     for number, value in _fields(memoryview(content)):
         if number in (_TRAINING, _FUNCTION):
             raise ValueError("it holds functions or a training")
         if number == _GRAPH:
+            graphs += 1
             for part, found in _fields(value):
                 if part == _NODE:
                     nodes += 1
@@ -51,6 +55,8 @@ def check_network(content: bytes) -> None:
                     _check_tensor(found)
                 elif part == _SPARSE:
                     raise ValueError("it holds sparse tensors")
+    if graphs > 1:
+        raise ValueError("it holds several graphs")
     if not 0 < nodes <= MOST_NODES:
         raise ValueError(f"it has {nodes:,} operations, where 1 to {MOST_NODES:,} are taken")
 
@@ -175,7 +181,10 @@ def _check_tensor(tensor: Value) -> None:
         if number == _EXTERNAL or (number == _LOCATION and value != 0):
             raise ValueError("its weights are in other files")
         if number == _DIMENSION:
-            shape += [value] if isinstance(value, int) else _varints(value)
+            found = [value] if isinstance(value, int) else _varints(value)
+            shape += islice(found, MOST_DIMENSIONS + 1)
+        if len(shape) > MOST_DIMENSIONS:
+            raise ValueError("it holds tensors of too many dimensions")
     if isinstance(tensor, memoryview) and prod(shape) > len(tensor):
         raise ValueError("it announces larger weights than it holds")
 
@@ -199,7 +208,11 @@ def _fields(message: Value) -> Iterator[tuple[int, Value]]:
     if isinstance(message, int):
         raise ValueError("it is damaged")
     at = 0
-    while at < len(message):
+    for number in count():
+        if at >= len(message):
+            return
+        if number == MOST_FIELDS:
+            raise ValueError("it is of too many parts")
         key, at = _varint(message, at)
         kind = key & 7
         if kind == 0:
@@ -215,12 +228,11 @@ def _fields(message: Value) -> Iterator[tuple[int, Value]]:
         at += size
 
 
-def _varints(packed: memoryview) -> list[int]:
-    at, found = 0, []
+def _varints(packed: memoryview) -> Iterator[int]:
+    at = 0
     while at < len(packed):
         value, at = _varint(packed, at)
-        found.append(value)
-    return found
+        yield value
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:

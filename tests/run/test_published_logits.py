@@ -76,6 +76,28 @@ def test_other_rows_missing_files_and_pickles_are_told(table, tmp_path):
         read_published(tmp_path / "nowhere.pt", table, LABELS)
 
 
+@pytest.mark.parametrize(
+    ("saved", "said"),
+    [
+        (np.full((5, 3), "loud"), "its numbers are not floating point"),
+        (np.zeros((5, 3), "V8"), "its numbers are not floating point"),
+        (np.ones((5, 3), complex), "its numbers are not floating point"),
+        (np.full((5, 3), 1e300), "holds logits that are not finite"),
+    ],
+)
+def test_an_array_of_something_else_is_told(saved, said, table):
+    np.save(table.with_name("logits.npy"), saved)
+    with pytest.raises(AscNasError, match=said):
+        read_published(table.with_name("logits.npy"), table, LABELS)
+
+
+def test_several_arrays_that_are_called_one_are_told(table):
+    with table.with_name("logits.npy").open("wb") as file:
+        np.savez(file, logits=logits().numpy())
+    with pytest.raises(AscNasError, match="not readable as a tensor of logits"):
+        read_published(table.with_name("logits.npy"), table, LABELS)
+
+
 def test_a_pickle_is_not_carried_out(table, tmp_path):
     """What it names would write a file."""
 

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from tiny import write_config
 
 from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.run import network_folder
 from asc_nas.run.config import RunConfig
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
@@ -152,6 +153,18 @@ def test_networks_begin_as_slices_of_the_supernet(folder):
     for name, value in slice_of.items():
         assert torch.allclose(found.get(name, found.get(f"model.{name}")), value, atol=1e-6)
     assert networks[1].folder(run, 0).result() is not None  # which no supernet holds
+
+
+def test_a_network_that_no_supernet_holds_is_not_frozen_as_it_was_drawn(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(network_folder, "frozen_until", lambda *_: asked.append(True))
+    trained(folder, "drawn", retrain={"start_from": "supernet", "frozen_share": 0.9, "epochs": 1})
+    assert not asked
+
+
+def test_a_supernet_that_is_yet_to_be_trained_is_told(folder):
+    with pytest.raises(AscNasError, match=r"needs the supernet, .* run 'asc-nas supernet .*early'"):
+        trained(folder, "early", "t3e3w1 f3e3w1", retrain={"start_from": "supernet"})
 
 
 @pytest.mark.parametrize("search", [{"folds": 2}, {"judge": "training"}])

@@ -103,6 +103,14 @@ def larger_than_it_is():
     return model.SerializeToString()
 
 
+def of_many_dimensions(packed):
+    model = onnx.load_from_string(toy_model())
+    model.graph.initializer[0].ClearField("dims")
+    dims = b"\x0a\x64" + b"\x01" * 100 if packed else b"\x08\x01" * 100
+    model.graph.initializer[0].MergeFromString(dims)
+    return model.SerializeToString()
+
+
 def many():
     names = ["log_mel", *(f"r{i}" for i in range(20_000))]
     pairs = pairwise(names)
@@ -118,6 +126,11 @@ REFUSED = {
     "a function": (function(), "functions"),
     "weights that are not there": (larger_than_it_is(), "larger weights than it holds"),
     "thousands of operations": (many(), "20,002 operations"),
+    "thousands of empty texts": (
+        network(mean("log_mel"), [ZEROS]) + b"\x72\x00" * 200_000, "too many parts"),
+    "two graphs": (2 * toy_model(), "several graphs"),
+    "a hundred dimensions": (of_many_dimensions(packed=False), "too many dimensions"),
+    "a hundred dimensions at once": (of_many_dimensions(packed=True), "too many dimensions"),
     "no operation": (network([]), "0 operations"),
     "a gap in the inputs of Max": (
         network([helper.make_node("Max", ["log_mel", ""], ["m"]), *mean("m")], [ZEROS]),
