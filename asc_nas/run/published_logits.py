@@ -84,6 +84,9 @@ def _tensor(file: Path, shape: tuple[int, int]) -> NDArray[np.floating]:
         numbers = next((code for name, code in _NUMBERS.items() if name in described), None)
         if numbers is None or b"BFloat16Storage" in described:
             raise ValueError("its numbers are not float16, float32 or float64")
+        order = archive.read(names["byteorder"]) if "byteorder" in names else b"little"
+        if order != b"little":
+            raise ValueError("its numbers begin with their highest byte")
         size = shape[0] * shape[1]
         found = [
             argument for code, argument, _ in pickletools.genops(described) if code.name in _WHOLE

@@ -39,7 +39,7 @@ def teach(
     UsageError
         If no teacher is named, or there is no such network, or published logits have no list.
     AscNasError
-        If a network is not trained, a model has other labels, or logits do not fit.
+        If a network is not trained, a model has other labels, or logits or their list do not fit.
     """
     if not teachers:
         raise UsageError(
@@ -55,7 +55,13 @@ def teach(
             if rows is None:
                 raise UsageError(f"{text}: --rows must name the list of clips that it belongs to.")
             names.append(Path(text).stem)
-            found.append(read_published(Path(text), rows, labels).of(keys, labels, text))
+            published = read_published(Path(text), rows, labels)
+            if not set(keys) & set(published.keys):
+                raise AscNasError(
+                    f"{rows}: none of its {len(published.keys)} rows begins with the path of a "
+                    f"training clip, such as '{keys[0]}', and a tab; name the list of these logits."
+                )
+            found.append(published.of(keys, labels, text))
             continue
         if text.endswith(".onnx"):
             names.append(Path(text).stem)

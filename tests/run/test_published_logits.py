@@ -131,3 +131,15 @@ def test_archives_of_something_else_are_told(table, tmp_path):
         archive.writestr("a/readme", "nothing")
     with pytest.raises(AscNasError, match="not readable as a tensor of logits"):
         read_published(tmp_path / "a.pt", table, LABELS)
+
+
+def test_numbers_of_another_order_of_bytes_are_told(table, tmp_path):
+    torch.save(logits(), tmp_path / "little.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "little.pt") as little,
+        zipfile.ZipFile(tmp_path / "big.pt", "w") as big,
+    ):
+        for name in little.namelist():
+            big.writestr(name, b"big" if name.endswith("byteorder") else little.read(name))
+    with pytest.raises(AscNasError, match="its numbers begin with their highest byte"):
+        read_published(tmp_path / "big.pt", table, LABELS)

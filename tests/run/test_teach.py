@@ -70,6 +70,9 @@ def test_published_logits_teach_the_clips_of_their_list(large, tmp_path):
     assert found == pytest.approx([expected[label] for label in labels], abs=1e-5)
     with pytest.raises(UsageError, match="--rows must name the list of clips"):
         large.teach(published)
+    (tmp_path / "meta.csv").write_text("".join(lines).replace("\t", ","))
+    with pytest.raises(AscNasError, match=r"meta\.csv: none of its .* rows begins with the path"):
+        large.teach(published, rows=tmp_path / "meta.csv")
 
 
 def test_a_model_teaches_what_its_network_says(large, tmp_path):
