@@ -106,7 +106,8 @@ def test_the_command_line_takes_several_seeds_and_workers(context):
     done = asc_nas("train", root, "square", "--seed", 3, "--seed", 4, "--workers", 2)
     assert done.returncode == 0, done.stderr
     assert "Training 2 networks: 2/2" in done.stderr
-    assert [line.split()[:2] for line in done.stdout.splitlines() if "square" in line] == [
+    rows = [line for line in done.stdout.splitlines() if line.startswith(" square")]
+    assert [line.split()[:2] for line in rows] == [
         ["square", "3"], ["square", "4"]
     ]  # fmt: skip
     changed = asc_nas("train", root, "square", "--seed", 3, "--set", "retrain.workers=2")
