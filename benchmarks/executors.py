@@ -8,18 +8,16 @@ runs on this machine (`ray start --head`). Let a training take 10 s or more.
 """
 
 import statistics
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import timing
 import torch
 import typer
+from parallel_trainings import seconds_of
 
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.networks import find_network
-from asc_nas.run.paths import RunPaths
-from asc_nas.run.training import train_networks
 
 
 def main(
@@ -32,33 +30,14 @@ def main(
 ) -> None:
     timing.restart_with_threads(1)
     torch.set_num_threads(1)
-    opened = RunFolder.open(run)
-    retrain = opened.config.retrain.model_copy(update={"epochs": epochs})
-    compute = opened.config.compute.model_copy(update={"address": "auto"})
-    config = opened.config.model_copy(update={"retrain": retrain, "compute": compute})
-    network = find_network(opened, next(iter(config.baselines)))
-
-    def seconds(executor: str, workers: int) -> float:
-        with tempfile.TemporaryDirectory() as folder:
-            paths = RunPaths(Path(folder))
-            for source, link in (
-                (opened.paths.manifest.parent, paths.manifest.parent),
-                (opened.paths.features, paths.features),
-            ):
-                link.symlink_to(source.absolute(), target_is_directory=source.is_dir())
-            own = RunFolder(config, paths, executor=executor, asked=config)
-            with own.lock():  # which writes the settings that other processes read
-                pass
-            return timing.seconds(
-                lambda: train_networks([own], [network], range(trainings), workers)
-            )
-
+    opened = RunFolder.open(run, address="auto")
     peers = {
-        "one core": lambda: seconds("local", 1),
-        f"local, {workers} workers": lambda: seconds("local", workers),
+        "one core": lambda: seconds_of(opened, epochs, trainings, 1),
+        f"local, {workers} workers": lambda: seconds_of(opened, epochs, trainings, workers),
     }
     if ray:
-        peers[f"ray, {workers} workers"] = lambda: seconds("ray", workers)
+        together = partial(seconds_of, opened, epochs, trainings, workers, "ray")
+        peers[f"ray, {workers} workers"] = together
     times = timing.in_turns(peers, rounds)
     one, local, *others = times
     timing.print_times(times, one, 1, "s")

@@ -9,6 +9,7 @@ layout. What is printed is kept as it is, but for the middle of what is long.
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,8 +65,7 @@ STORIES = [
     Story(
         "Own recordings to a model",
         "Somebody with a device and recordings in a folder for each class; here they are ESC-10. "
-        "Six minutes beside other work are too short: on an idle machine the same network search "
-        "had 0.84, and without `--budget` it trains 200 epochs.",
+        "Six minutes are short: without `--budget` it trains 200 epochs.",
         ".[search]",
         recordings,
         [
@@ -121,11 +121,11 @@ def told(story: Story, esc10: Path, work: Path, python: str) -> list[str]:
     section, all_seconds = [f"## {story.title}", "", story.about, "", "```"], 0.0
     for command in [*commands, *story.commands]:
         print(f"$ {command}", flush=True)
-        here = command.replace(f"'{story.installs}'", f"'{ROOT}{story.installs[1:]}'")
+        parts = shlex.split(command)
+        here = [f"{ROOT}{part[1:]}" if part == story.installs else part for part in parts]
         start = time.perf_counter()
         done = subprocess.run(
             here,
-            shell=True,
             cwd=place,
             env=environment,
             text=True,
@@ -155,7 +155,7 @@ def main() -> None:
         "",
         "What three new users type and see, each in a new environment of this checkout. Written by",
         "`python benchmarks/from_nothing.py ESC-10`; do not edit it. A line with `#` is the time",
-        "of the command above it. The two cores had other work; times without it are in",
+        "of the command above it, on two cores; more about the times:",
         "[from nothing](results/from_nothing.md).",
         "",
     ]

@@ -19,28 +19,33 @@ from asc_nas.run.paths import RunPaths
 from asc_nas.run.training import train_networks
 
 
+def seconds_of(
+    run: RunFolder, epochs: int, trainings: int, workers: int, executor: str = "local"
+) -> float:
+    """Return how long the first baseline takes to train with several seeds, in a run of its own."""
+    retrain = run.config.retrain.model_copy(update={"epochs": epochs})
+    config = run.config.model_copy(update={"retrain": retrain})
+    network = find_network(run, next(iter(config.baselines)))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = RunPaths(Path(folder))
+        for source, link in (
+            (run.paths.manifest.parent, paths.manifest.parent),
+            (run.paths.features, paths.features),
+        ):
+            link.symlink_to(source.absolute(), target_is_directory=source.is_dir())
+        own = RunFolder(config, paths, executor=executor)
+        return timing.seconds(lambda: train_networks([own], [network], range(trainings), workers))
+
+
 def main(
     run: Path, workers: int = 2, trainings: int = 4, epochs: int = 20, rounds: int = 3
 ) -> None:
     torch.set_num_threads(workers)
-
-    run = RunFolder.open(run)
-    retrain = run.config.retrain.model_copy(update={"epochs": epochs})
-    config = run.config.model_copy(update={"retrain": retrain})
-    network = find_network(run, next(iter(config.baselines)))
-
-    def seconds(workers):
-        with tempfile.TemporaryDirectory() as folder:
-            paths = RunPaths(Path(folder))
-            for source, link in (
-                (run.paths.manifest.parent, paths.manifest.parent),
-                (run.paths.features, paths.features),
-            ):
-                link.symlink_to(source.absolute(), target_is_directory=source.is_dir())
-            runs, seeds = [RunFolder(config, paths)], range(trainings)
-            return timing.seconds(lambda: train_networks(runs, [network], seeds, workers))
-
-    peers = {"alone": lambda: seconds(1), "together": lambda: seconds(workers)}
+    opened = RunFolder.open(run)
+    peers = {
+        "alone": lambda: seconds_of(opened, epochs, trainings, 1),
+        "together": lambda: seconds_of(opened, epochs, trainings, workers),
+    }
     times = timing.in_turns(peers, rounds)
     alone, together = map(statistics.median, times.values())
     ratio = timing.ratio(times, "alone", "together")

@@ -6,6 +6,7 @@ from pydantic import Field, FiniteFloat
 
 from asc_nas.core.documents import Count, Document, Part
 from asc_nas.evaluation.intervals import Interval
+from asc_nas.evaluation.parts import TOLD_OF_SEEN
 from asc_nas.space.genotype import GenotypeText
 
 
@@ -71,3 +72,12 @@ class Adapted(Document):
     test_clips_left_out: Count = 0
     total: Compared
     recorders: list[ComparedRecorder] = Field(default_factory=list)
+
+    @property
+    def rows(self) -> list[tuple[str, str, Compared]]:
+        """Rows of a table: recording device, whether training heard it, accuracies; last of all."""
+        told: list[tuple[str, str, Compared]] = [
+            (found.recorder or "unknown", TOLD_OF_SEEN[found.seen], found)
+            for found in self.recorders
+        ]
+        return [*told, ("all", "", self.total)]

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from asc_nas.evaluation.intervals import Intervals, bootstrap
 from asc_nas.evaluation.scores import Decisions, Scores, partial_macro_f1
 
+TOLD_OF_SEEN = {True: "seen", False: "unseen", None: ""}
+"""Whether training heard a recording device, as tables have it."""
+
 
 @dataclass(frozen=True)
 class Part:

@@ -12,13 +12,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from asc_nas.core.documents import Count, Document, Part
 from asc_nas.core.errors import AscNasError
-from asc_nas.core.files import fingerprint, read_json, write_json
+from asc_nas.core.files import fingerprint
 from asc_nas.core.progress import SILENT, Listener, Progress, unheard
 from asc_nas.remote.bucket import Bucket, Stored, UnreachableError, is_url
 from asc_nas.remote.lease import Leased
@@ -26,15 +26,13 @@ from asc_nas.remote.lease import Leased
 VARIABLE = "ASC_NAS_WORK"
 """Names the folder of all working copies; by default one in the cache of the user."""
 RECORD = ".mirror.json"
-FORMAT = "asc-nas/mirror/1"
 PUSH_SECONDS = 2.0
 """Between two looks for what is new."""
 PAUSES = (1.0, 5.0, 20.0)
 """Seconds before each further try, where the network fails as nothing else is to be done."""
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(Part):
     """A file as it was when both sides were the same: size and time here, version there.
 
     Attributes
@@ -43,9 +41,23 @@ class Known:
         Empty while it is not known: one more fetching does no harm.
     """
 
-    size: int
+    size: Count
     time: int
     version: str = ""
+
+    def with_version(self, version: str) -> Self:
+        """Return the same file with the version that lies at the URL."""
+        return self.model_copy(update={"version": version})
+
+
+class Record(Document):
+    """``.mirror.json`` of a working copy: what it is called, and its files that are uploaded."""
+
+    format_name: ClassVar[str] = "asc-nas/mirror/1"
+    remedy: ClassVar[str] = "delete its folder, and the run is fetched again"
+
+    name: str
+    files: dict[str, Known]
 
 
 class Mirror:
@@ -130,11 +142,11 @@ class Mirror:
             for done, (name, stored) in enumerate(wanted.items(), 1):
                 target = self.folder / name
                 _retrying(partial(self._bucket.get, name, target, stored.size))
-                self._files[name] = replace(_stamp(target), version=stored.version)
+                self._files[name] = _stamp(target).with_version(stored.version)
                 progress(done, len(wanted), name)
 
     def _is_same(self, name: str, here: Known, there: Stored) -> bool:
-        return self._files.get(name) == replace(here, version=there.version)
+        return self._files.get(name) == here.with_version(there.version)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -213,7 +225,7 @@ class Mirror:
         there = self._bucket.list()
         for name, known in self._files.items():
             if name in there:
-                self._files[name] = replace(known, version=there[name].version)
+                self._files[name] = known.with_version(there[name].version)
         self._write_record()
         self._lease.release()
 
@@ -236,19 +248,18 @@ class Mirror:
 
     def _stamp_of(self, name: str) -> Known | None:
         known = self._files.get(name)
-        return None if known is None else replace(known, version="")
+        return None if known is None else known.with_version("")
 
     def _read_record(self) -> tuple[str, dict[str, Known]]:
         """Return the name of the working copy and what is known of it; a new one has a new name."""
         file = self.folder / RECORD
         if not file.is_file():
             return uuid.uuid4().hex, {}
-        values = read_json(file, FORMAT)
-        return values["copy"], {name: Known(**known) for name, known in values["files"].items()}
+        record = Record.read(file)
+        return record.name, dict(record.files)
 
     def _write_record(self) -> None:
-        files = {name: asdict(known) for name, known in self._files.items()}
-        write_json(self.folder / RECORD, {"format": FORMAT, "copy": self._copy, "files": files})
+        Record(name=self._copy, files=self._files).write(self.folder / RECORD)
 
 
 @contextmanager
@@ -278,7 +289,7 @@ def working_copy(url: str) -> Path:
 
 def _stamp(file: Path) -> Known:
     state = file.stat()
-    return Known(state.st_size, state.st_mtime_ns)
+    return Known(size=state.st_size, time=state.st_mtime_ns)
 
 
 def _retrying(action: Callable[[], Any]) -> Any:

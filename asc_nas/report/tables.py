@@ -142,16 +142,11 @@ def _class_f1(network: Network, label: str) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-_SEEN = {True: "seen", False: "unseen", None: ""}
-"""Whether training heard a recording device."""
-
-
 def adapted_table(adapted: Sequence[Adapted]) -> Table:
     """Return the accuracy on the test clips of each recording device, with and without adapting."""
     rows: list[tuple[Cell, ...]] = []
     for gain in adapted:
-        parts = [(each.recorder or "unknown", _SEEN[each.seen], each) for each in gain.recorders]
-        for name, heard, found in (*parts, ("all", "", gain.total)):
+        for name, heard, found in gain.rows:
             accuracies: list[Cell] = []
             for accuracy, interval in (
                 (found.general, found.general_interval),

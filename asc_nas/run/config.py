@@ -127,6 +127,10 @@ class TeacherConfig(FixedNetwork):
         return self
 
 
+SUPERNET = "supernet"
+"""In place of weights to start from: the supernet of the run."""
+
+
 class RetrainConfig(TrainConfig):
     """How chosen networks are trained from scratch."""
 
@@ -164,7 +168,7 @@ class RetrainConfig(TrainConfig):
     @property
     def starts_from_supernet(self) -> bool:
         """Whether networks begin as slices of the run's supernet."""
-        return self.start_from == "supernet"
+        return self.start_from == SUPERNET
 
     @model_validator(mode="after")
     def _check_start(self) -> Self:

@@ -26,7 +26,7 @@ from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.committee import Committee
 from asc_nas.nn.join_kernels import join_kernels
 from asc_nas.nn.subnet import SubNet
-from asc_nas.run.config import TeacherConfig
+from asc_nas.run.config import SUPERNET, TeacherConfig
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.start import Start, frozen_until, told_by
 from asc_nas.space.genotype import Genotype
@@ -89,7 +89,7 @@ def train(
     if recipe.start_from is not None:
         filled = (
             _take_slice(run, network, genotype)
-            if run.config.retrain.starts_from_supernet
+            if recipe.start_from == SUPERNET
             else Start.read(recipe.start_from).fill(network, frontend, run.manifest.labels)
         )
         if filled:

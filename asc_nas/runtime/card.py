@@ -285,7 +285,9 @@ class ModelCard(Config):
 
     @model_validator(mode="after")
     def _has_one_network_per_recorder(self) -> Self:
-        names = [self.recorder] * bool(self.recorder) + [each.recorder for each in self.recorders]
+        if self.recorder and self.recorders:
+            raise ValueError("it is of one recording device and lists others, too")
+        names = [each.recorder for each in self.recorders]
         if len(set(names)) != len(names):
             raise ValueError("a recording device stands twice")
         return self

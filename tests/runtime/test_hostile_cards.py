@@ -68,7 +68,7 @@ CARDS = [
     ({"recorders": [{"recorder": "x\ny", "results": {}}]}, "not plain"),
     ({"recorders": [{"recorder": "x" * 1000, "results": {}}]}, "'recorders.0.recorder'"),
     ({"recorders": [{"recorder": "a", "results": {}}] * 2}, "a recording device stands twice"),
-    ({"recorder": "a", "recorders": [{"recorder": "a", "results": {}}]}, "device stands twice"),
+    ({"recorder": "a", "recorders": [{"recorder": "b", "results": {}}]}, "lists others, too"),
     ({"recorders": [{"recorder": str(i), "results": {}} for i in range(1001)]}, "'recorders'"),
     ({"recorders": [{"recorder": "a", "results": {"accuracy": "1"}}]}, "'recorders.0.results'"),
     ({"recorders": [{"recorder": "a", "results": {}, "temperature": 0}]}, "0.temperature'"),

@@ -10,6 +10,7 @@ from rich.text import Text
 from asc_nas.cli.output.text import shown
 from asc_nas.core.errors import quoted
 from asc_nas.core.units import UNKNOWN, kilobytes, millions, milliseconds
+from asc_nas.evaluation.parts import TOLD_OF_SEEN
 from asc_nas.evaluation.scores import told_of_absent, told_of_clips
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from asc_nas.report.best import BestNetwork
     from asc_nas.run.crossval_summary import Crossval
     from asc_nas.run.networks import Pareto
-
-_SEEN = {True: "seen", False: "unseen", None: ""}
-"""Whether training heard a recording device."""
 
 
 def _judged(members: "Pareto") -> str:
@@ -152,8 +150,7 @@ def print_adapted(adapted: "Adapted") -> None:
     interval = "95 % interval"
     columns = ("Recorder", "Training", "Clips", "General", interval, "Adapted", interval)
     table = Table(*columns, box=None, header_style="bold")
-    rows = [(r.recorder or "unknown", _SEEN[r.seen], r) for r in adapted.recorders]
-    for name, training, found in (*rows, ("all", "", adapted.total)):
+    for name, training, found in adapted.rows:
         table.add_row(
             Text(shown(name)),
             training,
@@ -211,7 +208,7 @@ def _device_tables(evaluation: "ScoreReport") -> "list[Table]":
     columns = ("Device", "Training", "Clips", "Accuracy", "macro-F1", "Log loss")
     table = Table(*columns, box=None, header_style="bold")
     for part in evaluation.devices:
-        table.add_row(Text(part.name), _SEEN[part.seen], *_row(part))
+        table.add_row(Text(part.name), TOLD_OF_SEEN[part.seen], *_row(part))
     for part in evaluation.seen_and_unseen:
         table.add_row("all", part.name, *_row(part))
     return [table]
