@@ -10,6 +10,7 @@ the MACs of both. Nothing is trained.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -53,6 +54,18 @@ def hits(place: Path, rows: Rows, fold: str, seeds: list[int]) -> dict[str, floa
     return {key: mean(values) for key, values in known.items()}
 
 
+def interval(groups: Sequence[str], differences: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of clips' differences, groups of clips being drawn."""
+    values: dict[str, list[float]] = {}
+    for group, difference in zip(groups, differences, strict=True):
+        values.setdefault(group, []).append(difference)
+    sums = np.array([[sum(own), len(own)] for own in values.values()])
+    rng = stream(0, "paired")
+    drawn = sums[rng.integers(0, len(sums), (DRAWS, len(sums)))].sum(1)
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
+    return float(low), float(high)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="+", metavar="CROSSVAL[:NETWORK]")
@@ -62,25 +75,22 @@ def main() -> None:
         common = sorted(rows.keys() & other.keys())
         if not common:
             raise SystemExit(f"{name}: no fold and seed in common with {names[0]}.")
-        differences: dict[str, list[float]] = {}
+        differences: list[float] = []
+        groups: list[str] = []
         for fold in dict.fromkeys(fold for fold, _ in common):
             seeds = [seed for own, seed in common if own == fold]
-            groups = {clip.key: clip.group for clip in runs_of(place, fold)[0].manifest.clips}
+            group = {clip.key: clip.group for clip in runs_of(place, fold)[0].manifest.clips}
             first, second = hits(place, rows, fold, seeds), hits(other_place, other, fold, seeds)
-            for key, value in first.items():
-                differences.setdefault(groups[key], []).append(value - second[key])
-        sums = np.array([[sum(values), len(values)] for values in differences.values()])
-        rng = stream(0, "paired")
-        drawn = sums[rng.integers(0, len(sums), (DRAWS, len(sums)))].sum(1)
-        low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
-        total = sums.sum(0)
+            differences += [value - second[key] for key, value in first.items()]
+            groups += [group[key] for key in first]
+        low, high = interval(groups, differences)
         macs = [mean(found[key].macs for key in common) / 1e6 for found in (rows, other)]
         accuracy = [mean(found[key].accuracy for key in common) for found in (rows, other)]
         print(
-            f"{names[0]} - {name}: {100 * total[0] / total[1]:+.1f} points ({100 * low:+.1f} to "
+            f"{names[0]} - {name}: {100 * mean(differences):+.1f} points ({100 * low:+.1f} to "
             f"{100 * high:+.1f}), {accuracy[0]:.3f} and {accuracy[1]:.3f}; {macs[0]:.2f} and "
-            f"{macs[1]:.2f} M MACs; {len(common)} trainings each, {total[1]:.0f} clips of "
-            f"{len(sums)} groups"
+            f"{macs[1]:.2f} M MACs; {len(common)} trainings each, {len(differences)} clips "
+            f"of {len(set(groups))} groups"
         )
 
 
