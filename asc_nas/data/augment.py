@@ -128,13 +128,13 @@ class Augmentation:
         ----------
         x : (n, 1, mels, frames) float32, dB
         targets : (n,) int64, on the CPU
-        soft : (n, num_classes) float32, optional
+        soft : (n, num_classes or more) float32, optional
             What is learnt in place of `targets`, see `Examples.soft_targets`.
 
         Returns
         -------
         x : (n, 1, mels, frames that are left) float32
-        soft targets : (n, num_classes) float32, rows sum to 1
+        soft targets : (n, num_classes) float32, rows sum to 1; further columns of `soft` behind
         """
         x = self._vary_sounds(x, targets, rng)
         soft = F.one_hot(targets, self.num_classes).float() if soft is None else soft

@@ -42,6 +42,8 @@ class Examples:
         Told the rows and values that are read, see `asc_nas.data.feature_store.Check`.
     taught : (clips, labels) float32, optional
         What is learnt of each clip in place of its label alone; rows sum to 1.
+    embeddings : (clips, dims) float32, optional
+        What a teacher's features are of each clip, where they are learnt too.
     recorders : tuple of str
         Recording device of each clip, empty if unknown; an empty tuple if all are.
     """
@@ -55,6 +57,7 @@ class Examples:
     frontend: FrontEnd
     check: Callable[[np.ndarray, np.ndarray], None] | None = None
     taught: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
     recorders: tuple[str, ...] = ()
 
     @classmethod
@@ -99,27 +102,37 @@ class Examples:
             clips=place[self.clips[kept]],
             clip_keys=tuple(self.clip_keys[i] for i in chosen),
             taught=None if self.taught is None else self.taught[chosen],
+            embeddings=None if self.embeddings is None else self.embeddings[chosen],
             recorders=tuple(self.recorders[i] for i in chosen) if self.recorders else (),
         )
 
-    def taught_by(self, probabilities: np.ndarray, share: float) -> "Examples":
+    def taught_by(
+        self, probabilities: np.ndarray, share: float, embeddings: np.ndarray | None = None
+    ) -> "Examples":
         """Return the examples with a share of a teacher's probabilities in their targets.
 
         Parameters
         ----------
         probabilities : (clips, labels)
         share : of the targets; the rest are the labels
+        embeddings : (clips, dims), optional
         """
         labels = np.eye(len(self.labels), dtype=np.float32)[self.clip_targets]
-        taught = (1 - share) * labels + share * probabilities
-        return replace(self, taught=taught.astype(np.float32))
+        taught = ((1 - share) * labels + share * probabilities).astype(np.float32)
+        return replace(self, taught=taught, embeddings=embeddings)
 
     def soft_targets(self, positions: np.ndarray) -> Tensor:
-        """Return what is learnt of examples, (n, labels) float32: labels, or what `taught` says."""
+        """Return what is learnt of examples, (n, labels) float32: labels, or what `taught` says.
+
+        Where there are `embeddings`, they stand beside it: (n, labels + dims).
+        """
         if self.taught is None:
             one_hot = np.eye(len(self.labels), dtype=np.float32)
             return torch.from_numpy(one_hot[self.targets[positions]])
-        return torch.from_numpy(self.taught[self.clips[positions]])
+        taught = torch.from_numpy(self.taught[self.clips[positions]])
+        if self.embeddings is None:
+            return taught
+        return torch.cat([taught, torch.from_numpy(self.embeddings[self.clips[positions]])], dim=1)
 
     def __len__(self) -> int:
         return len(self.rows)

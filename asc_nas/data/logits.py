@@ -29,12 +29,18 @@ class ClipScores:
         Log probabilities will do.
     trained_on : frozenset of str
         Keys of the clips that the model was trained on; empty if that is not known.
+    embeddings : (clips, dims) float32, optional
+        What its layer to the classes takes; of several models side by side.
+    dims : tuple of int
+        Length of each model's embedding.
     """
 
     keys: tuple[str, ...]
     labels: tuple[str, ...]
     logits: NDArray[np.float32]
     trained_on: frozenset[str] = frozenset()
+    embeddings: NDArray[np.float32] | None = None
+    dims: tuple[int, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write ``path``, an ``.npz`` file."""
@@ -45,6 +51,9 @@ class ClipScores:
             "logits": self.logits.astype(np.float32),
             "trained_on": np.array(sorted(self.trained_on), dtype=np.str_),
         }
+        if self.embeddings is not None:
+            arrays["embeddings"] = self.embeddings.astype(np.float32)
+            arrays["dims"] = np.array(self.dims, dtype=np.int64)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -70,13 +79,20 @@ class ClipScores:
                 logits = stored["logits"].astype(np.float32)
                 heard = map(str, stored["trained_on"]) if "trained_on" in stored else ()
                 trained_on = frozenset(heard)
+                embeddings: NDArray[np.float32] | None = None
+                dims: tuple[int, ...] = ()
+                if "embeddings" in stored:
+                    embeddings = stored["embeddings"].astype(np.float32)
+                    # A file of one model need not say how long its embedding is.
+                    given = stored["dims"] if "dims" in stored else embeddings.shape[1:]
+                    dims = tuple(int(length) for length in given)
         except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
             raise AscNasError(
                 f"{path}: not readable as logits ({shortened(str(error))}); write it again."
             ) from error
         except Exception as error:  # zipfile and zlib have errors of their own
             raise AscNasError(f"{path}: damaged ({error}); write it again.") from error
-        found = cls(keys, labels, logits, trained_on)
+        found = cls(keys, labels, logits, trained_on, embeddings, dims)
         found.require_sound(path)
         return found
 
@@ -92,6 +108,18 @@ class ClipScores:
                 raise AscNasError(f"{path}: names a {what} twice; keep one.")
         if not np.isfinite(self.logits).all():
             raise AscNasError(f"{path}: holds logits that are not finite; write it again.")
+        if self.embeddings is None:
+            return
+        if (
+            self.embeddings.shape != (len(self.keys), sum(self.dims))
+            or min(self.dims, default=0) < 1
+        ):
+            raise AscNasError(
+                f"{path}: {len(self.keys)} clips, and embeddings of the shape "
+                f"{self.embeddings.shape} and the lengths {self.dims}; write it again."
+            )
+        if not np.isfinite(self.embeddings).all():
+            raise AscNasError(f"{path}: holds embeddings that are not finite; write it again.")
 
     def of(
         self, keys: Sequence[str], labels: Sequence[str], path: Path | str
@@ -108,6 +136,33 @@ class ClipScores:
             If a clip is missing, or its labels are others.
         """
         self.require_labels(labels, path)
+        columns = [self.labels.index(label) for label in labels]
+        return self.logits[self._rows(keys, path)][:, columns]
+
+    def embeddings_of(self, keys: Sequence[str], path: Path | str) -> NDArray[np.float32]:
+        """Return the embeddings (clips, dims) of clips, in their order, each model's of length 1.
+
+        Raises
+        ------
+        AscNasError
+            If a clip is missing, or there are no embeddings.
+        """
+        self.require_embeddings(path)
+        assert self.embeddings is not None
+        ends = np.cumsum(self.dims)[:-1]
+        parts = np.split(self.embeddings[self._rows(keys, path)], ends, axis=1)
+        lengths = [np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in parts]
+        return np.concatenate([p / n for p, n in zip(parts, lengths, strict=True)], axis=1)
+
+    def require_embeddings(self, path: Path | str) -> None:
+        """Raise AscNasError if the file holds logits alone."""
+        if self.embeddings is None:
+            raise AscNasError(
+                f"{path}: holds no embeddings, which retrain.teacher.feature_weight needs; take a "
+                "teacher that has some, or set it to 0."
+            )
+
+    def _rows(self, keys: Sequence[str], path: Path | str) -> list[int]:
         places = {key: place for place, key in enumerate(self.keys)}
         missing = [key for key in keys if key not in places]
         if missing:
@@ -115,9 +170,7 @@ class ClipScores:
                 f"{path}: {len(missing)} of {len(keys)} clips are missing, the first is "
                 f"'{missing[0]}'; let the teacher hear all training clips."
             )
-        rows = [places[key] for key in keys]
-        columns = [self.labels.index(label) for label in labels]
-        return self.logits[rows][:, columns]
+        return [places[key] for key in keys]
 
     def require_labels(self, labels: Sequence[str], path: Path | str) -> None:
         """Raise AscNasError unless the labels are these, in any order."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from torch import nn
+
 from asc_nas.data.examples import Examples
 from asc_nas.export.integer.fake_quantised import FakeQuantised
 from asc_nas.export.quantize import CLIPS
@@ -11,7 +13,11 @@ from asc_nas.training.trainer import Step, TrainConfig, steps_per_epoch
 
 
 def quantisation_aware(
-    network: SubNet, examples: Examples, config: TrainConfig, share: float
+    network: SubNet,
+    examples: Examples,
+    config: TrainConfig,
+    share: float,
+    learner: nn.Module | None = None,
 ) -> Callable[[int], Step]:
     """Return what is done in each step, for `Trainer.fit`: float first, then as in integers.
 
@@ -23,6 +29,7 @@ def quantisation_aware(
     ----------
     share : float
         Of the epochs, at the end; 0: all steps are float.
+    learner : what does the float steps, by default the network itself
     """
     epoch_steps = steps_per_epoch(examples, config)
     first = epoch_steps * (config.epochs - round(share * config.epochs))
@@ -30,7 +37,7 @@ def quantisation_aware(
 
     def steps(number: int) -> Step:
         if number < first:
-            return Step((network,), examples)
+            return Step((learner or network,), examples)
         if number % epoch_steps == 0:
             in_integers.observe(spread(examples, CLIPS))
         return Step((in_integers,), examples)

@@ -148,12 +148,28 @@ class SubNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (n, 1, mels, frames) in dB to logits (n, classes)."""
+        return self.answer(self.features(x))
+
+    @property
+    def embedding_size(self) -> int:
+        """Channels of `features`."""
+        head = self.spec.head
+        return head.in_channels if self.classifier is None else head.out_channels
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map x (n, 1, mels, frames) in dB to what the layer to the classes takes (n, c, f, t)."""
         x = self.input_norm(x)
         for conv in self.stem:
             x = F.relu(conv(x), inplace=True)
         for block in self.blocks.values():
             x = block(x)
-        return pool_and_classify(self.head(x), self.classifier)
+        return x if self.classifier is None else F.relu(self.head(x), inplace=True)
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Map `features` to logits (n, classes)."""
+        if self.classifier is None:
+            return pool_and_classify(self.head(features), None)
+        return self.classifier(features.mean((2, 3)))
 
 
 def pool_and_classify(x: Tensor, classifier: Callable[[Tensor], Tensor] | None) -> Tensor:

@@ -100,6 +100,8 @@ def require_origins(config: RunConfig, manifest: Manifest) -> None:
     for path in map(Path, teacher.logits if teacher is not None else ()):
         scores = ClipScores.read(path)
         scores.require_labels(manifest.labels, path)
+        if teacher is not None and teacher.feature_weight:
+            scores.require_embeddings(path)
         scores.require_unheard([clip.key for clip in test], path)
 
 

@@ -4,7 +4,7 @@ import re
 from itertools import cycle
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from asc_nas.audio.logmel import PRESETS, FrontEnd, frontend_from
 from asc_nas.core.config import Amount, Config, Workers
@@ -104,6 +104,11 @@ class TeacherConfig(FixedNetwork):
     `kernels` or `network`; their logits are averaged. Of a clip that is shifted or filtered they
     stay the same, of mixed clips they are mixed. What calibrates a network learns from them too: a
     teacher that heard search-val makes probabilities a little too sure."""
+    feature_weight: NonNegativeFloat = 0.0
+    """Weight of feature distillation (FitNets, Romero et al., arXiv 1412.6550; 0: off): what the
+    last layer takes is mapped linearly, and its cosine with the embeddings in the files of `logits`
+    is learnt too. The map is dropped after the training; in its share in 8-bit integers, see
+    `qat_share`, answers alone are learnt."""
     temperature: PositiveFloat = 1.0
     """What the logits of the files are divided by: more makes the targets softer."""
     members: Amount = 3
@@ -124,6 +129,8 @@ class TeacherConfig(FixedNetwork):
             raise ValueError("give either logits or the kernels or network of an ensemble")
         if not self.logits:
             self._check_one()
+            if self.feature_weight:
+                raise ValueError("feature_weight is of the embeddings in files: give logits too")
         return self
 
 
@@ -160,6 +167,9 @@ class RetrainConfig(TrainConfig):
     frozen_share: float = Field(0.0, ge=0, lt=1)
     """Share of the training, at its beginning, in which only the layer to the classes learns; with
     `start_from`."""
+    started_rate: float = Field(1.0, gt=0, le=1)
+    """Learning rate of all layers but the one to the classes, as a share of `learning_rate`; with
+    `start_from`. What this gains was not measured."""
     teacher: TeacherConfig | None = None
     """Networks that are trained first and teach all others; null is none. Three of expansion 2
     gained nothing on ESC-10; two that cost four times the student's gained 0.7 points on two folds
@@ -172,8 +182,13 @@ class RetrainConfig(TrainConfig):
 
     @model_validator(mode="after")
     def _check_start(self) -> Self:
-        if self.frozen_share and self.start_from is None:
-            raise ValueError("frozen_share is of layers that start_from has filled: give it too")
+        if self.start_from is None:
+            for name, value, off in (
+                ("frozen_share", self.frozen_share, 0),
+                ("started_rate", self.started_rate, 1),
+            ):
+                if value != off:
+                    raise ValueError(f"{name} is of layers that start_from has filled: give it too")
         return self
 
     @property

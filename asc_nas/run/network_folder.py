@@ -26,13 +26,15 @@ from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.committee import Committee
 from asc_nas.nn.join_kernels import join_kernels
 from asc_nas.nn.subnet import SubNet
+from asc_nas.nn.transfer import body_parameters
 from asc_nas.run.config import SUPERNET, TeacherConfig
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.start import Start, frozen_until, told_by
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
+from asc_nas.training.feature_distillation import FeatureLoss, WithProjection
 from asc_nas.training.network_trainer import fit_network, new_network
-from asc_nas.training.trainer import Hooks, Teacher, TrainConfig, Trainer
+from asc_nas.training.trainer import Hooks, Slower, Teacher, TrainConfig, Trainer
 
 WEIGHTS = "model.safetensors"
 TWIN = "calibration.safetensors"
@@ -54,7 +56,7 @@ class Recipe:
     teacher : see `Trainer`
     taught_by : TeacherConfig, optional
         With files of logits.
-    qat_share, start_from, frozen_share : see `RetrainConfig`
+    qat_share, start_from, frozen_share, started_rate : see `RetrainConfig`
     """
 
     settings: TrainConfig
@@ -65,6 +67,7 @@ class Recipe:
     taught_by: TeacherConfig | None = None
     start_from: str | None = None
     frozen_share: float = 0.0
+    started_rate: float = 1.0
 
 
 def train(
@@ -86,6 +89,7 @@ def train(
     """
     frontend, settings = run.frontend(genotype), recipe.settings
     network, before_epoch = new_network(run.spec(genotype), seed), None
+    slower: Slower = ((), 1.0)
     if recipe.start_from is not None:
         filled = (
             _take_slice(run, network, genotype)
@@ -94,15 +98,20 @@ def train(
         )
         if filled:
             before_epoch = frozen_until(network, recipe.frozen_share * settings.epochs)
+            slower = body_parameters(network), recipe.started_rate
     hooks = Hooks(before_epoch=before_epoch, progress=progress)
     trainer = new_trainer(run, frontend, seed, recipe, state_file, log_as, hooks)
+    trainer = replace(trainer, slower=slower)
     if examples is None:
         examples = run.examples(*recipe.roles, frontend=frontend)
+    learner: SubNet | WithProjection = network
     if recipe.taught_by is not None:
-        probabilities = taught_probabilities(run, recipe.taught_by, examples)
-        examples = examples.taught_by(probabilities, recipe.taught_by.share)
-    steps = quantisation_aware(network, examples, settings, recipe.qat_share)
-    return network, fit_network(network, examples, trainer, steps)
+        examples, feature_loss = taught(run, recipe.taught_by, examples)
+        if feature_loss is not None:
+            learner = WithProjection(network, sum(feature_loss.dims), seed)
+            trainer = replace(trainer, feature_loss=feature_loss)
+    steps = quantisation_aware(network, examples, settings, recipe.qat_share, learner)
+    return network, fit_network(learner, examples, trainer, steps)
 
 
 def _take_slice(run: RunFolder, network: SubNet, genotype: Genotype) -> bool:
@@ -145,22 +154,35 @@ def new_trainer(
     )
 
 
-def taught_probabilities(
+def taught(
     run: RunFolder, teacher: TeacherConfig, examples: Examples
-) -> NDArray[np.float32]:
-    """Return what files of logits say of the clips of `examples`, (clips, labels).
+) -> tuple[Examples, FeatureLoss | None]:
+    """Return the examples with what files of logits say of their clips, and how features teach.
 
     Raises
     ------
     AscNasError
-        If a file is none, lacks a clip, or is of a teacher that was trained on the run's test.
+        If a file is none, lacks a clip or embeddings that are asked for, or is of a teacher that
+        was trained on the run's test.
     """
-    test, found = [clip.key for clip in run.manifest.with_role("test")], []
+    test, keys = [clip.key for clip in run.manifest.with_role("test")], examples.clip_keys
+    logits: list[NDArray[np.float32]] = []
+    embeddings: list[NDArray[np.float32]] = []
+    dims: list[int] = []
     for path in map(Path, teacher.logits):
         scores = ClipScores.read(path)
         scores.require_unheard(test, path)
-        found.append(scores.of(examples.clip_keys, examples.labels, path))
-    return mean_probabilities(found, teacher.temperature)
+        logits.append(scores.of(keys, examples.labels, path))
+        if teacher.feature_weight:
+            embeddings.append(scores.embeddings_of(keys, path))
+            dims += scores.dims
+    learnt = FeatureLoss(teacher.feature_weight, len(examples.labels), tuple(dims))
+    told = examples.taught_by(
+        mean_probabilities(logits, teacher.temperature),
+        teacher.share,
+        np.concatenate(embeddings, axis=1) if embeddings else None,
+    )
+    return told, learnt if embeddings else None
 
 
 @dataclass(frozen=True)

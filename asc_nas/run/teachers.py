@@ -70,6 +70,7 @@ def taught_recipe(
         qat_share=settings.qat_share,
         start_from=settings.start_from,
         frozen_share=settings.frozen_share,
+        started_rate=settings.started_rate,
     )
     if settings.teacher is None:
         return recipe

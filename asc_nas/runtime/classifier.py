@@ -262,14 +262,28 @@ class Classifier:
         found: list[NDArray[np.float32]] = []
 
         def note(start: float, mel: NDArray[np.float32]) -> None:
-            maps = self._features.run(None, {INPUT: mel[:, None]})[1:]
-            found.append(np.concatenate([one.mean((0, 2, 3)) for one in maps]))
+            found.append(self.features(mel))
 
         self.classify(audio, sample_rate, config, on_mel=note)
         return np.stack(found)
 
+    def features(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the features (features,) of one window, see `embed`.
+
+        Parameters
+        ----------
+        mel : (channels, mels, frames) float32, dB
+        """
+        maps = self._with_features.run(None, {INPUT: mel[:, None]})[1:]
+        return np.concatenate([one.mean((0, 2, 3)) for one in maps])
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the model has a layer whose `features` are known."""
+        return bool(self._content and last_features(self._content))
+
     @cached_property
-    def _features(self) -> onnxruntime.InferenceSession:
+    def _with_features(self) -> onnxruntime.InferenceSession:
         """A session whose outputs are the logits and what the last layers take."""
         names = last_features(self._content) if self._content else []
         if not names:

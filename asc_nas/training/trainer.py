@@ -11,7 +11,6 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Amount, Config
@@ -25,12 +24,14 @@ from asc_nas.data.loading import Loader
 from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.training import checkpoint
 from asc_nas.training.device import Precision, laid_out, to_device
+from asc_nas.training.feature_distillation import FeatureLoss
 from asc_nas.training.parallel import ALONE, Ranks, one_batch
-from asc_nas.training.weight_average import equal_average, moving_average
+from asc_nas.training.weight_average import new_average
 
 Pass = Callable[[Tensor], Tensor]
 OnEpoch = Callable[[int, dict[str, float]], None]
 Teacher = tuple[Callable[[Tensor], Tensor], float]
+Slower = tuple[Sequence[Tensor], float]
 
 
 class TrainConfig(Config):
@@ -145,6 +146,9 @@ class Trainer:
     teacher : function from a batch to probabilities (n, classes), with its share of the targets
         It gives this share of the targets of all passes, for the batch as augmented (function
         matching, Beyer et al., arXiv 2106.05237).
+    feature_loss : FeatureLoss, optional
+        For a `WithProjection`: what a teacher's features teach it, see there.
+    slower : parameters, and their learning rate as a share of that of all others
     distillation : float
         Share of the targets that is the output of a step's first pass, which learns from the labels
         alone and teaches the others (in-place distillation, Yu and Huang, arXiv 1903.05134).
@@ -160,6 +164,8 @@ class Trainer:
     name: str = "retrain"
     hooks: Hooks = Hooks()
     teacher: Teacher | None = None
+    feature_loss: FeatureLoss | None = None
+    slower: Slower = ((), 1.0)
     distillation: float = 0.0
     device: str = "cpu"
     precision: Precision = "float32"
@@ -188,8 +194,8 @@ class Trainer:
         epoch_steps = steps_per_epoch(examples, config)
         self._require_parts(len(examples) // epoch_steps)
         to_device(module, self.device, self.precision)
-        optimizer, scaler = make_optimizer(module, config), self.new_scaler()
-        average = new_average(module, config)
+        optimizer, scaler = make_optimizer(module, config, *self.slower), self.new_scaler()
+        average = new_average(module, config.ema_decay, config.swa_share)
         log: list[LoggedEpoch] = []
         if ranks.by_first(self.state_file.exists):
             with as_written(self.state_file, "delete it, and the training begins anew"):
@@ -300,7 +306,7 @@ class Trainer:
         Parameters
         ----------
         x : (n, 1, mels, frames) float32, dB, on the trainer's device
-        targets : (n, classes) float32, there too
+        targets : (n, classes) float32, there too; with a `feature_loss` embeddings behind
         """
         n, own = len(x), self.ranks.part(len(x))
         x, targets = laid_out(x[own], self.precision), targets[own]
@@ -312,8 +318,7 @@ class Trainer:
         for number, forward in enumerate(forwards):
             with self._autocast():
                 logits = forward(x).to(targets.dtype)
-            loss = F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
-            loss = loss * (len(x) / n)
+            loss = self._loss(logits, targets) * (len(x) / n)
             scaler.scale(loss / len(forwards)).backward()
             passed.append(loss.detach())
             if self.distillation and number == 0:
@@ -326,6 +331,14 @@ class Trainer:
         scaler.update()
         return losses
 
+    def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        learnt, smoothing = self.feature_loss, self.config.label_smoothing
+        if learnt is None:
+            return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
+        logits, wanted = outputs[:, : learnt.classes], targets[:, : learnt.classes]
+        answers = F.cross_entropy(logits, wanted, label_smoothing=smoothing)
+        return answers + learnt(outputs, targets)
+
 
 def _is_finite(module: nn.Module) -> bool:
     """Return whether all weights and statistics of a module are finite."""
@@ -333,24 +346,25 @@ def _is_finite(module: nn.Module) -> bool:
     return all(bool(torch.isfinite(v).all()) for v in values if v.is_floating_point())
 
 
-def new_average(module: nn.Module, config: TrainConfig) -> AveragedModel | None:
-    """Return the average of weights that the settings ask for, if any."""
-    if config.ema_decay:
-        return moving_average(module, config.ema_decay)
-    return equal_average(module) if config.swa_share else None
-
-
 def steps_per_epoch(examples: Examples, config: TrainConfig) -> int:
     """Return the number of optimiser steps in an epoch."""
     return max(1, len(examples) // config.batch_size)
 
 
-def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return AdamW that decays the weights of convolutions and linear layers, not of norms."""
-    parameters = list(module.parameters())
+def make_optimizer(
+    module: nn.Module, config: TrainConfig, slower: Sequence[Tensor] = (), share: float = 1.0
+) -> torch.optim.Optimizer:
+    """Return AdamW that decays the weights of convolutions and linear layers, not of norms.
+
+    The rate of the parameters `slower` is this share of that of all others.
+    """
+    slow = {id(parameter) for parameter in slower}
+    sides = [[p for p in module.parameters() if (id(p) in slow) == side] for side in (False, True)]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.dim() > 1]},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": [p for p in side if (p.dim() > 1) == decays], "share": factor, **options}
+        for side, factor in zip(sides, (1.0, share), strict=True)
+        for decays, options in ((True, {}), (False, {"weight_decay": 0.0}))
+        if side
     ]
     return torch.optim.AdamW(
         groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -367,7 +381,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, epo
         done = (epoch - warmup) / max(1e-9, config.epochs - warmup)
         factor = (1 + math.cos(math.pi * min(1.0, done))) / 2
     for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * factor
+        group["lr"] = config.learning_rate * factor * group["share"]
 
 
 @torch.inference_mode()

@@ -4,6 +4,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 
+def new_average(module: nn.Module, decay: float, equal_share: float) -> AveragedModel | None:
+    """Return the average that is asked for: moving, with a decay; equal, over a share; or none."""
+    if decay:
+        return moving_average(module, decay)
+    return equal_average(module) if equal_share else None
+
+
 def moving_average(module: nn.Module, decay: float) -> AveragedModel:
     """Return the average of `module`'s weights and buffers; ``update_parameters`` once per step.
 

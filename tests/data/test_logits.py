@@ -51,6 +51,11 @@ def broken(**changes):
         (broken(keys=KEYS[:2]), r"2 clips and 2 labels, but logits of the shape \(3, 2\)"),
         (broken(keys=("a", "a", "b")), "names a clip twice"),
         (broken(logits=np.full((3, 2), np.nan)), "not finite"),
+        (broken(embeddings=np.zeros((2, 3))), r"3 clips, and embeddings of the shape \(2, 3\)"),
+        (broken(embeddings=np.zeros((3, 3)), dims=[1, 1]), r"and the lengths \(1, 1\)"),
+        (broken(embeddings=np.zeros((3, 1)), dims=[2, -1]), r"and the lengths \(2, -1\)"),
+        (broken(embeddings=np.zeros(3)), r"of the shape \(3,\) and the lengths \(\)"),
+        (broken(embeddings=np.full((3, 1), np.inf)), "holds embeddings that are not finite"),
         (broken(logits=np.array([[object()] * 2] * 3)), "not readable as logits"),
     ],
 )
@@ -59,6 +64,22 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path, arrays, told):
     np.savez(path, **arrays)
     with pytest.raises(AscNasError, match=told):
         ClipScores.read(path)
+
+
+def test_embeddings_come_back_each_models_of_length_one(tmp_path):
+    path = tmp_path / "t.npz"
+    embeddings = np.array([[3, 4, 2], [0, 5, -1], [0, 0, 7]], np.float32)
+    ClipScores(KEYS, LABELS, VALUES, embeddings=embeddings, dims=(2, 1)).write(path)
+    found = ClipScores.read(path)
+    assert (found.dims, found.trained_on) == ((2, 1), frozenset())
+    expected = [[0, 0, 1], [0.6, 0.8, 1]]
+    assert np.allclose(found.embeddings_of(("ç.wav", "a.wav"), path), expected)
+    with pytest.raises(AscNasError, match="1 of 1 clips are missing"):
+        found.embeddings_of(("x.wav",), path)
+    with pytest.raises(AscNasError, match=r"t\.npz: holds no embeddings"):
+        ClipScores(KEYS, LABELS, VALUES).embeddings_of(KEYS, path)
+    np.savez(path, **broken(embeddings=embeddings))
+    assert ClipScores.read(path).dims == (3,)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + bytes(100)])

@@ -81,6 +81,15 @@ def test_frozen_layers_stay_and_the_last_one_learns(folder, donor):
     assert not torch.allclose(started[name], given[name])
 
 
+def test_started_layers_may_learn_more_slowly(folder, donor):
+    retrain = {"epochs": 4, "start_from": str(donor), "started_rate": 1e-9, "weight_decay": 0.0}
+    started, given = weights(trained(folder, "slower", retrain=retrain)), weights(donor)
+    for name, value in body_of(started).items():
+        assert torch.allclose(value, given[name], atol=1e-7), name
+    name = "model.head.conv.weight"
+    assert not torch.allclose(started[name], given[name], atol=1e-3)
+
+
 def test_they_thaw_after_their_share(folder, donor):
     retrain = {"epochs": 4, "start_from": str(donor), "frozen_share": 0.5}
     started, given = weights(trained(folder, "thawed", retrain=retrain)), weights(donor)
@@ -128,8 +137,9 @@ def test_weights_of_an_earlier_version_are_told(tmp_path, folder, donor):
 
 
 def test_frozen_layers_need_weights():
-    with pytest.raises(UsageError, match="frozen_share"):
-        RunConfig.parse(LEAST | {"retrain": {"frozen_share": 0.5}}, "here")
+    for name in ("frozen_share", "started_rate"):
+        with pytest.raises(UsageError, match=f"{name} is of layers that start_from has filled"):
+            RunConfig.parse(LEAST | {"retrain": {name: 0.5}}, "here")
     for baseline in ({}, {"network": "t3e1w1", "kernels": ["t3"]}, {"network": "x"}):
         with pytest.raises(UsageError, match=r"baselines\.own|block 'x'"):
             RunConfig.parse(LEAST | {"baselines": {"own": baseline}}, "here")

@@ -1,9 +1,17 @@
 """Students that learn from files of logits."""
 
+from dataclasses import replace
+
 import numpy as np
+import onnx
 import pytest
+import torch
+import yaml
+from onnx import TensorProto, helper, numpy_helper
 from tiny import write_config
 
+from asc_nas.audio.io import load_audio
+from asc_nas.audio.logmel import fit_length, log_mel
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.logits import ClipScores
 from asc_nas.run.calibration import clip_logits
@@ -11,6 +19,8 @@ from asc_nas.run.config import RunConfig
 from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
 from asc_nas.run.teach import ROLES
+from asc_nas.runtime.classifier import Classifier
+from asc_nas.training.feature_distillation import clip_embeddings
 from data_prep.synthetic import Plan, generate
 
 
@@ -52,6 +62,18 @@ def test_it_holds_what_all_seeds_say_of_all_clips_but_the_tests(large, file):
     expected = np.exp(logs) / np.exp(logs).sum(1, keepdims=True)
     found = np.exp(scores.of(examples.clip_keys, examples.labels, file))
     assert np.allclose(found, expected, atol=1e-5)
+    heads = [find_network(large, "baseline").folder(large, seed).load().head for seed in (0, 1)]
+    # Of each seed what its last layer makes the logits of.
+    maps = torch.from_numpy(scores.embeddings).split(scores.dims, dim=1)
+    assert len(maps) == 2
+    for seed, head, one in zip((0, 1), heads, maps, strict=True):
+        network = find_network(large, "baseline").folder(large, seed).load()
+        embedded = clip_embeddings(network, examples)
+        rows = [scores.keys.index(key) for key in examples.clip_keys]
+        lengths = np.linalg.norm(embedded, axis=1, keepdims=True)
+        assert np.allclose(one[rows], embedded / lengths, atol=1e-5)
+        logits = head(torch.from_numpy(embedded)[:, :, None, None])[:, :, 0, 0].softmax(1)
+        assert np.allclose(logits.detach(), posteriors_of(large, "baseline", seed), atol=0.02)
 
 
 def test_published_logits_teach_the_clips_of_their_list(large, tmp_path):
@@ -84,6 +106,156 @@ def test_a_model_teaches_what_its_network_says(large, tmp_path):
     said = np.exp(found.of(examples.clip_keys, examples.labels, "model.npz"))
     # The store is in float16, and the model hears every channel's silence too.
     assert np.abs(said - expected).max() < 0.02
+    embedded = clip_embeddings(find_network(large, "square").folder(large, 0).load(), examples)
+    embedded /= np.linalg.norm(embedded, axis=1, keepdims=True)
+    given = found.embeddings_of(examples.clip_keys, "model.npz")
+    assert np.abs(given - embedded).max() < 0.02
+
+
+def adapter(folder, **changes):
+    values = {"input": "log_mel", "output": "logits", "labels": ["low", "high"]}
+    path = folder / "foreign.yaml"
+    path.write_text(yaml.safe_dump(values | changes))
+    return path
+
+
+def test_a_model_of_others_is_asked_as_its_adapter_says(large, tmp_path):
+    own = large.export("square")[0].file
+    foreign = tmp_path / "foreign.onnx"
+    foreign.write_bytes(own.read_bytes())
+    labels = large.manifest.labels
+    heard = large.config.frontend.model_dump(mode="json")
+    adapter(tmp_path, frontend=heard, labels=list(labels))
+    found = ClipScores.read(large.teach(str(foreign), out=tmp_path / "foreign.npz"))
+    assert found.embeddings is None
+    clip = large.manifest.with_role("train")[2]
+    front_end = large.config.frontend
+    wave = load_audio(large.manifest.audio_path(clip), 16000).mean(0, keepdims=True)
+    mel = log_mel(fit_length(wave, front_end.samples, front_end.short), front_end)
+    said = np.exp(found.of([clip.key], labels, "x"))[0]
+    assert said == pytest.approx(Classifier.load(own).posterior(mel), abs=1e-5)
+    adapter(tmp_path, frontend=heard, labels=list(labels), output="other")
+    with pytest.raises(UsageError, match=r"foreign\.yaml: output: foreign\.onnx has no 'other'"):
+        large.teach(str(foreign))
+    adapter(tmp_path, frontend=heard, labels=[*labels[:-1], "else"])
+    with pytest.raises(AscNasError, match="a teacher of other labels"):
+        large.teach(str(foreign))
+    adapter(tmp_path, sample_rate=16000, labels=list(labels))
+    with pytest.raises(AscNasError, match=r"foreign\.onnx: failed on .*; see what it takes"):
+        large.teach(str(foreign))
+    adapter(tmp_path, labels=list(labels))
+    with pytest.raises(UsageError, match="give either the sample_rate of samples or a frontend"):
+        large.teach(str(foreign))
+    foreign.write_bytes(b"none")
+    adapter(tmp_path, frontend=heard, labels=list(labels))
+    with pytest.raises(AscNasError, match="cannot be run by onnxruntime"):
+        large.teach(str(foreign))
+
+
+SIGNS = np.array([[1, -1, -1, 1, 2, -2, 3, -3, 0]], np.float32)
+
+
+def waveform_model(path, samples):
+    """Write a model that answers with the mean square of the samples times `SIGNS`."""
+    x = helper.make_tensor_value_info("wave", TensorProto.FLOAT, [1, samples])
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("said", "told")
+    ]
+    nodes = [
+        helper.make_node("Mul", ["wave", "wave"], ["square"]),
+        helper.make_node("ReduceMean", ["square"], ["level"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["level", "signs"], ["said"]),
+        helper.make_node("Concat", ["level", "level"], ["told"], axis=1),
+    ]
+    signs = numpy_helper.from_array(SIGNS, "signs")
+    graph = helper.make_graph(nodes, "waves", [x], outputs, [signs])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+
+
+def test_a_model_of_others_may_hear_samples_and_embed(large, tmp_path):
+    labels = sorted(large.manifest.labels, reverse=True)
+    waveform_model(tmp_path / "foreign.onnx", 12_000)
+    heard = {"input": "wave", "sample_rate": 8000, "seconds": 1.5}
+    adapter(tmp_path, **heard, output="said", embedding="told", labels=labels)
+    file = large.teach(str(tmp_path / "foreign.onnx"), out=tmp_path / "foreign.npz")
+    found = ClipScores.read(file)
+    clip = large.manifest.with_role("train")[3]
+    wave = load_audio(large.manifest.audio_path(clip), 8000)[:, :12_000].mean(0)
+    level = (wave**2).sum() / 12_000
+    powers = np.exp(level * SIGNS[0])
+    said = np.exp(found.of([clip.key], labels, "x"))[0]
+    assert said == pytest.approx(powers / powers.sum(), abs=1e-6)
+    assert found.dims == (2,)
+    assert found.embeddings[found.keys.index(clip.key)] == pytest.approx([0.5**0.5] * 2)
+
+
+FUNCTION = """
+import numpy as np
+
+def teacher(labels):
+    def hear(wave, rate):
+        assert wave.ndim == 2 and wave.dtype == np.float32 and rate == 16000
+        return np.arange(len(labels)), [1.0, len(labels)]
+    return hear
+
+def plain(labels):
+    return lambda wave, rate: np.arange(len(labels))
+
+def short(labels):
+    return lambda wave, rate: [1.0]
+
+def uneven(labels):
+    lengths = iter(range(1, 1000))
+    return lambda wave, rate: (np.arange(len(labels)), np.ones(next(lengths)))
+
+def fails(labels):
+    return lambda wave, rate: 1 / 0
+"""
+
+
+def test_a_python_function_teaches(large, tmp_path, monkeypatch):
+    (tmp_path / "my_teacher.py").write_text(FUNCTION)
+    here = f"{tmp_path / 'my_teacher.py'}:"
+    found = ClipScores.read(large.teach(f"{here}teacher", out=tmp_path / "own.npz"))
+    said = np.exp(found.of(found.keys[:1], large.manifest.labels, "x"))[0]
+    powers = np.exp(np.arange(len(large.manifest.labels)))
+    assert said == pytest.approx(powers / powers.sum(), abs=1e-6)
+    assert found.dims == (2,)
+    # A teacher without embeddings beside one that has some: the file has none.
+    both = ClipScores.read(large.teach(f"{here}plain", f"{here}teacher", out=tmp_path / "b.npz"))
+    assert both.embeddings is None
+    monkeypatch.syspath_prepend(tmp_path)
+    named = ClipScores.read(large.teach("my_teacher:plain", out=tmp_path / "c.npz"))
+    assert np.array_equal(named.logits, both.logits)
+    for name, told in (
+        ("short", "gave 1 numbers for .* 9 labels"),
+        ("uneven", "its embedding of .* is missing, or as long as no other's"),
+        ("fails", r"failed on .* \(ZeroDivisionError"),
+        ("missing", r"cannot be loaded \(AttributeError"),
+    ):
+        with pytest.raises(AscNasError, match=f"my_teacher.py:{name}: {told}"):
+            large.teach(f"{here}{name}")
+    with pytest.raises(AscNasError, match=r"nothing_here:f: cannot be loaded \(ModuleNotFound"):
+        large.teach("nothing_here:f")
+
+
+def test_a_student_learns_the_features_too(folder, large, file, tmp_path):
+    teacher = {"logits": [str(file)], "share": 0.5}
+    retrain = {"epochs": 2, "teacher": teacher}
+    plain = opened(folder, "logits-alone", retrain=retrain)
+    retrain = {"epochs": 2, "teacher": teacher | {"feature_weight": 1.0}}
+    featured = opened(folder, "features-too", retrain=retrain)
+    losses = [run.train("baseline")[0].epochs[0].loss for run in (plain, featured)]
+    assert losses[1] > losses[0] + 0.1  # a cosine of nearly 0 at the beginning
+    # What is exported is the network alone.
+    assert featured.export("baseline")[0].file.is_file()
+    without = tmp_path / "without.npz"
+    replace(ClipScores.read(file), embeddings=None, dims=()).write(without)
+    retrain["teacher"] |= {"logits": [str(without)]}
+    refused = opened(folder, "no-embeddings", retrain=retrain)
+    with pytest.raises(AscNasError, match=r"without\.npz: holds no embeddings"):
+        refused.train("baseline")
+    assert not (folder / "no-embeddings").exists()
 
 
 def test_a_student_learns_from_it(folder, large, file):
@@ -122,6 +294,9 @@ def test_a_teacher_is_files_or_networks():
     for teacher in ({"logits": ["a"], "kernels": ["t3"]}, {"share": 0.5}):
         with pytest.raises(UsageError, match="give either"):
             RunConfig.parse(least | {"retrain": {"teacher": teacher}}, "here")
+    teacher = {"kernels": ["t3"], "feature_weight": 1.0}
+    with pytest.raises(UsageError, match="feature_weight is of the embeddings in files"):
+        RunConfig.parse(least | {"retrain": {"teacher": teacher}}, "here")
 
 
 def test_who_teaches_must_be_there(large):

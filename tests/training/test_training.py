@@ -181,6 +181,23 @@ def test_learning_rate_warms_up_and_decays_to_zero():
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("epoch", [0.5, 4.0])
+def test_some_parameters_may_learn_more_slowly(epoch):
+    network = new_network(NET, 0)
+    slower = [p for name, p in network.named_parameters() if not name.startswith("head.")]
+    optimizer = make_optimizer(network, CONFIG, slower, 0.25)
+    set_learning_rate(optimizer, CONFIG, epoch)
+    alike = make_optimizer(network, CONFIG)
+    set_learning_rate(alike, CONFIG, epoch)
+    expected = alike.param_groups[0]["lr"]
+    rates = {id(p): g["lr"] / expected for g in optimizer.param_groups for p in g["params"]}
+    assert len(rates) == len(list(network.parameters()))
+    slow = set(map(id, slower))
+    assert {key in slow: rate for key, rate in rates.items()} == {True: 0.25, False: 1.0}
+    decays = {p.dim() > 1: g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    assert decays == {True: CONFIG.weight_decay, False: 0.0}
+
+
 def test_norms_and_biases_are_not_decayed():
     groups = make_optimizer(new_network(NET, 0), CONFIG).param_groups
     assert {p.dim() for p in groups[1]["params"]} == {1}

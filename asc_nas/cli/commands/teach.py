@@ -15,8 +15,9 @@ def teach(
         typer.Argument(
             metavar="TEACHER...",
             help="Networks as for 'asc-nas train', each with all its seeds, exported models "
-            "NAME.onnx with the same labels, or published logits NAME.pt or NAME.npy. Several are "
-            "averaged.",
+            "NAME.onnx with the same labels, ONNX models of others with an adapter NAME.yaml "
+            "beside them, Python functions FILE.py:FUNCTION, or published logits NAME.pt or "
+            "NAME.npy. Several are averaged.",
         ),
     ],
     rows: Annotated[
@@ -41,7 +42,8 @@ def teach(
     """Write what teachers say of the training clips, for networks that learn from them.
 
     The file is what retrain.teacher.logits takes. Test clips are not in it, and a network is not
-    taught by one that was trained on its test clips.
+    taught by one that was trained on its test clips. Where all teachers have embeddings, these are
+    in it too, for retrain.teacher.feature_weight.
 
     Example: asc-nas teach runs/large best --out teacher.npz
 
