@@ -72,8 +72,9 @@ class AugmentConfig(Config):
     over octaves. For microphones that training has not heard: 20 in the models that come with
     asc-nas."""
     device_responses: str | None = None
-    """Folder of impulse responses of devices (audio files), with one of which an example is
-    recorded. Set it if you have those of your devices."""
+    """Folder of impulse responses of devices or rooms (audio files), with one of which an example
+    is recorded. They may be longer than a window: then sounds reverberate. Set it if you have those
+    of your devices."""
     band_limit: float = Field(0.0, ge=0, le=1)
     """Probability that nothing is left above some frequency from 2 kHz up, as of a recording at a
     low rate. 0.1 in the models that come with asc-nas; 0.25 cost whole recordings of ESC-10 a

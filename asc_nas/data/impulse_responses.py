@@ -1,9 +1,17 @@
-"""Impulse responses of devices, as what they do to the level of each mel band."""
+"""Impulse responses of devices and rooms, as what they do to the level of each mel band.
+
+Convolving a waveform with a response that is short against the front end's window multiplies the
+spectrum of every frame. A longer one also lets a frame be heard in those after it: the response is
+cut into parts by their delay, and in every band the powers of the parts' frames are summed. For a
+reverberation, whose parts are not in phase, that is what convolving the waveform does on average
+(Lebart et al., "A new method based on spectral subtraction for speech dereverberation", 2001).
+"""
 
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from asc_nas.audio.io import AUDIO_SUFFIXES, load_audio
@@ -17,10 +25,10 @@ SILENT = 1e-10
 
 
 def read_responses(folder: str | Path, frontend: FrontEnd) -> Tensor:
-    """Return the response of every audio file in `folder` in dB, (files, mels), mean power 1.
+    """Return the response of every audio file in `folder` in dB, (files, mels, delays).
 
-    A response that is short against the front end's window multiplies the spectrum of every frame:
-    so it is a number of dB per mel band. Long reverberation is not imitated.
+    A delay is one frame; with the last of them the longest response, or the example, ends. The
+    power over all delays is 1 in the mean of the bands.
 
     Raises
     ------
@@ -35,16 +43,30 @@ def read_responses(folder: str | Path, frontend: FrontEnd) -> Tensor:
             f"{folder}: holds no impulse responses (audio files); give another folder as "
             "augment.device_responses."
         )
-    return torch.stack([_response(path, frontend) for path in paths])
+    responses = [_response(path, frontend) for path in paths]
+    delays = max(response.shape[1] for response in responses)
+    padded = [np.pad(each, ((0, 0), (0, delays - each.shape[1]))) for each in responses]
+    return torch.from_numpy(10 * np.log10(np.maximum(padded, SILENT))).float()
 
 
-def _response(path: Path, frontend: FrontEnd) -> Tensor:
+def _response(path: Path, frontend: FrontEnd) -> NDArray[np.float64]:
+    """Return the power of a response in each band and delay, (mels, delays)."""
     samples = first_heard(load_audio(path, frontend.sample_rate))
+    parts = [samples]
+    if len(samples) > frontend.win_length:
+        # What comes before the direct sound is heard with it.
+        places = np.maximum(np.arange(len(samples)) - np.abs(samples).argmax(), 0)
+        delay = places / frontend.hop_length
+        last = min(int(np.ceil(delay[-1])), frontend.frames - 1)
+        # Of a sample between two delays each gets a share of the power.
+        shares = [np.maximum(0, 1 - np.abs(delay - k)) for k in range(last + 1)]
+        parts = [samples * np.sqrt(share) for share in shares]
     n_fft = max(frontend.n_fft, 1 << (len(samples) - 1).bit_length())
-    power = np.abs(np.fft.rfft(samples, n_fft)) ** 2
     bank = filter_bank(
         frontend.sample_rate, n_fft, frontend.n_mels, frontend.fmin, frontend.highest
     )
-    bands = bank @ power / np.maximum(bank.sum(1), 1e-12)
-    relative = bands / max(float(bands.mean()), 1e-30)
-    return torch.from_numpy(10 * np.log10(np.maximum(relative, SILENT))).float()
+    widths = np.maximum(bank.sum(1), 1e-12)
+    bands = [bank @ np.abs(np.fft.rfft(part, n_fft)) ** 2 / widths for part in parts]
+    power = np.stack(bands, axis=1)
+    relative: NDArray[np.float64] = power / max(float(power.sum(1).mean()), 1e-30)
+    return relative

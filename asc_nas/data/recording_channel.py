@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from asc_nas.audio.logmel import FLOOR_DB
+from asc_nas.audio.logmel import FLOOR, FLOOR_DB
 from asc_nas.data.drawn import beside
 from asc_nas.data.mixing import NEPERS_PER_DB
 
@@ -42,9 +43,20 @@ def respond(x: Tensor, range_db: float, frequencies: Bands, rng: np.random.Gener
 
 
 def respond_as(x: Tensor, responses: Tensor, rng: np.random.Generator) -> Tensor:
-    """Record each example with one of `responses` (responses, mels) in dB."""
+    """Record each example with one of `responses` (responses, mels, delays) in dB.
+
+    A frame is heard in those that come as many frames later as there are delays.
+    """
     chosen = torch.from_numpy(rng.integers(len(responses), size=len(x)))
-    return _filtered(x, responses[chosen].to(x.device))
+    curves = responses[chosen].to(x.device)
+    if curves.shape[2] == 1:
+        return _filtered(x, curves[..., 0])
+    n, _, mels, frames = x.shape
+    power = (x * NEPERS_PER_DB).exp().where(x > FLOOR_DB, 0)
+    earlier = F.pad(power, (curves.shape[2] - 1, 0)).reshape(1, n * mels, -1)
+    weights = (curves.flip(2) * NEPERS_PER_DB).exp().reshape(n * mels, 1, -1)
+    heard = F.conv1d(earlier, weights, groups=n * mels).reshape(n, 1, mels, frames)
+    return (heard.clamp_min(FLOOR).log() / NEPERS_PER_DB).clamp(min=FLOOR_DB)
 
 
 def _filtered(x: Tensor, curves: Tensor) -> Tensor:

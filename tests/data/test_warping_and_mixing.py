@@ -197,18 +197,69 @@ def test_a_device_response_is_what_convolving_with_it_does(tmp_path):
     second = np.stack([0 * impulse, impulse], 1)  # the first channel has no signal
     soundfile.write(tmp_path / "stereo.wav", second, RATE, subtype="FLOAT")
     responses = read_responses(tmp_path, FRONT_END)
-    assert responses.shape == (2, 64)
+    assert responses.shape == (2, 64, 1)
     assert torch.equal(responses[0], responses[1])
     responses = responses[:1]
     wave = noise(seconds=2)
     expected = features(np.convolve(wave, impulse)[: len(wave)]) - features(wave)
     curve = expected.mean((0, 1, 3))
-    difference = responses[0] - curve
+    difference = responses[0, :, 0] - curve
     assert (difference - difference.mean()).abs().max() < 0.5
     x = features(wave)
     assert torch.allclose(
-        recording_channel.respond_as(x, responses, rng()), x + responses[0][:, None], atol=1e-4
+        recording_channel.respond_as(x, responses, rng()), x + responses[0], atol=1e-4
     )
+
+
+LEAD = int(0.06 * RATE)
+
+
+def reverberation(seconds, seed=3):
+    """Return a direct sound and noise that falls by 60 dB, before it 60 ms of silence."""
+    t = np.arange(int(seconds * RATE)) / RATE
+    tail = 0.1 * np.random.default_rng(seed).normal(size=len(t)) * 10 ** (-3 * t / seconds)
+    tail[0] = 1.0
+    return np.pad(tail, (LEAD, 0))
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.2])
+def test_a_long_response_is_what_convolving_the_waveform_does(seconds, tmp_path):
+    impulse = reverberation(seconds)
+    soundfile.write(tmp_path / "room.wav", impulse, RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "short.wav", impulse[LEAD : LEAD + 200], RATE, subtype="FLOAT")
+    both = read_responses(tmp_path, FRONT_END)
+    hop = FRONT_END.hop_length / RATE
+    assert both.shape[2] == pytest.approx(seconds / hop, abs=2)
+    assert (both[1, :, 1:] == -100).all()  # the short one
+    # Two bursts in quiet: what comes after each is the response alone.
+    wave = 1e-3 * noise()
+    for start in (0.2, 1.1):
+        burst = slice(int(start * RATE), int((start + 0.1) * RATE))
+        wave[burst] = noise()[burst]
+    rolled = np.convolve(wave, impulse)[LEAD:][: len(wave)]
+    expected, x = features(rolled)[0, 0], features(wave)
+    found = recording_channel.respond_as(x, both[:1], rng())[0, 0]
+    difference = found - expected
+    # One realisation of noise: single bins differ, the band in a tenth of a second does not.
+    level = difference.mean()
+    each = torch.nn.functional.avg_pool2d((difference - level)[None], (8, 10)).abs()
+    assert each.mean() < 0.6
+    without = features(wave)[0, 0] - expected
+    assert (without - without.mean()).abs().mean() > 4 * (difference - level).abs().mean()
+
+
+def test_what_is_silent_stays_silent_before_a_sound_and_a_clip_is_no_longer(tmp_path):
+    soundfile.write(tmp_path / "room.wav", reverberation(5.0), RATE, subtype="FLOAT")
+    responses = read_responses(tmp_path, FRONT_END)
+    wave = noise()
+    wave[: len(wave) // 2] = 0
+    x = features(wave)
+    assert responses.shape[2] == x.shape[3]
+    found = recording_channel.respond_as(x, responses, rng())
+    silent = (x < FLOOR_DB + 0.01).all(2)[0, 0]
+    assert silent.sum() > 10
+    assert (found[0, 0][:, silent] == FLOOR_DB).all()
+    assert found.isfinite().all()
 
 
 def test_a_folder_without_impulse_responses_is_told(tmp_path):
