@@ -25,7 +25,9 @@ def recordings(tmp_path_factory):
 @pytest.fixture(scope="module")
 def config(tmp_path_factory, recordings):
     path = tmp_path_factory.mktemp("config") / "tiny.yaml"
-    return write_config(path, data={"folder": str(recordings), "workers": 1})
+    return write_config(
+        path, data={"folder": str(recordings), "workers": 1}, retrain={"balanced": "recorder"}
+    )
 
 
 def crossval(*arguments):

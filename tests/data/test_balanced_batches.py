@@ -129,4 +129,7 @@ def test_a_set_without_recorders_is_refused_where_they_are_to_be_balanced(tmp_pa
         with pytest.raises(UsageError, match=rf"{group}\.balanced: recorder needs .* of sounds"):
             require_recorders(parsed("recorder", group), manifest(""))
     require_recorders(parsed("recorder"), manifest("a"))
+    # In a cross-validation as a whole clips have no roles yet.
+    undivided = Manifest("sounds", tmp_path, ("x",), (Clip("1.wav", "x", device="a"),))
+    require_recorders(parsed("recorder"), undivided)
     require_recorders(parsed(True), manifest(""))
