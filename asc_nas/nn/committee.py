@@ -24,5 +24,5 @@ class Committee(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (n, 1, mels, frames) in dB to logits (n, classes)."""
-        posteriors = torch.stack([network(x).log_softmax(1) for network in self.networks])
+        posteriors = torch.stack([network(x).float().log_softmax(1) for network in self.networks])
         return posteriors.logsumexp(0) - math.log(len(self.networks))

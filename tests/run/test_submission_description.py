@@ -12,22 +12,31 @@ TAUGHT = {"teacher": {"logits": ["teacher.npz"]}}
 
 
 @pytest.mark.parametrize(
-    ("settings", "half", "pipeline", "managed"),
+    ("settings", "numeric_type", "pipeline", "managed"),
     [
-        ({}, False, "search, train", "neural architecture search"),
+        ({}, "float32", "search, train", "neural architecture search"),
         (
             TAUGHT,
-            True,
+            "float16",
             "train teachers, search, train",
             "neural architecture search, knowledge distillation, precision_16",
         ),
-        ({"start_from": "x"}, False, "pretraining, search, train", "neural architecture search"),
+        (
+            {"start_from": "x"},
+            "int8",
+            "pretraining, search, train",
+            "neural architecture search, weight quantization",
+        ),
     ],
 )
-def test_teachers_and_weights_of_others_are_told(settings, half, pipeline, managed):
+def test_teachers_and_weights_of_others_are_told(settings, numeric_type, pipeline, managed):
     retrain = RetrainConfig.parse(settings, "here")
     run = SimpleNamespace(config=SimpleNamespace(retrain=retrain))
-    told = _description(run, SimpleNamespace(front_end=PRESETS["esc10"]), half, adapted=False)
+    told = _description(
+        run, SimpleNamespace(front_end=PRESETS["esc10"]), numeric_type, adapted=False
+    )
     assert (told["pipeline"], told["complexity_management"]) == (pipeline, managed)
-    adapted = _description(run, SimpleNamespace(front_end=PRESETS["esc10"]), half, adapted=True)
+    adapted = _description(
+        run, SimpleNamespace(front_end=PRESETS["esc10"]), numeric_type, adapted=True
+    )
     assert adapted == told | {"pipeline": f"{pipeline}, fine-tune by device"}

@@ -31,6 +31,20 @@ def submit(
             help="Weights as float16: they count two bytes. Compared with float32 on test.",
         ),
     ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="Weights of convolutions as 8-bit integers: they count one byte. Compared with "
+            "float32 on test.",
+        ),
+    ] = False,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together", help="Each network answers with all seeds that it was trained with."
+        ),
+    ] = False,
     device: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +92,8 @@ def submit(
     asc-nas submit runs/tau25 best --year 2025 --label Miller_UNI_task1_1 --evaluation tau2025
 
     asc-nas submit runs/tau25 best --year 2025 --label Miller_UNI_task1_1 --half --adapted
+
+    asc-nas submit runs/tau25 best --year 2025 --label Miller_UNI_task1_1 --int8 --together
     """
     opened = open_run(run)
     done = opened.submit(
@@ -85,6 +101,8 @@ def submit(
         year=year,
         label=label,
         half=half,
+        int8=int8,
+        together=together,
         devices=dict(map(_device, device or ())),
         adapted=adapted,
         evaluation=evaluation,

@@ -68,13 +68,13 @@ def torchinfo_macs(network: nn.Module, size: tuple[int, ...]) -> int:
     return sum(found)
 
 
-def require_allowed(found: Complexity, rules: Rules, network: str, half: bool) -> None:
+def require_allowed(found: Complexity, rules: Rules, network: str, *, smaller: bool) -> None:
     """Raise unless a network is within the limits of a year.
 
     Parameters
     ----------
     network : its name, for the error
-    half : whether its parameters are float16 already
+    smaller : whether its parameters may still get a smaller numeric type
 
     Raises
     ------
@@ -84,7 +84,8 @@ def require_allowed(found: Complexity, rules: Rules, network: str, half: bool) -
     limits = "dcase-task1-fp16"
     rest = f"train one within --limits {limits}"
     if found.param_bytes > rules.max_param_bytes:
-        remedy = rest if half else f"give --half, which takes two bytes each, or {rest}"
+        types = "give --half, with two bytes each, or --int8, with one for most"
+        remedy = f"{types}; or {rest}" if smaller else rest
         raise AscNasError(
             f"{network}: {found.params:,} parameters take {found.param_bytes:,} bytes, and DCASE "
             f"Task 1 of {rules.year} allows {rules.max_param_bytes:,}; {remedy}."

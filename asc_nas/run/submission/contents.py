@@ -22,10 +22,10 @@ class Entry(Part):
     ----------
     label, split, module, run : str
     networks : dict
-        By device, or ``general``: its genotype, seed, and what it costs (macs, params,
+        By device, or ``general``: its genotype, seeds, and what it costs (macs, params,
         param_bytes).
     numeric_type : str
-        Of the parameters: float32 or float16.
+        Of the parameters: float32, float16 or int8.
     description : dict
         What the run knows of it, in the words of the meta file.
     results : dict

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from asc_nas.audio.logmel import fit_length, log_mel
 from asc_nas.audio.signal import voting
+from asc_nas.nn.committee import Committee
+from asc_nas.nn.int8_weights import take_int8_convolutions
 from asc_nas.nn.subnet import SubNet
 from asc_nas.space.netspec import BlockSpec, ConvSpec, LinearSpec, NetSpec
 
@@ -67,15 +69,33 @@ class Model(nn.Module):
         self.class_order: list[str] = settings["labels"]
         described = settings["networks"]
         self.front_ends = {n: SimpleNamespace(**d["front_end"]) for n, d in described.items()}
-        self.model = Networks({n: SubNet(spec_from(d["layers"])) for n, d in described.items()})
+        self.model = Networks(
+            {
+                name: together([SubNet(spec_from(d["layers"])) for _ in range(d["members"])])
+                for name, d in described.items()
+            }
+        )
         for name, network in self.model.networks.items():
             state = {
                 key: torch.from_numpy(weights[f"{name}/{key}"]) for key in network.state_dict()
             }
-            if any(value.dtype == torch.float16 for value in state.values()):
+            types = {value.dtype for value in state.values()}
+            if torch.float16 in types:
                 network.half()
+            if torch.int8 in types:
+                take_int8_convolutions(network)
             network.load_state_dict(state)
         self.eval()
+
+
+def together(networks: Sequence[nn.Module]) -> nn.Module:
+    """Return the network, or the committee of several."""
+    return networks[0] if len(networks) == 1 else Committee(networks).eval()
+
+
+def type_of(network: nn.Module) -> torch.dtype:
+    """Return the numeric type that a network computes with."""
+    return next(p.dtype for p in network.parameters() if p.is_floating_point())
 
 
 def spec_from(values: Mapping[str, Any]) -> NetSpec:
@@ -120,9 +140,8 @@ def load_inputs(file_paths: Sequence[str], device_ids: Sequence[str], model: Mod
     inputs = []
     for path, device in zip(file_paths, device_ids, strict=True):
         name = model.model.name_for(device)
-        network, settings = model.model.networks[name], model.front_ends[name]
-        mel = torch.from_numpy(_log_mel_of(path, settings)).unsqueeze(1)
-        inputs.append(mel.to(next(network.parameters()).dtype))
+        mel = torch.from_numpy(_log_mel_of(path, model.front_ends[name])).unsqueeze(1)
+        inputs.append(mel.to(type_of(model.model.networks[name])))
     return inputs
 
 

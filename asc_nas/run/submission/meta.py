@@ -12,6 +12,7 @@ import yaml
 
 from asc_nas.run.dcase_report import TODO
 from asc_nas.run.submission.contents import About, Entry, largest
+from asc_nas.run.submission.interface import GENERAL
 from asc_nas.run.submission.rules import Rules
 
 _SAID = """\
@@ -58,13 +59,13 @@ def _todo(value: Any, path: str) -> list[str]:
 
 def _of_2024(entries: list[Entry], about: About) -> dict[str, Any]:
     first = entries[-1]
-    cost = largest(entries)
+    cost, members = largest(entries), _members(first)
     described = {
         **first.description,
         "external_data_usage": about.external_data_usage,
         "embeddings": None,
-        "ensemble_method_subsystem_count": None,
-        "decision_making": None,
+        "ensemble_method_subsystem_count": None if members == 1 else members,
+        "decision_making": None if members == 1 else "average",
     }
     return {
         "system": {
@@ -95,7 +96,7 @@ def _of_2025(entries: list[Entry], about: About) -> dict[str, Any]:
         **entry.description,
         "external_data_usage": about.external_data_usage,
         "device_information": "networks of single devices" if own else None,
-        "num_models_at_inference": len(entry.networks),
+        "num_models_at_inference": len(entry.networks) * _members(entry),
         "model_weight_sharing": "fully device-specific" if own else "fully shared",
     }
     return {
@@ -112,6 +113,11 @@ def _of_2025(entries: list[Entry], about: About) -> dict[str, Any]:
         },
         "results": {"development_dataset": entry.results},
     }
+
+
+def _members(entry: Entry) -> int:
+    """Return how many networks answer together for a clip."""
+    return len(entry.networks[GENERAL]["seeds"])
 
 
 def _external(about: About) -> list[dict[str, Any]]:

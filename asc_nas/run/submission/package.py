@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from torch import nn
 
 from asc_nas import __version__
 from asc_nas.audio import logmel, mel_bands, signal
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.files import write_bytes, write_text
-from asc_nas.nn import subnet
+from asc_nas.nn import int8_weights, subnet
+from asc_nas.nn.committee import Committee
 from asc_nas.nn.elastic import BN_EPSILON, BN_MOMENTUM
 from asc_nas.nn.subnet import SubNet
 from asc_nas.run.submission import interface
+from asc_nas.run.submission.interface import together
 from asc_nas.run.submission.places import checkpoint_of
 from asc_nas.run.submission.rules import Rules
 from asc_nas.space import netspec
@@ -54,31 +57,38 @@ _NETWORK = f'''\
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Shape = tuple[int, int]
+Shape = Pair = tuple[int, int]
 BN_EPSILON, BN_MOMENTUM = {BN_EPSILON!r}, {BN_MOMENTUM!r}
 '''
 
 
 @dataclass(frozen=True)
 class Answering:
-    """A network of a submission.
+    """A network of a submission, or several that answer together.
 
     Attributes
     ----------
-    network : SubNet
-        In evaluation mode, with the numeric type that it is handed in with.
+    networks : tuple of SubNet
+        In evaluation mode, with the numeric type that they are handed in with; several answer
+        together.
     front_end : FrontEnd
     """
 
-    network: SubNet
+    networks: tuple[SubNet, ...]
     front_end: FrontEnd
+
+    @property
+    def network(self) -> nn.Module:
+        """The network, or the committee of several."""
+        return together(self.networks)
 
 
 def write_package(folder: Path, package: str, rules: Rules, test: list[tuple[str, str]]) -> None:
@@ -143,7 +153,8 @@ def write_module(
     """
     described = {
         name: {
-            "layers": asdict(each.network.spec),
+            "layers": asdict(each.networks[0].spec),
+            "members": len(each.networks),
             "front_end": {
                 **each.front_end.model_dump(),
                 "highest": each.front_end.highest,
@@ -181,7 +192,8 @@ def _network() -> str:
         *(netspec.ConvSpec, netspec.LinearSpec, netspec.BlockSpec, netspec.NetSpec),
         *(subnet.InputNorm, subnet.conv_layer, subnet.norm_layer, subnet.ConvNorm),
         *(subnet.InvertedResidual, subnet.sum_paths, subnet.join_shortcut, subnet.shortcut),
-        *(subnet.SubNet, subnet.pool_and_classify),
+        *(subnet.SubNet, subnet.pool_and_classify, Committee),
+        *(int8_weights.Int8Conv2d, int8_weights.take_int8_convolutions),
     )
     plain = "DepthwiseConv2d = conv_layer\nBatchNorm2d = nn.BatchNorm2d\n"  # of our own kinds
     return _assembled(_NETWORK, *parts) + "\n\n" + plain

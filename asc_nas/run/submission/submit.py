@@ -18,7 +18,7 @@ from asc_nas.run.submission.outputs import write_output
 from asc_nas.run.submission.package import write_package
 from asc_nas.run.submission.places import checkpoint_of, output_of, system_folder
 from asc_nas.run.submission.rules import DATASET, Label, Rules, rules_of
-from asc_nas.run.submission.system import write_system
+from asc_nas.run.submission.system import NumericType, write_system
 from asc_nas.run.submission.technical_report import skeleton, tables
 from data_prep.results.evaluation_list import EvaluationList, read_evaluation
 
@@ -57,6 +57,8 @@ def submit(
     year: int,
     label: str,
     half: bool = False,
+    int8: bool = False,
+    together: bool = False,
     devices: Mapping[str, str] | None = None,
     adapted: bool = False,
     evaluation: Path | None = None,
@@ -72,6 +74,8 @@ def submit(
     year : of the rules, see `RULES`
     label : ``LASTNAME_INSTITUTE_task1_1``
     half : store the weights as float16, which count two bytes each
+    int8 : store those of convolutions as 8-bit integers, which count one byte each
+    together : each network answers with all seeds that it was trained with
     devices : recording device -> the network of its own, where the rules know the device
     adapted : every network answers with all that `adapt` has made of it for recording devices
     evaluation : folder of the evaluation set; without it there is no ``output.csv``
@@ -86,10 +90,12 @@ def submit(
         If a network is not trained or breaks the limits of the year, or the evaluation set is not
         whole.
     """
+    _require_fitting(half, int8, together, seed, devices, adapted)
     rules, first = rules_of(year), Label.parse(label)
     labels = first.following(len(networks))
     split = _split_of(run, rules)
     used = run.config.seed if seed is None else seed
+    numeric_type: NumericType = "float16" if half else "int8" if int8 else "float32"
     named = _networks_by_device(run, networks, devices or {}, rules)
     if adapted:
         named = [_with_adapted(run, system, rules, used) for system in named]
@@ -104,7 +110,12 @@ def submit(
         contents = _contents(folder, rules, first.package)
         entries = []
         for each, system in zip(labels, named, strict=True):
-            entry = write_system(run, folder, each, split, rules, system, seed=used, half=half)
+            seeds = [used]
+            if together:
+                seeds = sorted({r.seed for r in system[GENERAL].results(run)}) or seeds
+            entry = write_system(
+                run, folder, each, split, rules, system, seeds=seeds, numeric_type=numeric_type
+            )
             entries.append(entry)
             contents = contents.with_entry(entry)
             contents.write(folder / CONTENTS)
@@ -117,6 +128,24 @@ def submit(
         missing = _write_rest(folder, contents, rules, run.config.frontend.seconds)
         archive = _zip(folder, first.package)
     return Submitted(folder, archive, package, tuple(entries), tuple(missing))
+
+
+def _require_fitting(
+    half: bool,
+    int8: bool,
+    together: bool,
+    seed: int | None,
+    devices: Mapping[str, str] | None,
+    adapted: bool,
+) -> None:
+    """Raise UsageError where options do not fit together."""
+    if half and int8:
+        raise UsageError("--half and --int8: weights have one numeric type; give one of them.")
+    if together and seed is not None:
+        raise UsageError("--together takes the networks of all seeds; leave --seed out.")
+    if together and (devices or adapted):
+        other = "--device" if devices else "--adapted"
+        raise UsageError(f"--together and {other}: not at once; leave one of them out.")
 
 
 def _split_of(run: RunFolder, rules: Rules) -> str:

@@ -1,8 +1,9 @@
 """One system of a submission: counted, tested, and written into the inference package."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from asc_nas.core.errors import AscNasError
 from asc_nas.cost.counts import layer_costs
 from asc_nas.evaluation.scores import Decisions
+from asc_nas.nn.int8_weights import with_int8_weights
 from asc_nas.run.adapted import AdaptedNetwork
 from asc_nas.run.dcase_report import augmentation_text, results_of
 from asc_nas.run.folder import RunFolder
@@ -20,21 +22,29 @@ from asc_nas.run.networks import NamedNetwork
 from asc_nas.run.submission.complexity import Complexity, complexity_of, require_allowed
 from asc_nas.run.submission.confusion import write_confusion
 from asc_nas.run.submission.contents import Entry
-from asc_nas.run.submission.interface import GENERAL
+from asc_nas.run.submission.interface import GENERAL, type_of
 from asc_nas.run.submission.package import Answering, write_module
 from asc_nas.run.submission.places import output_of
 from asc_nas.run.submission.rules import Label, Rules
 from asc_nas.training.trainer import posteriors
 
+NumericType = Literal["float32", "float16", "int8"]
+"""Of the parameters; with int8 those of convolutions, all others are float32."""
 
-def _loaded(folder: NetworkFolder, half: bool) -> Answering:
-    folder.require_result()
-    network = folder.load().cpu()
-    if half:
-        network.half()
-        if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
-            raise _too_large("weights or variances")
-    return Answering(network, folder.run.frontend(folder.genotype))
+
+def _loaded(folders: Sequence[NetworkFolder], numeric_type: NumericType) -> Answering:
+    networks = []
+    for folder in folders:
+        folder.require_result()
+        network = folder.load().cpu()
+        if numeric_type == "int8":
+            with_int8_weights(network)
+        if numeric_type == "float16":
+            network.half()
+            if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+                raise _too_large("weights or variances")
+        networks.append(network)
+    return Answering(tuple(networks), folders[0].run.frontend(folders[0].genotype))
 
 
 def _too_large(what: str) -> AscNasError:
@@ -52,8 +62,8 @@ def write_system(
     rules: Rules,
     system: Mapping[str, NamedNetwork],
     *,
-    seed: int,
-    half: bool,
+    seeds: Sequence[int],
+    numeric_type: NumericType,
 ) -> Entry:
     """Hold a system against the rules, test it, and write its module and its figure.
 
@@ -61,8 +71,8 @@ def write_system(
     ----------
     folder : of the submission
     system : by device; the network of all others is called `GENERAL`
-    seed : with which the networks were trained
-    half : whether their weights become float16
+    seeds : with which the networks were trained; those of several seeds answer together
+    numeric_type : that their weights get
 
     Returns
     -------
@@ -74,10 +84,12 @@ def write_system(
         If a network is not trained, or breaks a limit.
     """
     answering = {
-        device: _loaded(network.folder(run, seed), half) for device, network in system.items()
+        device: _loaded([network.folder(run, seed) for seed in seeds], numeric_type)
+        for device, network in system.items()
     }
     costs = {
-        device: _counted(run, system[device], answering[device], rules, half) for device in system
+        device: _counted(run, system[device], answering[device], rules, numeric_type)
+        for device in system
     }
     suffix = rules.suffix(split)
     module = f"{label}_{suffix}" if suffix else str(label)
@@ -95,8 +107,8 @@ def write_system(
         output_of(folder, str(label), suffix),
     )
     write_confusion(own or general, folder / "report" / f"confusion_{module}.png")
-    if half:
-        _tell_of_half(run, system[GENERAL], seed, general)
+    if numeric_type != "float32":
+        _tell_of_type(run, system[GENERAL], seeds, numeric_type, general)
     adapted = any(isinstance(network, AdaptedNetwork) for network in system.values())
     return Entry(
         label=str(label),
@@ -104,32 +116,41 @@ def write_system(
         module=module,
         run=str(run.paths.root),
         networks={
-            device: {"genotype": str(network.genotype), "seed": seed, **asdict(costs[device])}
+            device: {
+                "genotype": str(network.genotype),
+                "seeds": list(seeds),
+                **asdict(costs[device]),
+            }
             for device, network in system.items()
         },
-        numeric_type="float16" if half else "float32",
-        description=_description(run, answering[GENERAL], half, adapted),
+        numeric_type=numeric_type,
+        description=_description(run, answering[GENERAL], numeric_type, adapted),
         results=results,
         layers=[
-            [layer.name, layer.params, layer.macs]
+            [layer.name, len(seeds) * layer.params, len(seeds) * layer.macs]
             for layer in layer_costs(run.spec(system[GENERAL].genotype))
         ],
     )
 
 
 def _counted(
-    run: RunFolder, network: NamedNetwork, answering: Answering, rules: Rules, half: bool
+    run: RunFolder,
+    network: NamedNetwork,
+    answering: Answering,
+    rules: Rules,
+    numeric_type: NumericType,
 ) -> Complexity:
     """Count a network as the organisers do, and hold it against our own count and the limits."""
     found = complexity_of(answering.network, (1, 1, *answering.front_end.size))
-    cost = run.cost(network.genotype)
-    if (found.macs, found.params) != (cost.nessi_macs, cost.params):
+    cost, members = run.cost(network.genotype), len(answering.networks)
+    expected = members * cost.nessi_macs, members * cost.params
+    if (found.macs, found.params) != expected:
         raise AscNasError(
             f"{network.name}: counted as the organisers do it has {found.macs:,} "
             f"multiply-accumulates and {found.params:,} parameters, by its layers "
-            f"{cost.nessi_macs:,} and {cost.params:,}; please report this."
+            f"{expected[0]:,} and {expected[1]:,}; please report this."
         )
-    require_allowed(found, rules, network.name, half)
+    require_allowed(found, rules, network.name, smaller=numeric_type == "float32")
     return found
 
 
@@ -139,7 +160,7 @@ class _InItsType(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.dtype = next(network.parameters()).dtype
+        self.dtype = type_of(network)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.network(x.to(self.dtype)).float()
@@ -179,23 +200,34 @@ def _results(run: RunFolder, decisions: Decisions) -> dict[str, object]:
     return found
 
 
-def _tell_of_half(run: RunFolder, network: NamedNetwork, seed: int, decisions: Decisions) -> None:
-    """Say what float16 costs."""
-    exact = _tested(run, {GENERAL: _loaded(network.folder(run, seed), half=False)})[0]
+def _tell_of_type(
+    run: RunFolder,
+    network: NamedNetwork,
+    seeds: Sequence[int],
+    numeric_type: NumericType,
+    decisions: Decisions,
+) -> None:
+    """Say what another numeric type costs."""
+    folders = [network.folder(run, seed) for seed in seeds]
+    exact = _tested(run, {GENERAL: _loaded(folders, "float32")})[0]
     alike = float((exact.decided == decisions.decided).mean())
     run.listener.say(
-        f"{network.name} in float16: accuracy {decisions.scores().accuracy:.3f} (float32 "
+        f"{network.name} in {numeric_type}: accuracy {decisions.scores().accuracy:.3f} (float32 "
         f"{exact.scores().accuracy:.3f}), {alike:.1%} of {len(exact)} decisions alike"
     )
 
 
 def _description(
-    run: RunFolder, answering: Answering, half: bool, adapted: bool
+    run: RunFolder, answering: Answering, numeric_type: NumericType, adapted: bool
 ) -> dict[str, object]:
     retrain = run.config.retrain
     teacher = retrain.teacher is not None
     pretrained = retrain.start_from is not None and not retrain.starts_from_supernet
-    told = {"knowledge distillation": teacher, "precision_16": half}
+    told = {
+        "knowledge distillation": teacher,
+        "precision_16": numeric_type == "float16",
+        "weight quantization": numeric_type == "int8",
+    }
     managed = ["neural architecture search", *(name for name, used in told.items() if used)]
     steps = {
         "pretraining": pretrained,
