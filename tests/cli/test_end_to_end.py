@@ -225,7 +225,7 @@ def test_the_same_seed_gives_the_same_pareto_set_and_another_seed_another(
 
 
 def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(recordings, tmp_path):
-    longer = {"supernet": {"epochs": 12}, "search": {"generations": 12}}
+    longer = {"supernet": {"epochs": 5}, "search": {"generations": 4}}
     config = write_config(tmp_path / "tiny.yaml", **longer)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     done = asc_nas("run", config, "--data", recordings, "--out", whole)
