@@ -18,7 +18,7 @@ from asc_nas.training.trainer import TrainConfig, Trainer
 class AdaptConfig(TrainConfig):
     """How `asc-nas adapt` trains a network on for one recording device.
 
-    The defaults were not measured.
+    The defaults gained nothing that could be shown, on simulated devices of some 120 clips each.
     """
 
     group: ClassVar[str] = "adapt"
