@@ -1,10 +1,12 @@
 """A tiny set and config: the whole job in seconds."""
 
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import yaml
@@ -63,6 +65,38 @@ def asc_nas(*arguments: object, cwd: Path | None = None) -> subprocess.Completed
         cwd=cwd,
         env=ENVIRONMENT,
         check=False,
+    )
+
+
+class _Kept(io.BytesIO):
+    """Bytes that can be read when the stream that wrote them is closed."""
+
+    def close(self) -> None:
+        pass
+
+
+def asc_nas_here(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``asc-nas`` as `asc_nas` does but in this process, which has imported everything.
+
+    For tests of what a command does, not of its process.
+    """
+    from asc_nas.cli.main import main
+
+    given = [*map(str, arguments)]
+    told = _Kept(), _Kept()
+    out, err = (io.TextIOWrapper(kept, "utf-8") for kept in told)
+    with chdir(cwd or Path.cwd()), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main(given)
+            code = 0
+        except SystemExit as ended:
+            code = ended.code
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    assert code is None or isinstance(code, int)
+    return subprocess.CompletedProcess(
+        ["asc-nas", *given], code or 0, *(kept.getvalue().decode() for kept in told)
     )
 
 

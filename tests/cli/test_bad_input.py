@@ -7,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from tiny import asc_nas, write_config
+import tiny
+from tiny import asc_nas_here as asc_nas
+from tiny import write_config
 from typer.testing import CliRunner
 
 from asc_nas.cli.main import app
@@ -71,7 +73,7 @@ def test_a_misspelt_format_is_told_with_the_nearest(tmp_path):
 
 def test_debug_may_stand_anywhere(tmp_path):
     for arguments in (["--debug", "run", "nowhere"], ["run", "nowhere", "--debug"]):
-        done = asc_nas(*arguments, cwd=tmp_path)
+        done = tiny.asc_nas(*arguments, cwd=tmp_path)
         assert "Traceback" in done.stderr
         assert "UsageError: nowhere: no such config file" in done.stderr
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from test_classify_results import run
-from tiny import asc_nas
+from tiny import asc_nas_here as asc_nas
 from toy_classifier import LABELS, RATE, tones, write_toy_model
 
 from asc_nas.core.errors import AscNasError

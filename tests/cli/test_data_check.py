@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 from test_bad_input import assert_one_sentence
-from tiny import TINY, asc_nas, write_config
+from tiny import TINY, write_config
+from tiny import asc_nas_here as asc_nas
 from typer.testing import CliRunner
 
 from asc_nas.audio.logmel import FrontEnd

@@ -7,9 +7,11 @@ import shutil
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from edited import document
-from tiny import asc_nas, kill_when_written, write_config
+from tiny import asc_nas_here as asc_nas
+from tiny import kill_when_written, write_config
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import fit_length, log_mel
@@ -36,7 +38,7 @@ def finished(tmp_path_factory, recordings):
     """Give an uninterrupted run."""
     folder = tmp_path_factory.mktemp("run")
     config = write_config(folder / "tiny.yaml")
-    done = asc_nas("run", config, "--data", recordings, "--out", folder / "run")
+    done = tiny.asc_nas("run", config, "--data", recordings, "--out", folder / "run")
     assert done.returncode == 0, done.stderr
     return folder / "run", done
 
@@ -215,7 +217,7 @@ def test_the_same_seed_gives_the_same_pareto_set_and_another_seed_another(
     texts = []
     for seed in (0, 1):
         out = tmp_path / f"run{seed}"
-        done = asc_nas(
+        done = tiny.asc_nas(
             "search", config, "--data", recordings, "--out", out, "--set", f"seed={seed}"
         )
         assert done.returncode == 0, done.stderr
@@ -228,7 +230,7 @@ def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(record
     longer = {"supernet": {"epochs": 5}, "search": {"generations": 4}}
     config = write_config(tmp_path / "tiny.yaml", **longer)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    done = asc_nas("run", config, "--data", recordings, "--out", whole)
+    done = tiny.asc_nas("run", config, "--data", recordings, "--out", whole)
     assert done.returncode == 0, done.stderr
 
     arguments = ["run", config, "--data", recordings, "--out", killed, "--resume"]
@@ -236,7 +238,7 @@ def test_a_run_killed_in_training_and_in_search_finds_the_same_pareto_set(record
     assert not (killed / "supernet" / "supernet.safetensors").exists()
     kill_when_written(killed / "search" / "history.parquet", 2, *arguments)
     assert not (killed / "search" / "pareto.json").exists()
-    resumed = asc_nas(*arguments)
+    resumed = tiny.asc_nas(*arguments)
     assert resumed.returncode == 0, resumed.stderr
     for name in (
         "supernet/supernet.safetensors",

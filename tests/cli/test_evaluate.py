@@ -4,7 +4,8 @@ import json
 import shutil
 
 import pytest
-from tiny import asc_nas, write_config
+from tiny import asc_nas_here as asc_nas
+from tiny import write_config
 
 from asc_nas.data.manifest import Manifest
 from asc_nas.runtime.card import ModelCard

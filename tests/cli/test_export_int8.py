@@ -4,7 +4,8 @@ import json
 
 import pytest
 import yaml
-from tiny import asc_nas, write_config
+from tiny import asc_nas_here as asc_nas
+from tiny import write_config
 
 from asc_nas.cost.counts import count
 from asc_nas.export.quantize import stored_bytes

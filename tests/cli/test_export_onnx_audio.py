@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from tiny import asc_nas, write_config
+from tiny import asc_nas_here as asc_nas
+from tiny import write_config
 
 from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import fit_length

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from tiny import TINY, asc_nas
+from tiny import TINY
+from tiny import asc_nas_here as asc_nas
 
 from asc_nas.cli.commands.init import run_name
 from asc_nas.export.firmware.toolchain import missing_tools

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from tiny import asc_nas
+from tiny import asc_nas_here as asc_nas
 from toy_classifier import FRONTEND, write_toy_model
 
 from asc_nas.nn.subnet import SubNet

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 import yaml
-from tiny import PATIENCE, asc_nas, write_config
+from tiny import PATIENCE, write_config
+from tiny import asc_nas_here as asc_nas
 
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.export.firmware.toolchain import missing_tools

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from tiny import asc_nas, write_config
+from tiny import asc_nas_here as asc_nas
+from tiny import write_config
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import asc_nas
+from tiny import asc_nas_here as asc_nas
 
 from asc_nas.run.folder import RunFolder
 from data_prep.synthetic import Plan, generate

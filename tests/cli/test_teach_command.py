@@ -1,7 +1,8 @@
 """``asc-nas teach``, and a student that takes its file."""
 
 import pytest
-from tiny import asc_nas, write_config
+from tiny import asc_nas_here as asc_nas
+from tiny import write_config
 
 from asc_nas.data.logits import ClipScores
 from data_prep.synthetic import Plan, generate

@@ -4,7 +4,8 @@ import json
 import shutil
 
 import pytest
-from tiny import ENVIRONMENT, asc_nas, write_config
+from tiny import asc_nas_here as asc_nas
+from tiny import write_config
 
 from data_prep.synthetic import Plan, generate
 
@@ -56,7 +57,7 @@ def test_an_answer_that_differs_is_an_error(exported, tmp_path):
 
 
 def test_a_chip_without_its_compiler_is_skipped_and_none_is_an_error(exported, monkeypatch):
-    monkeypatch.setitem(ENVIRONMENT, "PATH", "/nowhere")
+    monkeypatch.setenv("PATH", "/nowhere")
     done = asc_nas("verify", exported[0])
     assert done.returncode == 1
     wanted = (
