@@ -17,7 +17,6 @@ from torch import Tensor
 from asc_nas.audio.io import AUDIO_SUFFIXES, load_audio
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.audio.mel_bands import filter_bank
-from asc_nas.audio.signal import first_heard
 from asc_nas.core.errors import UsageError
 
 SILENT = 1e-10
@@ -33,11 +32,11 @@ def read_responses(folder: str | Path, frontend: FrontEnd) -> Tensor:
     Raises
     ------
     UsageError
-        If the folder is missing or holds no audio file.
+        If the folder is missing or holds no audio file, or a response is silent.
     AscNasError
         If a file cannot be read.
     """
-    paths = [p for p in sorted(Path(folder).glob("*")) if p.suffix.lower() in AUDIO_SUFFIXES]
+    paths = [p for p in sorted(Path(folder).glob("[!.]*")) if p.suffix.lower() in AUDIO_SUFFIXES]
     if not paths:
         raise UsageError(
             f"{folder}: holds no impulse responses (audio files); give another folder as "
@@ -51,22 +50,32 @@ def read_responses(folder: str | Path, frontend: FrontEnd) -> Tensor:
 
 def _response(path: Path, frontend: FrontEnd) -> NDArray[np.float64]:
     """Return the power of a response in each band and delay, (mels, delays)."""
-    samples = first_heard(load_audio(path, frontend.sample_rate))
+    channels = load_audio(path, frontend.sample_rate).astype(np.float64)
+    loudest = channels[int(np.square(channels).sum(1).argmax())]
+    samples = np.trim_zeros(loudest, "b")
+    if not len(samples):
+        raise UsageError(
+            f"{path}: an impulse response that is silent; take it out of augment.device_responses."
+        )
     parts = [samples]
     if len(samples) > frontend.win_length:
-        # What comes before the direct sound is heard with it.
-        places = np.maximum(np.arange(len(samples)) - np.abs(samples).argmax(), 0)
-        delay = places / frontend.hop_length
-        last = min(int(np.ceil(delay[-1])), frontend.frames - 1)
-        # Of a sample between two delays each gets a share of the power.
-        shares = [np.maximum(0, 1 - np.abs(delay - k)) for k in range(last + 1)]
-        parts = [samples * np.sqrt(share) for share in shares]
-    n_fft = max(frontend.n_fft, 1 << (len(samples) - 1).bit_length())
+        direct, hop = int(np.abs(samples).argmax()), frontend.hop_length
+        last = min(-(-(len(samples) - 1 - direct) // hop), frontend.frames - 1)
+        parts = []
+        for delay in range(last + 1):
+            # What comes before the direct sound is heard with it.
+            start = direct + (delay - 1) * hop if delay else 0
+            part = samples[start : direct + (delay + 1) * hop]
+            places = np.maximum(np.arange(start, start + len(part)) - direct, 0) / hop
+            # Of a sample between two delays each gets a share of the power.
+            parts.append(part * np.sqrt(np.maximum(0, 1 - np.abs(places - delay))))
+    longest = max(map(len, parts))
+    n_fft = max(frontend.n_fft, 1 << (longest - 1).bit_length())
     bank = filter_bank(
         frontend.sample_rate, n_fft, frontend.n_mels, frontend.fmin, frontend.highest
     )
     widths = np.maximum(bank.sum(1), 1e-12)
     bands = [bank @ np.abs(np.fft.rfft(part, n_fft)) ** 2 / widths for part in parts]
     power = np.stack(bands, axis=1)
-    relative: NDArray[np.float64] = power / max(float(power.sum(1).mean()), 1e-30)
+    relative: NDArray[np.float64] = power / power.sum(1).mean()
     return relative

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,16 +76,16 @@ class ClipScores:
                 if str(stored["format"]) != FORMAT:
                     raise ValueError(f"its format is not {FORMAT}")
                 keys, labels = (tuple(map(str, stored[name])) for name in ("keys", "labels"))
-                logits = stored["logits"].astype(np.float32)
+                logits = numbers(stored["logits"])
                 heard = map(str, stored["trained_on"]) if "trained_on" in stored else ()
                 trained_on = frozenset(heard)
                 embeddings: NDArray[np.float32] | None = None
                 dims: tuple[int, ...] = ()
                 if "embeddings" in stored:
-                    embeddings = stored["embeddings"].astype(np.float32)
+                    embeddings = numbers(stored["embeddings"])
                     # A file of one model need not say how long its embedding is.
                     given = stored["dims"] if "dims" in stored else embeddings.shape[1:]
-                    dims = tuple(int(length) for length in given)
+                    dims = tuple(numbers(given).astype(np.int64).tolist())
         except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
             raise AscNasError(
                 f"{path}: not readable as logits ({shortened(str(error))}); write it again."
@@ -151,8 +151,12 @@ class ClipScores:
         assert self.embeddings is not None
         ends = np.cumsum(self.dims)[:-1]
         parts = np.split(self.embeddings[self._rows(keys, path)], ends, axis=1)
-        lengths = [np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in parts]
-        return np.concatenate([p / n for p, n in zip(parts, lengths, strict=True)], axis=1)
+        scaled = []
+        for part in parts:
+            exact = part.astype(np.float64)  # squares may be too large for less
+            length = np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12)
+            scaled.append((exact / length).astype(np.float32))
+        return np.concatenate(scaled, axis=1)
 
     def require_embeddings(self, path: Path | str) -> None:
         """Raise AscNasError if the file holds logits alone."""
@@ -162,14 +166,20 @@ class ClipScores:
                 "teacher that has some, or set it to 0."
             )
 
-    def _rows(self, keys: Sequence[str], path: Path | str) -> list[int]:
-        places = {key: place for place, key in enumerate(self.keys)}
-        missing = [key for key in keys if key not in places]
+    def require_clips(self, keys: Sequence[str], path: Path | str) -> None:
+        """Raise AscNasError if a clip is missing."""
+        known = set(self.keys)
+        missing = [key for key in keys if key not in known]
         if missing:
             raise AscNasError(
                 f"{path}: {len(missing)} of {len(keys)} clips are missing, the first is "
-                f"'{missing[0]}'; let the teacher hear all training clips."
+                f"'{missing[0]}'; let the teacher hear all training clips ('asc-nas teach' leaves "
+                "out the test clips of its own run)."
             )
+
+    def _rows(self, keys: Sequence[str], path: Path | str) -> list[int]:
+        self.require_clips(keys, path)
+        places = {key: place for place, key in enumerate(self.keys)}
         return [places[key] for key in keys]
 
     def require_labels(self, labels: Sequence[str], path: Path | str) -> None:
@@ -189,6 +199,21 @@ class ClipScores:
                 f"{path}: the teacher was trained on {len(known)} of the {len(keys)} test clips: "
                 "a student's score on them would mean nothing. Take one that has not heard them."
             )
+
+
+def numbers(values: Any) -> NDArray[np.float32]:
+    """Return a copy of real numbers as float32.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    found = np.asarray(values)
+    if found.dtype.kind not in "fiu":
+        raise ValueError(f"its values are {found.dtype}, and real numbers are needed")
+    with np.errstate(over="ignore"):  # what is too large is told as not finite
+        return found.astype(np.float32, copy=True)
 
 
 def mean_probabilities(logits: Sequence[NDArray[np.float32]], temperature: float) -> NDArray:

@@ -103,6 +103,9 @@ def require_origins(config: RunConfig, manifest: Manifest) -> None:
         if teacher is not None and teacher.feature_weight:
             scores.require_embeddings(path)
         scores.require_unheard([clip.key for clip in test], path)
+        if not config.data.skip_unreadable:  # of which a file may know nothing
+            roles = config.retrain.roles
+            scores.require_clips([c.key for c in manifest.clips if c.role in roles], path)
 
 
 def require_recorders(config: RunConfig, manifest: Manifest) -> None:

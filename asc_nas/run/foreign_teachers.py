@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
@@ -16,14 +17,14 @@ from asc_nas.audio.io import load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
 from asc_nas.core.config import Config, read_yaml
 from asc_nas.core.errors import AscNasError, UsageError, shortened
-from asc_nas.data.logits import ClipScores
+from asc_nas.data.logits import ClipScores, numbers
 from asc_nas.data.manifest import Clip
 from asc_nas.run.folder import RunFolder
 
 Wave = NDArray[np.float32]
 Hear = Callable[[Path, Clip], tuple[Any, Any]]
 """From a clip to its logits, and its embedding or None."""
-FUNCTION: Final = re.compile(r"(?P<module>([A-Za-z]:)?[^\s:]+):(?P<name>[A-Za-z_]\w*)")
+FUNCTION: Final = re.compile(r"(?P<module>.+\.py|[\w.]+):(?P<name>[A-Za-z_]\w*)")
 """``package.module:function`` or ``FILE.py:function``."""
 
 
@@ -44,7 +45,7 @@ class Adapter(Config):
     """Name of the output that is a clip's embedding, of any shape, for feature distillation."""
     sample_rate: int | None = Field(default=None, ge=1000, le=384_000)
     """Hertz of the samples; not with a `frontend`."""
-    seconds: float | None = Field(default=None, gt=0, le=3600)
+    seconds: float | None = Field(default=None, ge=0.01, le=3600)
     """Length of the samples: shorter clips end in silence, of longer ones the beginning is heard;
     null is the clip as it is. Not with a `frontend`, which has its own."""
     frontend: FrontEnd | None = None
@@ -144,17 +145,22 @@ def _loaded(text: str, labels: tuple[str, ...]) -> Callable[[Wave, int], Any]:
     found = FUNCTION.fullmatch(text)
     assert found is not None
     name = found["module"]
+    # As 'python FILE.py' and 'python -m module' would find what lies beside it.
+    beside = str(Path(name).resolve().parent if name.endswith(".py") else Path.cwd())
+    if beside not in sys.path:
+        sys.path.insert(0, beside)
     try:
         if name.endswith(".py"):
             spec = importlib.util.spec_from_file_location(Path(name).stem, name)
             assert spec is not None
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module
             spec.loader.exec_module(module)
         else:
             module = importlib.import_module(name)
         answer: Callable[[Wave, int], Any] = getattr(module, found["name"])(labels)
-    except Exception as error:  # of code that is not ours
+    except (Exception, SystemExit) as error:  # of code that is not ours
         raise AscNasError(
             f"{text}: cannot be loaded ({type(error).__name__}: {shortened(str(error))}); it must "
             "be a function from the labels to the function that hears a clip."
@@ -168,16 +174,21 @@ def _asked(
     """Return what a teacher says of clips, held against the labels clip by clip."""
     logits: list[NDArray[np.float32]] = []
     embeddings: list[NDArray[np.float32]] = []
+    if sorted(labels) != sorted(run.manifest.labels):
+        raise AscNasError(
+            f"{name}: a teacher of other labels ({', '.join(labels)}); it must be one of: "
+            f"{', '.join(run.manifest.labels)}."
+        )
     with run.listener.stage(f"{Path(name).name} teaches") as progress:
         for number, clip in enumerate(clips, start=1):
             try:
                 said, embedding = hear(run.manifest.audio_path(clip), clip)
-                logits.append(np.asarray(said, np.float32).reshape(-1))
+                logits.append(numbers(said).reshape(-1))
                 if embedding is not None:
-                    embeddings.append(np.asarray(embedding, np.float32).reshape(-1))
+                    embeddings.append(numbers(embedding).reshape(-1))
             except AscNasError:
                 raise
-            except Exception as error:  # of a model or code that is not ours
+            except (Exception, SystemExit) as error:  # of a model or code that is not ours
                 raise AscNasError(
                     f"{name}: failed on {clip.key} ({type(error).__name__}: "
                     f"{shortened(str(error))}); see what it takes."
@@ -186,6 +197,11 @@ def _asked(
                 raise AscNasError(
                     f"{name}: gave {len(logits[-1])} numbers for {clip.key}, and there are "
                     f"{len(labels)} labels; it must give one for each."
+                )
+            given = [logits[-1], *embeddings[-1:]]
+            if not all(np.isfinite(values).all() for values in given):
+                raise AscNasError(
+                    f"{name}: gave numbers that are not finite for {clip.key}; see what it takes."
                 )
             fits = len(embeddings) == number and len(embeddings[-1]) == len(embeddings[0])
             if embeddings and not fits:

@@ -98,7 +98,8 @@ def train(
         )
         if filled:
             before_epoch = frozen_until(network, recipe.frozen_share * settings.epochs)
-            slower = body_parameters(network), recipe.started_rate
+            if recipe.started_rate != 1:
+                slower = body_parameters(network), recipe.started_rate
     hooks = Hooks(before_epoch=before_epoch, progress=progress)
     trainer = new_trainer(run, frontend, seed, recipe, state_file, log_as, hooks)
     trainer = replace(trainer, slower=slower)

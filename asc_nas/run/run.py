@@ -134,6 +134,7 @@ class Run(RunFolder):
         """Write what teachers say of the training clips, for students; see `teach`."""
         file, table = (None if path is None else Path(path) for path in (out, rows))
         with self.lock(shared=True):
+            prepare(self)
             return teach(self, teachers, file, table)
 
     def export(self, *networks: str, **options: Any) -> list[ExportedModel]:

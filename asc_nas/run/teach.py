@@ -104,7 +104,10 @@ def _scores_of(
             return path.stem, [scores_of_model(run, path, adapter, clips)]
         return path.stem, [_of_exported(run, text, clips)]
     if (function := FUNCTION.fullmatch(text)) is not None:
-        return function["name"], [scores_of_function(run, text, clips)]
+        name = f"{Path(function['module']).stem}-{function['name']}"
+        return name, [scores_of_function(run, text, clips)]
+    if text.endswith(".py"):
+        raise UsageError(f"{text}: name a function of it, too, as in {text}:teacher.")
     network = find_network(run, text)
     seeds = sorted({result.seed for result in network.results(run)}) or [run.config.seed]
     return network.name, [_of_network(network.folder(run, seed)) for seed in seeds]

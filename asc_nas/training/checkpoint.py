@@ -70,7 +70,7 @@ def load(
     except RuntimeError as error:
         raise AscNasError(f"{path}: these weights belong to another network.") from error
     if optimizer is not None:
-        _load_optimizer(optimizer, tensors)
+        _load_optimizer(path, optimizer, tensors)
     return meta
 
 
@@ -108,7 +108,9 @@ def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Ten
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+def _load_optimizer(
+    path: Path, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]
+) -> None:
     """Put stored moments in place, each in the memory layout of its parameter.
 
     The fused optimiser pairs parameter and moments by their place in memory, not by their indices:
@@ -121,7 +123,12 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.T
             continue
         _, index, field = name.split(".")
         parameter = parameters[int(index)]
-        if value.shape == parameter.shape:
+        if value.dim():  # and not the number of steps
+            if value.shape != parameter.shape:
+                raise AscNasError(
+                    f"{path}: the state of another training; delete it, and the training begins "
+                    "anew."
+                )
             value = torch.empty_like(parameter, requires_grad=False).copy_(value)
         state.setdefault(int(index), {})[field] = value
     groups = optimizer.state_dict()["param_groups"]

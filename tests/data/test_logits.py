@@ -56,6 +56,9 @@ def broken(**changes):
         (broken(embeddings=np.zeros((3, 1)), dims=[2, -1]), r"and the lengths \(2, -1\)"),
         (broken(embeddings=np.zeros(3)), r"of the shape \(3,\) and the lengths \(\)"),
         (broken(embeddings=np.full((3, 1), np.inf)), "holds embeddings that are not finite"),
+        (broken(logits=VALUES * 1j), "its values are complex64, and real numbers are needed"),
+        (broken(logits=VALUES > 0), "its values are bool"),
+        (broken(embeddings=np.full((3, 1), "1")), "its values are <U1"),
         (broken(logits=np.array([[object()] * 2] * 3)), "not readable as logits"),
     ],
 )
@@ -78,6 +81,8 @@ def test_embeddings_come_back_each_models_of_length_one(tmp_path):
         found.embeddings_of(("x.wav",), path)
     with pytest.raises(AscNasError, match=r"t\.npz: holds no embeddings"):
         ClipScores(KEYS, LABELS, VALUES).embeddings_of(KEYS, path)
+    huge = ClipScores(KEYS, LABELS, VALUES, embeddings=embeddings * 1e37, dims=(2, 1))
+    assert np.allclose(huge.embeddings_of(("ç.wav", "a.wav"), path), expected)
     np.savez(path, **broken(embeddings=embeddings))
     assert ClipScores.read(path).dims == (3,)
 

@@ -262,6 +262,22 @@ def test_what_is_silent_stays_silent_before_a_sound_and_a_clip_is_no_longer(tmp_
     assert found.isfinite().all()
 
 
+def test_a_silent_response_is_refused_and_the_loudest_channel_taken(tmp_path):
+    impulse = np.zeros((100, 2))
+    impulse[3] = 1e-9, 1e-6  # far below what is called a signal
+    soundfile.write(tmp_path / "quiet.wav", impulse, RATE, subtype="FLOAT")
+    (tmp_path / "._quiet.wav").write_bytes(b"of another system")
+    assert torch.allclose(read_responses(tmp_path, FRONT_END), torch.zeros(1, 64, 1), atol=1e-3)
+    tail = np.pad(reverberation(0.3), (0, RATE))  # silence behind it is no part of it
+    soundfile.write(tmp_path / "quiet.wav", tail, RATE, subtype="FLOAT")
+    longer = read_responses(tmp_path, FRONT_END)
+    soundfile.write(tmp_path / "quiet.wav", reverberation(0.3), RATE, subtype="FLOAT")
+    assert torch.equal(longer, read_responses(tmp_path, FRONT_END))
+    soundfile.write(tmp_path / "none.wav", np.zeros(100), RATE)
+    with pytest.raises(UsageError, match=r"none\.wav: an impulse response that is silent"):
+        read_responses(tmp_path, FRONT_END)
+
+
 def test_a_folder_without_impulse_responses_is_told(tmp_path):
     config = AugmentConfig(device_responses=str(tmp_path))
     with pytest.raises(UsageError, match="no impulse responses"):

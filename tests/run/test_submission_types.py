@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from edited import document
 from tau_runs import tau_run
 from tiny import ENVIRONMENT, PATIENCE
 from trees import tau_2022_splits
@@ -16,6 +17,7 @@ from asc_nas.core.errors import UsageError
 from asc_nas.core.progress import Listener
 from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
+from asc_nas.run.submission.interface import load_model
 from asc_nas.training.trainer import posteriors
 
 pytestmark = pytest.mark.slow
@@ -137,14 +139,40 @@ def test_what_integers_cost_is_told(told):
     assert all("of 180 decisions alike" in text for text in texts)
 
 
+def test_a_submission_of_an_older_version_is_gone_on_with(run, tmp_path):
+    options = {"year": 2025, "out": tmp_path / "out"}
+    first = run.submit("square", label=LABEL, **options)
+    contents = document(first.folder / "submission.json")
+    network = contents["entries"][0]["networks"]["general"]
+    network["seed"] = network.pop("seeds")[0]
+    del network["non_zero"]
+    (first.folder / "submission.json").write_text(json.dumps(contents))
+    file = first.package / f"Miller_UNI_task1/ckpts/{LABEL}.npz"
+    with np.load(file) as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    settings = json.loads(str(arrays.pop("settings")))
+    del settings["networks"]["general"]["members"]
+    np.savez(file, settings=np.array(json.dumps(settings)), **arrays)
+    run.submit("square", label="Miller_UNI_task1_2", int8=True, **options)
+    meta = yaml.safe_load((first.folder / f"task1/{LABEL}/{LABEL}.meta.yaml").read_text("utf-8"))
+    assert meta["system"]["description"]["num_models_at_inference"] == 1
+    assert load_model(file).model.networks["general"]
+
+
 def test_of_2024_the_meta_file_tells_how_many_decide(run, tmp_path):
     options = {"year": 2024, "label": LABEL, "out": tmp_path / "out"}
     for together, count, how in ((False, None, None), (True, 2, "average")):
-        done = run.submit("square", together=together, **options)
+        done = run.submit("square", together=together, int8=True, **options)
         meta = yaml.safe_load((done.folder / f"task1/{LABEL}/{LABEL}.meta.yaml").read_text("utf-8"))
         described = meta["system"]["description"]
         assert described["ensemble_method_subsystem_count"] == count
         assert described["decision_making"] == how
+        complexity = meta["system"]["complexity"]
+        checkpoint = done.package / f"Miller_UNI_task1/ckpts/{LABEL}_split_25.npz"
+        parameters = list(load_model(checkpoint).parameters())
+        non_zero = sum(int(parameter.count_nonzero()) for parameter in parameters)
+        assert complexity["total_parameters_non_zero"] == non_zero
+        assert complexity["total_parameters"] == sum(p.numel() for p in parameters)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Students that learn from files of logits."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -190,7 +191,17 @@ def test_a_model_of_others_may_hear_samples_and_embed(large, tmp_path):
 
 
 FUNCTION = """
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
 import numpy as np
+from my_helper import LENGTH
+
+@dataclass
+class Model:
+    length: int = LENGTH
 
 def teacher(labels):
     def hear(wave, rate):
@@ -201,6 +212,18 @@ def teacher(labels):
 def plain(labels):
     return lambda wave, rate: np.arange(len(labels))
 
+def reused(labels):
+    same = np.zeros(len(labels), np.float32)
+    def hear(wave, rate):
+        same[:] = 0
+        same[int(1e6 * np.abs(wave).sum()) % len(labels)] = 5
+        return same, same
+    return hear
+
+def fresh(labels):
+    hear = reused(labels)
+    return lambda wave, rate: tuple(one.copy() for one in hear(wave, rate))
+
 def short(labels):
     return lambda wave, rate: [1.0]
 
@@ -208,14 +231,27 @@ def uneven(labels):
     lengths = iter(range(1, 1000))
     return lambda wave, rate: (np.arange(len(labels)), np.ones(next(lengths)))
 
+def complex_numbers(labels):
+    return lambda wave, rate: np.arange(len(labels)) * 1j
+
+def not_finite(labels):
+    return lambda wave, rate: np.arange(len(labels)) + np.nan
+
+def ends(labels):
+    return lambda wave, rate: sys.exit(3)
+
 def fails(labels):
     return lambda wave, rate: 1 / 0
 """
 
 
 def test_a_python_function_teaches(large, tmp_path, monkeypatch):
-    (tmp_path / "my_teacher.py").write_text(FUNCTION)
-    here = f"{tmp_path / 'my_teacher.py'}:"
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    (folder / "my_teacher.py").write_text(FUNCTION)
+    (folder / "my_helper.py").write_text("LENGTH = 2")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    here = f"{folder / 'my_teacher.py'}:"
     found = ClipScores.read(large.teach(f"{here}teacher", out=tmp_path / "own.npz"))
     said = np.exp(found.of(found.keys[:1], large.manifest.labels, "x"))[0]
     powers = np.exp(np.arange(len(large.manifest.labels)))
@@ -224,13 +260,24 @@ def test_a_python_function_teaches(large, tmp_path, monkeypatch):
     # A teacher without embeddings beside one that has some: the file has none.
     both = ClipScores.read(large.teach(f"{here}plain", f"{here}teacher", out=tmp_path / "b.npz"))
     assert both.embeddings is None
-    monkeypatch.syspath_prepend(tmp_path)
+    reused, fresh = (ClipScores.read(large.teach(f"{here}{name}")) for name in ("reused", "fresh"))
+    assert len(set(fresh.logits.argmax(1).tolist())) > 1
+    assert np.array_equal(reused.logits, fresh.logits)
+    assert np.array_equal(reused.embeddings, fresh.embeddings)
+    names = {file.name for file in (large.paths.root / "teachers").glob("my_teacher*")}
+    assert names == {"my_teacher-reused.npz", "my_teacher-fresh.npz"}
+    with pytest.raises(UsageError, match=r"my_teacher\.py: name a function of it"):
+        large.teach(here[:-1])
+    monkeypatch.chdir(folder)
     named = ClipScores.read(large.teach("my_teacher:plain", out=tmp_path / "c.npz"))
     assert np.array_equal(named.logits, both.logits)
     for name, told in (
         ("short", "gave 1 numbers for .* 9 labels"),
         ("uneven", "its embedding of .* is missing, or as long as no other's"),
         ("fails", r"failed on .* \(ZeroDivisionError"),
+        ("ends", r"failed on .* \(SystemExit"),
+        ("complex_numbers", "failed on .* its values are complex128"),
+        ("not_finite", "gave numbers that are not finite for audio"),
         ("missing", r"cannot be loaded \(AttributeError"),
     ):
         with pytest.raises(AscNasError, match=f"my_teacher.py:{name}: {told}"):
@@ -287,6 +334,19 @@ def test_a_teacher_that_has_heard_the_test_is_refused_before_anything_is_written
     with pytest.raises(AscNasError, match=r"was trained on .* of the .* test clips"):
         run.train("baseline")
     assert not (folder / "cheating").exists()
+
+
+def test_a_file_without_a_training_clip_is_refused_before_anything_is_written(
+    folder, file, tmp_path
+):
+    scores = ClipScores.read(file)
+    fewer = replace(scores, keys=scores.keys[1:], logits=scores.logits[1:], embeddings=None)
+    fewer.write(tmp_path / "fewer.npz")
+    teacher = {"logits": [str(tmp_path / "fewer.npz")]}
+    run = opened(folder, "fewer", retrain={"teacher": teacher})
+    with pytest.raises(AscNasError, match=r"1 of 27 clips are missing.*test clips of its own run"):
+        run.train("baseline")
+    assert not (folder / "fewer").exists()
 
 
 def test_a_teacher_is_files_or_networks():

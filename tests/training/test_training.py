@@ -198,6 +198,18 @@ def test_some_parameters_may_learn_more_slowly(epoch):
     assert decays == {True: CONFIG.weight_decay, False: 0.0}
 
 
+def test_a_state_whose_parameters_stood_in_another_order_is_refused(tmp_path):
+    network, other = new_network(NET, 0), new_network(NET, 0)
+    optimizer = make_optimizer(network, CONFIG)
+    network(make_examples().batch(np.arange(4))[0]).sum().backward()
+    optimizer.step()
+    checkpoint.save(tmp_path / "s", network, {}, optimizer)
+    checkpoint.load(tmp_path / "s", other, make_optimizer(other, CONFIG))
+    slower = list(other.parameters())[:3]
+    with pytest.raises(AscNasError, match="the state of another training; delete it"):
+        checkpoint.load(tmp_path / "s", other, make_optimizer(other, CONFIG, slower, 0.5))
+
+
 def test_norms_and_biases_are_not_decayed():
     groups = make_optimizer(new_network(NET, 0), CONFIG).param_groups
     assert {p.dim() for p in groups[1]["params"]} == {1}

@@ -26,6 +26,8 @@ class Complexity:
     macs : int
         As torchinfo counts them.
     params : int
+    non_zero : int
+        Parameters that are not 0.
     param_bytes : int
         In the numeric types of the parameters.
     """
@@ -33,6 +35,7 @@ class Complexity:
     macs: int
     params: int
     param_bytes: int
+    non_zero: int = 0
 
 
 def complexity_of(network: nn.Module, size: tuple[int, ...]) -> Complexity:
@@ -41,6 +44,7 @@ def complexity_of(network: nn.Module, size: tuple[int, ...]) -> Complexity:
         torchinfo_macs(network, size),
         sum(parameter.numel() for parameter in network.parameters()),
         sum(parameter.numel() * parameter.element_size() for parameter in network.parameters()),
+        sum(int(parameter.count_nonzero()) for parameter in network.parameters()),
     )
 
 

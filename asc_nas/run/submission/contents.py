@@ -49,7 +49,8 @@ class Entry(Part):
 def largest(entries: Iterable[Entry]) -> dict[str, int]:
     """Return what the largest network of all entries costs, each number by itself."""
     costs = [cost for entry in entries for cost in entry.networks.values()]
-    return {key: max(cost[key] for cost in costs) for key in ("macs", "params", "param_bytes")}
+    keys = ("macs", "params", "param_bytes", "non_zero")
+    return {key: max(cost.get(key, cost["params"]) for cost in costs) for key in keys}
 
 
 class Contents(Document):

@@ -71,7 +71,7 @@ class Model(nn.Module):
         self.front_ends = {n: SimpleNamespace(**d["front_end"]) for n, d in described.items()}
         self.model = Networks(
             {
-                name: together([SubNet(spec_from(d["layers"])) for _ in range(d["members"])])
+                name: together([SubNet(spec_from(d["layers"])) for _ in range(d.get("members", 1))])
                 for name, d in described.items()
             }
         )

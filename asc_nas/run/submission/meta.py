@@ -73,7 +73,7 @@ def _of_2024(entries: list[Entry], about: About) -> dict[str, Any]:
             "complexity": {
                 "total_model_size": cost["param_bytes"],
                 "total_parameters": cost["params"],
-                "total_parameters_non_zero": cost["params"],
+                "total_parameters_non_zero": cost["non_zero"],
                 "memory_use": None,
                 "macs": cost["macs"],
             },
@@ -117,7 +117,7 @@ def _of_2025(entries: list[Entry], about: About) -> dict[str, Any]:
 
 def _members(entry: Entry) -> int:
     """Return how many networks answer together for a clip."""
-    return len(entry.networks[GENERAL]["seeds"])
+    return len(entry.networks[GENERAL].get("seeds", [0]))  # entries of 0.1 have one seed
 
 
 def _external(about: About) -> list[dict[str, Any]]:
