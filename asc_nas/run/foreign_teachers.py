@@ -151,7 +151,8 @@ def _loaded(text: str, labels: tuple[str, ...]) -> Callable[[Wave, int], Any]:
         sys.path.insert(0, beside)
     try:
         if name.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+            # Not as what 'import' would call it: a file may be called as another module is.
+            spec = importlib.util.spec_from_file_location(f"{Path(name).stem} (teacher)", name)
             assert spec is not None
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
