@@ -26,3 +26,8 @@ class Committee(nn.Module):
         """Map x (n, 1, mels, frames) in dB to logits (n, classes)."""
         posteriors = torch.stack([network(x).float().log_softmax(1) for network in self.networks])
         return posteriors.logsumexp(0) - math.log(len(self.networks))
+
+
+def together(networks: Sequence[nn.Module]) -> nn.Module:
+    """Return the network, or the committee of several, in evaluation mode."""
+    return networks[0] if len(networks) == 1 else Committee(networks).eval()

@@ -23,7 +23,7 @@ from asc_nas.data.examples import Examples
 from asc_nas.data.logits import ClipScores, mean_probabilities
 from asc_nas.evaluation.result import LoggedEpoch, Result
 from asc_nas.export.quantisation_aware import quantisation_aware
-from asc_nas.nn.committee import Committee
+from asc_nas.nn.committee import together
 from asc_nas.nn.join_kernels import join_kernels
 from asc_nas.nn.subnet import SubNet
 from asc_nas.nn.transfer import body_parameters
@@ -348,5 +348,4 @@ class NetworkFolder:
 
 def load_together(folders: Sequence[NetworkFolder], weights: str = WEIGHTS) -> nn.Module:
     """Return the network of a folder, or the committee of those of several."""
-    networks = [folder.load(weights) for folder in folders]
-    return networks[0] if len(networks) == 1 else Committee(networks).eval()
+    return together([folder.load(weights) for folder in folders])

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from asc_nas.audio.logmel import fit_length, log_mel
 from asc_nas.audio.signal import voting
-from asc_nas.nn.committee import Committee
+from asc_nas.nn.committee import together
 from asc_nas.nn.int8_weights import take_int8_convolutions
 from asc_nas.nn.subnet import SubNet
 from asc_nas.space.netspec import BlockSpec, ConvSpec, LinearSpec, NetSpec
@@ -86,11 +86,6 @@ class Model(nn.Module):
                 take_int8_convolutions(network)
             network.load_state_dict(state)
         self.eval()
-
-
-def together(networks: Sequence[nn.Module]) -> nn.Module:
-    """Return the network, or the committee of several."""
-    return networks[0] if len(networks) == 1 else Committee(networks).eval()
 
 
 def type_of(network: nn.Module) -> torch.dtype:

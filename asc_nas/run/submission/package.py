@@ -24,11 +24,10 @@ from asc_nas.audio import logmel, mel_bands, signal
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.files import write_bytes, write_text
 from asc_nas.nn import int8_weights, subnet
-from asc_nas.nn.committee import Committee
+from asc_nas.nn.committee import Committee, together
 from asc_nas.nn.elastic import BN_EPSILON, BN_MOMENTUM
 from asc_nas.nn.subnet import SubNet
 from asc_nas.run.submission import interface
-from asc_nas.run.submission.interface import together
 from asc_nas.run.submission.places import checkpoint_of
 from asc_nas.run.submission.rules import Rules
 from asc_nas.space import netspec
@@ -192,7 +191,7 @@ def _network() -> str:
         *(netspec.ConvSpec, netspec.LinearSpec, netspec.BlockSpec, netspec.NetSpec),
         *(subnet.InputNorm, subnet.conv_layer, subnet.norm_layer, subnet.ConvNorm),
         *(subnet.InvertedResidual, subnet.sum_paths, subnet.join_shortcut, subnet.shortcut),
-        *(subnet.SubNet, subnet.pool_and_classify, Committee),
+        *(subnet.SubNet, subnet.pool_and_classify, Committee, together),
         *(int8_weights.Int8Conv2d, int8_weights.take_int8_convolutions),
     )
     plain = "DepthwiseConv2d = conv_layer\nBatchNorm2d = nn.BatchNorm2d\n"  # of our own kinds
