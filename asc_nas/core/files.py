@@ -16,6 +16,8 @@ from typing import Any
 
 from asc_nas.core.errors import AscNasError
 
+RESTORE = "restore it, or delete it and repeat the step that makes it"
+
 _HOST = re.sub(r"[^\w-]", "-", socket.gethostname())
 
 
@@ -174,15 +176,15 @@ def read_json(path: Path, format_name: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise AscNasError(f"{path}: no such file.") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise AscNasError(f"{path}: not readable as JSON ({error}).") from error
+        raise AscNasError(f"{path}: not readable as JSON ({error}): {RESTORE}.") from error
     found = value.get("format") if isinstance(value, dict) else None
     if found != format_name:
         shown = reprlib.repr(found)
         raise AscNasError(f"{path}: expected the format '{format_name}', found {shown}.")
     if not check_sum(value):
         raise AscNasError(
-            f"{path}: not as it was written (its checksum differs): restore it, or delete it and "
-            "repeat the step that makes it; if the change was meant, remove its 'checksum'."
+            f"{path}: not as it was written (its checksum differs): {RESTORE}; if the change was "
+            "meant, remove its 'checksum'."
         )
     return value
 

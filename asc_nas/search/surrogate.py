@@ -5,7 +5,7 @@ only where something predicts better than that, above all among networks of equa
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asc_nas.core.documents import Document, Part
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.ranking import Agreement, agreement
-from asc_nas.space.genotype import BlockGene
+from asc_nas.space.genotype import BlockGene, Genotype
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.space.shape_gene import ShapeGene
 
@@ -26,6 +26,15 @@ OF_ONE_BLOCK = 0.3
 matters less than that the kernel is there, and a few dozen networks cannot tell more."""
 
 
+Further = Callable[[Genotype], Sequence[float]]
+"""What else is known of a network before it is judged: as many numbers for each."""
+
+
+def nothing_further(genotype: Genotype) -> Sequence[float]:
+    """Return no numbers."""
+    return ()
+
+
 class Surrogate:
     """A Gaussian process on costs, shape, means over the blocks and, counting less, every block.
 
@@ -33,15 +42,22 @@ class Surrogate:
     ----------
     judged : evaluations to fit
     score : name of the score that is predicted
+    further : further features
     """
 
-    def __init__(self, space: SearchSpace, judged: Sequence[Evaluation], score: str) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        judged: Sequence[Evaluation],
+        score: str,
+        further: Further = nothing_further,
+    ) -> None:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
         from sklearn.preprocessing import StandardScaler
 
-        self._space = space
+        self._space, self._further = space, further
         self._kernels = [space.kernels(block) for block in range(len(space.blocks))]
         values = np.array([getattr(e, score) for e in judged], dtype=np.float64)
         self._mean, self._scale = values.mean(), values.std() or 1.0
@@ -75,6 +91,7 @@ class Surrogate:
         rows = []
         for evaluation in evaluations:
             row = [np.log(evaluation.macs), np.log(evaluation.params)]
+            row += self._further(evaluation.genotype)
             for candidates in self._space.shape:
                 place = candidates[0].place
                 own = [gene for gene in evaluation.genotype.shape if gene.place == place]
@@ -184,10 +201,12 @@ def verdict(
     return Verdict(networks=len(judged), score=score.name, surrogate=own, pays=bool(pays), **costs)
 
 
-def leave_one_out(space: SearchSpace, judged: Sequence[Evaluation], score: str) -> list[float]:
+def leave_one_out(
+    space: SearchSpace, judged: Sequence[Evaluation], score: str, further: Further = nothing_further
+) -> list[float]:
     """Return what a surrogate of all others predicts for each."""
     return [
-        float(Surrogate(space, [*judged[:i], *judged[i + 1 :]], score).predict([e])[0][0])
+        float(Surrogate(space, [*judged[:i], *judged[i + 1 :]], score, further).predict([e])[0][0])
         for i, e in enumerate(judged)
     ]
 
