@@ -14,7 +14,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -52,10 +51,10 @@ def extraction(cores: int, run: Path) -> float:
 
 
 def supernet(cores: int, run: Path, epochs: int, by_ranks: bool) -> float:
-    command = ["asc-nas"]
+    command = [*timing.ASC_NAS]
     if by_ranks:
-        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command = [*torchrun, f"--nproc-per-node={cores}", "--no-python", *command]
+        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={cores}"]
+        command[1:1] = torchrun
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         (out / "features").symlink_to((run / "features").absolute())

@@ -6,12 +6,15 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.data.examples import Examples
 from asc_nas.nn.elastic import ElasticBatchNorm2d
 from asc_nas.nn.supernet import init_weights
+from asc_nas.search.strategies import STRATEGIES
 from asc_nas.space.netspec import resolve
 
 HEARD = FrontEnd(
     sample_rate=16000, n_mels=40, win_length=640, hop_length=320, n_fft=640, seconds=2.0
 )
 """Two seconds as 40 bands x 101 frames."""
+SEARCHES = sorted({*STRATEGIES} - {"hand_made"})
+"""Strategies that search."""
 
 
 def make_examples(clips=24, channels=1, labels=("a", "b", "c"), size=(16, 24), seed=0):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from asc_nas.core.errors import UsageError
@@ -16,9 +17,12 @@ from asc_nas.run.config import DataConfig, RunConfig
 from asc_nas.run.start import Start
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.limits import Limits
+from asc_nas.search.strategies import new_strategy
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of, spec_of
 from asc_nas.space.netspec import NetSpec
+from asc_nas.space.scaling import scaled_shapes
+from asc_nas.space.search_space import SearchSpace
 from data_prep.checks import without
 from data_prep.checks.table import leaks
 from data_prep.datasets import read_dataset
@@ -62,8 +66,8 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     ------
     UsageError
         If no network of the space meets the limits, the given latency table lacks a layer, the
-        clips cannot be cut into as many parts, a network is too large for any machine, or one
-        cannot be exported to `search.limits.target`.
+        clips cannot be cut into as many parts, a network is too large for any machine, one cannot
+        be exported to `search.limits.target`, or the strategy has nothing to begin with.
     AscNasError
         If the given latency table is none.
     """
@@ -76,7 +80,27 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
         LatencyTable.read(Path(config.latency)).require(layers)
     if (target := config.search.limits.target) is not None:
         require_target(target, space, specs_of(config, classes), config.frontend)
-    require_feasible(space, cost_of(config, classes), size_limits(config))
+    cost, limits = cost_of(config, classes), size_limits(config)
+    require_feasible(space, cost, limits)
+    search = config.search.model_copy(update={"limits": limits})
+    new_strategy(search, space, cost, config.seed, hand_made(config, space))
+
+
+def hand_made(config: RunConfig, space: SearchSpace) -> list[Genotype]:
+    """Return the baselines of the config, each also scaled in width, as far as they are in `space`.
+
+    Their shape is that of the space that is nearest to the skeleton. Scaled are the width of all
+    blocks, and the channels of stem and stages together: in every list the one at the same place.
+    """
+    own = [config.fixed_genotype(name) for name in config.baselines]
+    shapes = scaled_shapes(space, config.skeleton, config.frontend)
+    scaled = [
+        Genotype(tuple(replace(gene, width=width) for gene in genotype.blocks), shape)
+        for genotype in own
+        for shape in shapes
+        for width in sorted(config.space.widths, reverse=True)
+    ]
+    return list(dict.fromkeys(genotype for genotype in [*own, *scaled] if genotype in space))
 
 
 def require_origins(config: RunConfig, manifest: Manifest) -> None:

@@ -34,7 +34,7 @@ def sizes_of(config: RunConfig) -> dict[str, int]:
     """Return the epochs or generations of each step, in their order."""
     sizes = {
         "supernet": config.supernet.epochs,
-        "search": config.search.generations,
+        "search": config.search.rounds,
         "retrain": config.retrain.epochs,
     }
     return {step: sizes[step] for step in FEWEST[config.search.judge]}
@@ -61,13 +61,15 @@ def plan(
         If nothing has begun, and the smallest sensible run takes longer.
     """
     fewest = FEWEST[config.search.judge]
-    own = {step: size for step, size in sizes_of(config).items() if step not in (kept or {})}
+    fixed = {} if config.search.strategy.most_rounds is None else {"search": config.search.rounds}
+    fixed |= kept or {}
+    own = {step: size for step, size in sizes_of(config).items() if step not in fixed}
 
     def sizes(factor: float) -> dict[str, int]:
         return {step: max(fewest[step], round(size * factor)) for step, size in own.items()}
 
     def takes(factor: float) -> float:
-        steps = work.of({**(kept or {}), **sizes(factor)})
+        steps = work.of({**fixed, **sizes(factor)})
         return sum(seconds for step, seconds in steps.items() if step not in done)
 
     least = takes(0)

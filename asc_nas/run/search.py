@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
 
 import torch
@@ -10,6 +9,7 @@ import torch
 from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.nn.supernet import Supernet, init_supernet
+from asc_nas.run.beginning import hand_made
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import Pareto, read_pareto
 from asc_nas.run.parts import trained_on
@@ -26,7 +26,6 @@ from asc_nas.search.strategies import new_strategy, search_with
 from asc_nas.search.surrogate import verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of
-from asc_nas.space.scaling import scaled_shapes
 from asc_nas.training import checkpoint
 from asc_nas.training.supernet_trainer import SupernetLog
 from asc_nas.training.supernet_trainer import train_supernet as train_shared
@@ -149,8 +148,8 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
     generations: list[list[Evaluation]] = []
     log, score = run.events.counter("search", "generation"), leading_score(config.objectives)
     judging = population_evaluator(run, config.workers)
-    space, first = run.remaining_space(), hand_made(run)
-    pays = True
+    space = run.remaining_space()
+    first, pays = hand_made(run.config, space), True
 
     with judging as judge, run.listener.stage("Search") as progress:
         evaluate = CachedEvaluator(judge, read_history(paths.history, belongs_to))
@@ -161,11 +160,12 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
             generations.append(evaluations)
             log(number, search_values(generations, score))
             judged = len(evaluate.known) > known
-            if judged or number == config.generations:
+            if judged or number == config.rounds:
                 write_history(paths.history, generations, belongs_to)
             best = best_of(evaluate.known.values(), score)
-            progress(number, config.generations, f"best {SCORES[score.name]} {best:.3f}")
-            if number == 1 and config.judge == "training":
+            progress(number, config.rounds, f"best {SCORES[score.name]} {best:.3f}")
+            searched = any(e.genotype not in first for e in evaluations)
+            if number == 1 and config.judge == "training" and searched:
                 rng = stream(run.config.seed, "verdict")
                 found = verdict(space, evaluations, score, rng)
                 found.write(paths.verdict)
@@ -181,24 +181,6 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
     members = Pareto.of(pareto_set(own, config.objectives), config)
     ParetoSet.of(members).write(paths.pareto)
     return members
-
-
-def hand_made(run: RunFolder) -> list[Genotype]:
-    """Return the baselines of the config, each also scaled in width.
-
-    Their shape is that of the space that is nearest to the skeleton. Scaled are the width of all
-    blocks, and the channels of stem and stages together: in every list the one at the same place.
-    """
-    space, config = run.remaining_space(), run.config
-    own = [config.fixed_genotype(name) for name in config.baselines]
-    shapes = scaled_shapes(space, config.skeleton, config.frontend)
-    scaled = [
-        Genotype(tuple(replace(gene, width=width) for gene in genotype.blocks), shape)
-        for genotype in own
-        for shape in shapes
-        for width in sorted(config.space.widths, reverse=True)
-    ]
-    return list(dict.fromkeys(genotype for genotype in [*own, *scaled] if genotype in space))
 
 
 def search_values(

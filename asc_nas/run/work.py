@@ -18,11 +18,10 @@ from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore, Index, store_shape
 from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.supernet import init_supernet
-from asc_nas.run.beginning import size_limits
+from asc_nas.run.beginning import hand_made, size_limits
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.parts import split_of, trained_on
 from asc_nas.run.population import evaluator_of
-from asc_nas.run.search import hand_made
 from asc_nas.run.teachers import teacher_of
 from asc_nas.search.strategies import new_strategy
 from asc_nas.space.genotype import Genotype
@@ -201,7 +200,8 @@ def _first_candidates(run: RunFolder) -> list[Genotype]:
     """Return what the search begins with, the cheapest first."""
     search = run.config.search.model_copy(update={"limits": size_limits(run.config)})
     seed = derived_seed(run.config.seed, "search")
-    strategy = new_strategy(search, run.remaining_space(), run.cost, seed, hand_made(run))
+    space = run.remaining_space()
+    strategy = new_strategy(search, space, run.cost, seed, hand_made(run.config, space))
     return sorted(strategy.ask(), key=lambda genotype: run.cost(genotype).macs)
 
 

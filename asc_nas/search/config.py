@@ -19,8 +19,8 @@ class SearchConfig(Config):
     """Rounds in which candidates are judged, the first, random one included. Time grows with them.
     """
     strategy: SerializeAsAny[StrategySettings] = Field("nsga2", validate_default=True)
-    """How candidates are proposed: the name of a strategy, `nsga2` or `random`, or a mapping with
-    its `name` and its own settings, as in `{name: nsga2, mutation: 0.2}`."""
+    """How candidates are proposed: the name of a strategy, such as `nsga2` or `hand_made`, or a
+    mapping with its `name` and its own settings, as in `{name: nsga2, mutation: 0.2}`."""
     objectives: tuple[Objective, ...] = Field(DEFAULT_OBJECTIVES, min_length=2)
     """What is traded against what, two things at least. The first score among them decides which
     member of the Pareto set is the best; macro-F1 if there is none."""
@@ -44,6 +44,11 @@ class SearchConfig(Config):
     workers: Workers = 1
     """Processes that judge a generation, on one thread each; with 1 it is judged on all threads of
     this one. Set it to the number of free cores."""
+
+    @property
+    def rounds(self) -> int:
+        """Generations that there are, as many as the strategy has at most."""
+        return min(self.generations, self.strategy.most_rounds or self.generations)
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import read_json
 from asc_nas.core.progress import Listener
 from asc_nas.run import budget
-from asc_nas.run.budget import Pace, plan
+from asc_nas.run.budget import Pace, plan, sizes_of
 from asc_nas.run.budget_file import Budget
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import RunFolder
@@ -22,6 +22,7 @@ from asc_nas.run.sequence import run_all
 from asc_nas.run.work import Work
 from asc_nas.search.history import read_generations, write_history
 from asc_nas.search.objectives import Evaluation
+from asc_nas.search.strategies import STRATEGIES
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
 
@@ -139,6 +140,21 @@ def test_a_budget_of_trainings_is_filled_with_rounds_and_epochs(seconds):
 def test_a_budget_of_trainings_needs_the_first_round():
     with pytest.raises(UsageError, match=r"too short.*about 420 s here, and 400 s are left"):
         plan(trained(5), DEAR, 400)
+
+
+@given(st.floats(420, 1e5))
+def test_hand_made_networks_are_judged_once_however_long_the_budget_is(seconds):
+    config = trained(5)
+    search = config.search.model_copy(
+        update={"strategy": STRATEGIES["hand_made"](name="hand_made")}
+    )
+    config = config.model_copy(update={"search": search})
+    assert sizes_of(config)["search"] == 1
+    settings = plan(config, DEAR, seconds)
+    assert set(settings) == {"retrain.epochs"}
+    assert 300 + 100 + settings["retrain.epochs"] + 10 <= seconds
+    assert 300 + 100 + settings["retrain.epochs"] + 1 + 10 > seconds
+    assert plan(config, DEAR, seconds, kept={"retrain": 7}) == {}
 
 
 class Clock:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from tiny import write_config
 
+from asc_nas.core.errors import UsageError
 from asc_nas.run import search as search_module
 from asc_nas.run import standalone
 from asc_nas.run.parts import split_of
 from asc_nas.run.run import Run
 from asc_nas.run.standalone import TrainingEvaluator, standalone_trainings
+from asc_nas.search.history import read_generations
 from asc_nas.search.surrogate import Verdict
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
@@ -133,3 +135,32 @@ def test_where_searching_adds_nothing_the_hand_made_networks_are_what_is_found(
     members = run.search()
     assert {str(member.genotype) for member in members} == {"t3e1.5w1 f3e1.5w1"}
     assert not Verdict.read(run.paths.verdict).pays
+
+
+def test_hand_made_networks_at_every_width_are_trained_and_nothing_is_searched(
+    tmp_path, recordings
+):
+    config = write_config(
+        tmp_path / "tiny.yaml",
+        data={"workers": 1},
+        space={"channels": [[4, 8, 12]], "stems": [[4, 4], [4, 8], [4, 12]]},
+        search={"judge": "training", "strategy": "hand_made"},
+        rank={"epochs": 1, "batch_size": 8},
+        baselines={"own": {"kernels": ["t3", "f3"], "expansion": 1.5}},
+    )
+    run = Run.open(config, recordings, out=tmp_path / "run")
+    members = run.search()
+    (judged,) = read_generations(run.paths.history)
+    assert {tuple(e.genotype.blocks) for e in judged} == {GENOTYPE.blocks}
+    assert len({e.macs for e in judged}) == 3
+    assert {member.genotype for member in members} <= {e.genotype for e in judged}
+    assert not run.paths.verdict.exists()
+
+
+def test_hand_made_networks_that_break_the_limits_are_told_before_anything_is_written(
+    tmp_path, recordings
+):
+    run = open_run(tmp_path, recordings, strategy="hand_made", limits={"max_params": 2000})
+    with pytest.raises(UsageError, match=r"no network of 'baselines' is in the space and meets"):
+        run.search()
+    assert not run.paths.root.exists()

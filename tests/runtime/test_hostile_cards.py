@@ -119,7 +119,9 @@ def test_a_card_made_with_intent_is_one_short_sentence(tmp_path, changes, messag
 def test_a_card_that_no_parser_likes_is_one_sentence(tmp_path, content):
     path = tmp_path / "toy.json"
     path.write_bytes(content)
-    with pytest.raises(AscNasError, match=r"toy\.json: not readable as JSON .*: restore it, or delete"):
+    with pytest.raises(
+        AscNasError, match=r"toy\.json: not readable as JSON .*: restore it, or delete"
+    ):
         ModelCard.read(path)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymoo.core.problem import Problem
 from pymoo.operators.crossover.ux import UniformCrossover
-from toy import HEARD
+from toy import HEARD, SEARCHES
 
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.cost.counts import count
@@ -22,7 +22,7 @@ from asc_nas.search.history import read_history, write_history
 from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective, to_minimise
 from asc_nas.search.pareto import ParetoSet, choose, hypervolume, pareto_set, preferred
-from asc_nas.search.strategies import STRATEGIES, new_strategy, search_with
+from asc_nas.search.strategies import new_strategy, search_with
 from asc_nas.search.strategies.operators import FeasibleSampling, ResetMutation
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -58,7 +58,7 @@ def made_up(f1, macs, text="t3e2w1"):
     return Evaluation(genotype, f1, f1, 0.0, macs, 1)
 
 
-@pytest.mark.parametrize("strategy", [*STRATEGIES])
+@pytest.mark.parametrize("strategy", SEARCHES)
 def test_the_same_seed_takes_the_same_course_whatever_the_global_state(strategy):
     np.random.seed(1)
     first = search(seed=3, strategy=strategy, generations=3)
@@ -67,7 +67,7 @@ def test_the_same_seed_takes_the_same_course_whatever_the_global_state(strategy)
     assert search(seed=4, strategy=strategy, generations=3) != first
 
 
-@pytest.mark.parametrize("strategy", [*STRATEGIES])
+@pytest.mark.parametrize("strategy", SEARCHES)
 def test_a_search_over_remembered_evaluations_takes_the_same_course_and_asks_only_what_is_new(
     strategy,
 ):
@@ -113,7 +113,7 @@ def test_nsga2_beats_random_search_at_the_same_number_of_evaluations():
     assert np.mean(gains) > 0.01
 
 
-@pytest.mark.parametrize("strategy", [*STRATEGIES])
+@pytest.mark.parametrize("strategy", SEARCHES)
 def test_limits_are_constraints_and_what_breaks_them_is_not_judged(strategy):
     limit = 6_000_000
     asked = []

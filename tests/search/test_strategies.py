@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.problem import Problem
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
-from toy import HEARD
+from toy import HEARD, SEARCHES
 
 from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import count
@@ -17,6 +17,7 @@ from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, to_minimis
 from asc_nas.search.strategies import STRATEGIES, StrategySettings, new_strategy, search_with
 from asc_nas.search.strategies.crowding import WeightedCrowding
 from asc_nas.search.strategies.operators import FeasibleSampling, ResetMutation, UniformCrossover
+from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
@@ -81,13 +82,33 @@ def test_nsga2_takes_the_course_that_pymoo_takes_by_itself(seed, max_macs, often
     assert strategy.population == [SPACE.decode(vector) for vector in algorithm.pop.get("X")]
 
 
-@pytest.mark.parametrize("name", [*STRATEGIES])
+@pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_ends_when_all_genotypes_of_the_space_are_judged(name):
     tiny = SPACE.restrict(lambda block, gene: gene in SPACE.candidates[block][: 1 + (block < 2)])
     assert tiny.count == 4
     config = SearchConfig(population=4, generations=50, strategy=name)
     (found,) = search_with(new_strategy(config, tiny, cost_of, 0), judge_all)
     assert len({evaluation.genotype for evaluation in found}) == 4
+
+
+def test_hand_made_networks_are_judged_once_and_nothing_else_is():
+    small, dear = "t3e2w1 f3e2w1", "t7e3w1 f7e3w1"
+    own = [Genotype.parse(" ".join([pair] * 3)) for pair in (small, dear, "s3e9w1 s3e9w1")]
+    limits = Limits(max_macs=cost_of(own[1]).macs - 1)
+    config = SearchConfig(population=5, generations=9, strategy="hand_made", limits=limits)
+    rounds = search_with(new_strategy(config, SPACE, cost_of, 0, own), judge_all)
+    assert config.rounds == 1
+    assert [[e.genotype for e in found] for found in rounds] == [own[:1]]
+    free = SearchConfig(strategy="hand_made")
+    (found,) = search_with(new_strategy(free, SPACE, cost_of, 0, own), judge_all)
+    assert [e.genotype for e in found] == own[:2]
+
+
+@pytest.mark.parametrize("own", [[], [Genotype.parse(" ".join(["s3e9w1"] * 6))]])
+def test_without_a_hand_made_network_in_the_space_there_is_nothing_to_judge(own):
+    config = SearchConfig(strategy="hand_made")
+    with pytest.raises(UsageError, match=r"no network of 'baselines' is in the space.*another"):
+        new_strategy(config, SPACE, cost_of, 0, own)
 
 
 def test_rounds_are_told_as_they_end():

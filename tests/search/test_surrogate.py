@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from toy import HEARD
+from toy import HEARD, SEARCHES
 
 from asc_nas.cost.counts import count
 from asc_nas.search.config import SearchConfig
@@ -11,7 +11,7 @@ from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import sample_over_cost
-from asc_nas.search.strategies import STRATEGIES, new_strategy, search_with
+from asc_nas.search.strategies import new_strategy, search_with
 from asc_nas.search.surrogate import Surrogate, verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
@@ -140,7 +140,7 @@ def test_hand_made_networks_are_judged_first_so_the_front_is_never_worse(strateg
     assert any(e.macro_f1 >= own.macro_f1 and e.macs <= own.macs for e in front)
 
 
-@pytest.mark.parametrize("strategy", [*STRATEGIES])
+@pytest.mark.parametrize("strategy", SEARCHES)
 def test_hand_made_networks_that_break_a_limit_are_not_judged(strategy):
     macs = cost_of(HAND_MADE).macs
     found = searched(strategy, by_genes, limits=Limits(max_macs=macs - 1))

@@ -1,10 +1,10 @@
-"""How candidates are proposed, by ask and tell: NSGA-II, a surrogate, and random search."""
+"""How candidates are proposed, by ask and tell: NSGA-II, a surrogate, random search, no search."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from asc_nas.search.evaluator import CostOf
-from asc_nas.search.strategies import nsga2, random, surrogate
+from asc_nas.search.strategies import hand_made, nsga2, random, surrogate
 from asc_nas.search.strategies.strategy import (
     STRATEGIES,
     SearchTask,
@@ -23,6 +23,7 @@ __all__ = [
     "SearchTask",
     "Strategy",
     "StrategySettings",
+    "hand_made",
     "new_strategy",
     "nsga2",
     "random",
@@ -51,7 +52,7 @@ def new_strategy(
         config.objectives,
         config.limits,
         config.population,
-        config.generations,
+        config.rounds,
         seed,
         tuple(dict.fromkeys(fitting)),
     )

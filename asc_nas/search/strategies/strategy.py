@@ -10,7 +10,7 @@ To add one, write a module with a class that has `ask` and `tell`, and a subclas
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from asc_nas.core.config import Config
 from asc_nas.core.registry import Registry
@@ -58,9 +58,13 @@ class Strategy(Protocol):
 class StrategySettings(Config):
     """A strategy by its name, with settings of its own."""
 
+    most_rounds: ClassVar[int | None] = None
+    """Rounds after which it has nothing more to ask for; None: as many as there are."""
+
     name: str
-    """`nsga2`; `surrogate`, for candidates that are trained (`search.judge`); or `random`, which
-    has no settings of its own: the control to hold others against."""
+    """`nsga2`; `surrogate`, for candidates that are trained (`search.judge`); `random`, the control
+    to hold others against; or `hand_made`, which judges the networks of `baselines` at every width
+    of the space and searches nothing. The last two have no settings of their own."""
 
     @abstractmethod
     def strategy(self, task: SearchTask) -> Strategy:
