@@ -14,30 +14,53 @@ from asc_nas.run.work import Work, measure, rehearsal
 from asc_nas.search.history import read_generations
 
 FEWEST = {
-    "supernet": {"supernet": 5, "search": 3, "retrain": 10},
-    "training": {"search": 1, "retrain": 10},
+    "supernet.epochs": 5,
+    "search.generations": 3,
+    "rank.epochs": 10,
+    "retrain.epochs": 10,
 }
-"""By what judges candidates: the steps in their order, and the epochs and generations of each below
-which the outcome would mean nothing. Of trainings the first round holds many and means much."""
-
-SETTING = {
-    "supernet": "supernet.epochs",
-    "search": "search.generations",
-    "retrain": "retrain.epochs",
-}
+"""Epochs and generations below which the outcome would mean nothing."""
 
 SURE_SECONDS = 5.0
 """Seconds of work that count as having gone as expected, so that very short steps tell little."""
 
 
+def settings_of(config: RunConfig) -> dict[str, str]:
+    """Return the setting that makes each step longer, in their order.
+
+    Where a strategy trains all that it judges in one round, that is how long it is trained.
+    """
+    by_training = config.search.judge == "training"
+    supernet = {} if by_training else {"supernet": "supernet.epochs"}
+    longer = by_training and _in_one_round(config)
+    search = {"search": "rank.epochs" if longer else "search.generations"}
+    return supernet | search | {"retrain": "retrain.epochs"}
+
+
 def sizes_of(config: RunConfig) -> dict[str, int]:
     """Return the epochs or generations of each step, in their order."""
     sizes = {
-        "supernet": config.supernet.epochs,
-        "search": config.search.rounds,
-        "retrain": config.retrain.epochs,
+        "supernet.epochs": config.supernet.epochs,
+        "search.generations": config.search.rounds,
+        "rank.epochs": config.rank.epochs,
+        "retrain.epochs": config.retrain.epochs,
     }
-    return {step: sizes[step] for step in FEWEST[config.search.judge]}
+    return {step: sizes[setting] for step, setting in settings_of(config).items()}
+
+
+def fewest(config: RunConfig) -> dict[str, int]:
+    """Return the smallest sensible size of each step.
+
+    Of trainings the first round holds many and means much.
+    """
+    least = {step: FEWEST[setting] for step, setting in settings_of(config).items()}
+    if config.search.judge == "training" and not _in_one_round(config):
+        least["search"] = 1
+    return least
+
+
+def _in_one_round(config: RunConfig) -> bool:
+    return config.search.strategy.most_rounds == 1
 
 
 def plan(
@@ -60,13 +83,14 @@ def plan(
     UsageError
         If nothing has begun, and the smallest sensible run takes longer.
     """
-    fewest = FEWEST[config.search.judge]
-    fixed = {} if config.search.strategy.most_rounds is None else {"search": config.search.rounds}
-    fixed |= kept or {}
+    least_of, settings_by_step = fewest(config), settings_of(config)
+    fixed = dict(kept or {})
+    if settings_by_step["search"] == "search.generations" and _in_one_round(config):
+        fixed["search"] = 1
     own = {step: size for step, size in sizes_of(config).items() if step not in fixed}
 
     def sizes(factor: float) -> dict[str, int]:
-        return {step: max(fewest[step], round(size * factor)) for step, size in own.items()}
+        return {step: max(least_of[step], round(size * factor)) for step, size in own.items()}
 
     def takes(factor: float) -> float:
         steps = work.of({**fixed, **sizes(factor)})
@@ -86,7 +110,7 @@ def plan(
         middle = (low + high) / 2
         low, high = (middle, high) if takes(middle) <= seconds else (low, middle)
     found = sizes(low)
-    settings: dict[str, Any] = {SETTING[step]: size for step, size in found.items()}
+    settings: dict[str, Any] = {settings_by_step[step]: size for step, size in found.items()}
     if "supernet" in found:
         share = found["supernet"] / config.supernet.epochs
         broadening = int(config.supernet.broadening_epochs * share)
@@ -146,7 +170,8 @@ class Pace:
         ahead = {name: size for name, size in sizes_of(run.config).items() if name not in done}
         text = f"Budget {run.config.budget}: {_text(left)} left"
         if ahead:
-            planned = ", ".join(f"{SETTING[name]} {size}" for name, size in ahead.items())
+            by_step = settings_of(run.config)
+            planned = ", ".join(f"{by_step[name]} {size}" for name, size in ahead.items())
             text += f", about {_text(sum(work.of(ahead).values()))} of work ({planned})"
         run.listener.say(f"{text}.")
 
@@ -160,7 +185,7 @@ class Pace:
         if budget is None or run.config.budget is None:
             return False
         planned = sizes_of(run.config)
-        if generation >= planned["search"]:
+        if _in_one_round(run.config) or generation >= planned["search"]:
             return False
         took = time.monotonic() - self._since
         work = Work(**budget.work)
@@ -213,7 +238,7 @@ def _begun(run: RunFolder) -> list[str]:
     paths = run.paths
     begun = {
         "supernet": any(s.weights.exists() or s.state.exists() for s in run.supernets),
-        "search": paths.history.exists(),
+        "search": paths.history.exists() or any(paths.standalone.glob("*")),
         "retrain": any(paths.retrain("").glob("*/*.safetensors")),
     }
     return [step for step, it_is in begun.items() if it_is]
@@ -222,7 +247,9 @@ def _begun(run: RunFolder) -> list[str]:
 def _sizes_done(run: RunFolder) -> dict[str, int]:
     """Return the sizes of the steps; of the search, which may end early, what it has done."""
     sizes, history = sizes_of(run.config), run.paths.history
-    return sizes | ({"search": len(read_generations(history))} if history.exists() else {})
+    if _in_one_round(run.config) or not history.exists():
+        return sizes
+    return sizes | {"search": len(read_generations(history))}
 
 
 def _as_it_goes(budget: Budget) -> Work:

@@ -5,27 +5,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from asc_nas.core.errors import AscNasError, UsageError, command
 from asc_nas.core.files import write_text
 from asc_nas.core.progress import SILENT, Listener
 from asc_nas.data.manifest import Manifest
-from asc_nas.run.beginning import cost_of, size_limits
+from asc_nas.run.beginning import cost_of, hand_made, size_limits
 from asc_nas.run.config import RunConfig
 from asc_nas.run.start import Start
-from asc_nas.search.feasibility import require_feasible
+from asc_nas.search.feasibility import unmet
 from data_prep import own_data
 from data_prep.checks import Report, write_keys
 from data_prep.checks import check as check_clips
 from data_prep.splits import SplitConfig, assign_roles
 
-SKELETONS = ("cp_mobile", "cp_mobile_small", "cp_mobile_tiny")
+SKELETONS = ("cp_mobile", "cp_mobile_tiny")
 """Tried in order, each with hops of every length, the longest first, as they cost least; the first
 that has enough networks within the limits is taken. Long windows need more RAM."""
-SAMPLES, ROOM = 200, 0.1
-"""Random networks of a skeleton, and the share of them within the limits that is enough."""
+ENOUGH = 3
+"""Hand-made networks within the limits."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +304,7 @@ def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:
 def roomy(
     choices: Sequence[Chosen], config_with: Callable[[Chosen], RunConfig], classes: int
 ) -> Chosen:
-    """Return the first choice with enough networks within the limits to search among.
+    """Return the first choice with enough hand-made networks within the limits.
 
     The last is taken if it has any at all.
     A limit on latency is left to the run: only there the layers have been measured.
@@ -318,14 +317,12 @@ def roomy(
     for chosen in choices:
         config = config_with(chosen)
         cost, limits = cost_of(config, classes), size_limits(config)
-        space, rng = config.search_space(), np.random.default_rng(0)
-        met = [limits.met_by(cost(space.sample(rng))) for _ in range(SAMPLES)]
-        if sum(met) >= ROOM * SAMPLES:
+        own = hand_made(config, config.search_space())
+        met = [limits.met_by(cost(genotype)) for genotype in own]
+        if sum(met) >= ENOUGH:
             return chosen
-    try:
-        require_feasible(space, cost, limits)
-    except UsageError as error:
-        raise UsageError(
-            f"{error} Shorter --seconds or a lower --sample-rate help, too."
-        ) from error
-    return chosen
+    if any(met):
+        return chosen
+    nearest = min(own, key=lambda genotype: max(limits.excess(cost(genotype)).values()))
+    remedy = "Raise the limit; shorter --seconds or a lower --sample-rate help, too."
+    raise unmet("hand-made network", nearest, cost(nearest), limits, remedy)

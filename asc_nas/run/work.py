@@ -54,6 +54,7 @@ class Work:
         What does not grow: exports, start-up.
     first : float
         What the first generation takes more than others: a strategy may begin with more networks.
+        Where there is one round of trainings alone, `generation` is an epoch of all of them.
     """
 
     supernet_epoch: float
@@ -107,9 +108,13 @@ def measure(run: RunFolder) -> Work:
         some = _quartiles(begins_with) or drawn[:4]
         with _threads_of(searchers):
             training = _epoch_alone(run, config.rank, trained_on, some)
-        training *= config.rank.epochs
-        generation = training * math.ceil(search.population / searchers)
-        first = training * math.ceil(len(begins_with) / searchers) - generation
+        rounds_of_first = math.ceil(len(begins_with) / searchers)
+        if search.strategy.most_rounds == 1:  # what grows is how long they are trained
+            generation = training * rounds_of_first
+        else:
+            training *= config.rank.epochs
+            generation = training * math.ceil(search.population / searchers)
+            first = training * rounds_of_first - generation
     # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
     cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
     with _threads_of(trainers):

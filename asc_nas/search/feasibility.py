@@ -45,16 +45,25 @@ def require_feasible(
     best, vector = min((descend(start) for start in starts), key=lambda found: found[0])
     genotype = space.decode(vector)
     if best > 0:
-        missed = limits.excess(cost_of(genotype))
-        name = max(missed, key=lambda key: missed[key])
-        bound = getattr(limits, name)
-        smallest = bound * (1 + missed[name])
-        raise UsageError(
-            f"search.limits.{name}: no genotype of this space comes below {bound:g}; the smallest "
-            f"found ({genotype}) has {_text(smallest)}. Raise the limit, or give "
-            "the space smaller expansions, widths or skip."
+        raise unmet(
+            "genotype of this space",
+            genotype,
+            cost_of(genotype),
+            limits,
+            "Raise the limit, or give the space smaller expansions, widths or skip.",
         )
     return genotype
+
+
+def unmet(what: str, nearest: Genotype, cost: Cost, limits: Limits, remedy: str) -> UsageError:
+    """Return the error that says which limit no network meets, and how near the nearest comes."""
+    missed = limits.excess(cost)
+    name = max(missed, key=lambda key: missed[key])
+    bound = getattr(limits, name)
+    return UsageError(
+        f"search.limits.{name}: no {what} comes below {bound:g}; the smallest found ({nearest}) "
+        f"has {_text(bound * (1 + missed[name]))}. {remedy}"
+    )
 
 
 def _text(value: float) -> str:

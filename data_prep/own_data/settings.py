@@ -15,8 +15,11 @@ RARE = 0.05
 HOPS_PER_SECOND = 50
 FEWEST_FRAMES = 50
 """Of an example, where hops are longer than that."""
-SUPERNET_STEPS, RETRAIN_STEPS = 900, 2400
-"""Optimiser steps that ESC-10 needs, whose settings these are (configs/esc10.yaml)."""
+STEPS = 6000
+"""Optimiser steps of a training. On ESC-50 half as many cost nine points, which is what a network
+one and a half times as wide gains (docs/results/own_data.md)."""
+MANY_STEPS = 30
+"""Steps of an epoch from which one epoch of warm-up will do."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Settings:
         Log-mel: windows of two hops.
     time_mask : int
         Frames that SpecAugment may hide.
-    batch_size, supernet_epochs, retrain_epochs, warmup_epochs : int
+    batch_size, epochs, warmup_epochs : int
+        Of every training.
     """
 
     seconds: float
@@ -43,8 +47,7 @@ class Settings:
     win_length: int
     time_mask: int
     batch_size: int
-    supernet_epochs: int
-    retrain_epochs: int
+    epochs: int
     warmup_epochs: int
 
 
@@ -75,7 +78,6 @@ def choose_settings(
     hop = coarser * max(1, rate // HOPS_PER_SECOND // (2 if seconds < 1 else 1))
     batch = next(size for limit, size in _BATCHES if examples < limit)
     steps = max(1, examples // batch)
-    supernet = _within(round(SUPERNET_STEPS / steps), 15, 100)
     return Settings(
         seconds=seconds,
         sample_rate=rate,
@@ -84,9 +86,8 @@ def choose_settings(
         win_length=2 * hop,
         time_mask=_within(int(seconds * rate / hop) // 8, 1, 24),
         batch_size=batch,
-        supernet_epochs=supernet,
-        retrain_epochs=_within(round(RETRAIN_STEPS / steps), 30, 200),
-        warmup_epochs=3 if supernet > 30 else 1,
+        epochs=_within(round(STEPS / steps), 30, 200),
+        warmup_epochs=3 if steps < MANY_STEPS else 1,
     )
 
 

@@ -127,9 +127,9 @@ def test_a_folder_of_any_bytes_is_run_from_end_to_end(recordings, tmp_path):
         return told
 
     assert "\\u96e8" in printed("init", odd, "--out", tmp_path / "own.yaml")
-    sizes = {"supernet.epochs": 1, "search.population": 4, "search.generations": 1,
-             "retrain.epochs": 1, "retrain.members": 1, "baselines": "{}", "data.workers": 1,
-             "skeleton": "cp_mobile_tiny"}  # fmt: skip
+    sizes = {"rank.epochs": 1, "retrain.epochs": 1, "retrain.members": 1, "data.workers": 1,
+             "space.stems": [], "space.channels": [], "skeleton": "cp_mobile_tiny",
+             "baselines": "{summed: {kernels: [f3+t3], expansion: 1}}"}  # fmt: skip
     changes = [word for key, value in sizes.items() for word in ("--set", f"{key}={value}")]
     run, model = tmp_path / "run", tmp_path / "run" / "models" / "own-best.onnx"
     printed("run", tmp_path / "own.yaml", *changes, "--out", run)

@@ -26,15 +26,14 @@ CHEAP = [
     f"--set={key}={value}"
     for key, value in {
         "skeleton": yaml.safe_dump(TINY["skeleton"], default_flow_style=True).strip(),
+        "space.stems": [],
+        "space.channels": [],
         "frontend.n_mels": 16,
-        "supernet.epochs": 2,
-        "supernet.passes": 2,
-        "supernet.warmup_epochs": 0,
-        "search.population": 4,
-        "search.generations": 2,
+        "rank.epochs": 2,
+        "rank.warmup_epochs": 0,
         "retrain.epochs": 2,
         "retrain.members": 1,
-        "baselines": "{}",
+        "baselines": "{summed: {kernels: [f3+t3], expansion: 1}}",
         "data.workers": 1,
     }.items()
 ]
@@ -82,10 +81,10 @@ def test_init_run_classify(recordings, tmp_path):
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     steps = [(e["step"], e.get("epoch", e.get("generation"))) for e in events]
     assert steps == [
-        *(("supernet", 1), ("supernet", 2), ("search", 1), ("search", 2)),
-        *(("retrain", 1), ("retrain", 2), ("test", None)),
+        *(("rank", 1), ("rank", 2), ("search", 1)),
+        *(("retrain", 1), ("retrain", 2), ("test", None)) * 2,  # the member, and the baseline
     ]
-    assert len(list((run / "tensorboard").rglob("events.out.*"))) == 4
+    assert len(list((run / "tensorboard").rglob("events.out.*"))) == 6
     again = asc_nas("run", "runs/my_recordings", "--resume", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert len((run / "events.jsonl").read_text().splitlines()) == len(events)
@@ -266,18 +265,18 @@ def test_windows_are_long_and_less_ram_makes_the_network_smaller_and_then_window
 def test_too_little_ram_is_told_with_the_smallest(recordings, tmp_path):
     done = asc_nas("init", recordings, "--no-check", "--max-ram-kb", 1, cwd=tmp_path)
     assert done.returncode == 2
-    assert "max_ram_kb: no genotype of this space comes below 1; the smallest" in done.stderr
+    assert "max_ram_kb: no hand-made network comes below 1; the smallest" in done.stderr
 
 
 def test_few_recordings_begin_with_a_network_that_is_trained(tmp_path, recordings):
     """Its front end and its network are taken; what comes next is printed, and works."""
     asc_nas("init", recordings, "--out", "first.yaml", "--no-check", cwd=tmp_path)
-    run = asc_nas("train", "first.yaml", "baseline", *CHEAP[:3], *FAST, cwd=tmp_path)
+    run = asc_nas("train", "first.yaml", "summed", *CHEAP[:4], *FAST, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     other = tmp_path / "others"
     for label in ("hum", "whistle"):
         shutil.copytree(recordings / label, other / f"{label}_again")
-    start = "runs/first/retrain/baseline"
+    start = "runs/first/retrain/summed"
     done = asc_nas("init", other, "--start-from", start, "--max-macs", "9M", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     config = yaml.safe_load((tmp_path / "others.yaml").read_text())

@@ -160,8 +160,7 @@ def test_a_list_that_was_written_reads_back_the_same(tmp_path):
 def test_settings_follow_the_amount_of_data():
     few, esc10, many = (choose_settings(n, Counter({44100: 5}), 5.0) for n in (20, 300, 50_000))
     assert (few.batch_size, esc10.batch_size, many.batch_size) == (4, 32, 128)
-    assert (esc10.supernet_epochs, esc10.retrain_epochs) == (100, 200)
-    assert (many.supernet_epochs, many.retrain_epochs) == (15, 30)
+    assert (esc10.epochs, many.epochs) == (200, 30)
     assert (esc10.sample_rate, esc10.n_mels, esc10.hop_length, esc10.win_length) == (
         *(32000, 64, 640, 1280),
     )

@@ -69,6 +69,11 @@ def test_without_an_interval_the_reason_is_told_where_it_is_known(update, words)
     assert facts(said(Path("runs/a"), RESULT.model_copy(update=update)))["accuracy"] == words
 
 
+def test_where_nothing_was_searched_that_is_said():
+    told = facts(said(Path("runs/a"), strategy="hand_made"))
+    assert told["chosen by"].startswith("search-val, of hand-made networks (macro-F1 ")
+
+
 def test_kilobytes_of_weights_are_those_of_float_and_int8():
     told = facts(said(Path("runs/a")))
     assert told["parameters"] == "8.0 kB in float, 2.0 kB in int8"

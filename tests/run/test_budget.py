@@ -14,7 +14,7 @@ from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import read_json
 from asc_nas.core.progress import Listener
 from asc_nas.run import budget
-from asc_nas.run.budget import Pace, plan, sizes_of
+from asc_nas.run.budget import Pace, plan
 from asc_nas.run.budget_file import Budget
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import RunFolder
@@ -142,19 +142,30 @@ def test_a_budget_of_trainings_needs_the_first_round():
         plan(trained(5), DEAR, 400)
 
 
-@given(st.floats(420, 1e5))
-def test_hand_made_networks_are_judged_once_however_long_the_budget_is(seconds):
+def one_round(judge):
     config = trained(5)
-    search = config.search.model_copy(
-        update={"strategy": STRATEGIES["hand_made"](name="hand_made")}
-    )
-    config = config.model_copy(update={"search": search})
-    assert sizes_of(config)["search"] == 1
-    settings = plan(config, DEAR, seconds)
-    assert set(settings) == {"retrain.epochs"}
-    assert 300 + 100 + settings["retrain.epochs"] + 10 <= seconds
-    assert 300 + 100 + settings["retrain.epochs"] + 1 + 10 > seconds
-    assert plan(config, DEAR, seconds, kept={"retrain": 7}) == {}
+    changes = {"strategy": STRATEGIES["hand_made"](name="hand_made"), "judge": judge}
+    return config.model_copy(update={"search": config.search.model_copy(update=changes)})
+
+
+@given(st.floats(220, 1e5))
+def test_where_all_is_trained_in_one_round_a_budget_is_filled_with_its_epochs(seconds):
+    config = one_round("training")
+    assert config.rank.epochs == config.retrain.epochs
+    work = Work(0.0, generation=5.0, retrain_epoch=1.0, shrinking=0.0, rest=10.0)
+    settings = plan(config, work, seconds)
+    assert set(settings) == {"rank.epochs", "retrain.epochs"}
+    assert abs(settings["rank.epochs"] - settings["retrain.epochs"]) <= 1
+    assert 5 * settings["rank.epochs"] + settings["retrain.epochs"] + 10 <= seconds
+    assert 5 * (settings["rank.epochs"] + 2) + settings["retrain.epochs"] + 2 + 10 > seconds
+    assert sized(config, settings).rank.epochs == settings["rank.epochs"]
+
+
+def test_with_shared_weights_one_round_is_one_round_however_long_the_budget_is():
+    settings = plan(one_round("supernet"), WORK, 10_000)
+    assert set(settings) == {"supernet.epochs", "retrain.epochs"}
+    left = 10_000 - 30 - 4 - 2 * settings["supernet.epochs"] - 1.5 * settings["retrain.epochs"]
+    assert 0 <= left < 10
 
 
 class Clock:

@@ -7,9 +7,11 @@ import torch
 from tiny import write_config
 
 from asc_nas.run import work as work_module
+from asc_nas.run.config import FixedNetwork
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.parts import split_of
 from asc_nas.run.preparation import prepare
+from asc_nas.search.strategies import STRATEGIES
 from asc_nas.training.trainer import steps_per_epoch
 from data_prep.synthetic import Plan, generate
 
@@ -127,6 +129,12 @@ def test_of_a_search_by_trainings_a_training_is_measured_with_folds_and_workers(
     assert work.of({"search": 1})["search"] == pytest.approx(training * {1: 8, 3: 3}[workers])
     more = work.of({"search": 3})["search"] - work.of({"search": 2})["search"]
     assert more == pytest.approx(work.generation)
+
+    search = run.config.search
+    once = search.model_copy(update={"strategy": STRATEGIES["hand_made"](name="hand_made")})
+    baselines = {"own": FixedNetwork(kernels=("t3", "f3"), expansion=(1.5,))}
+    run.config = run.config.model_copy(update={"search": once, "baselines": baselines})
+    assert work_module.measure(run).of({"search": 5}) == pytest.approx({"search": training})
 
 
 @pytest.mark.slow

@@ -60,6 +60,8 @@ class StrategySettings(Config):
 
     most_rounds: ClassVar[int | None] = None
     """Rounds after which it has nothing more to ask for; None: as many as there are."""
+    chooser: ClassVar[str] = "the search"
+    """What chooses a run's best network."""
 
     name: str
     """`nsga2`; `surrogate`, for candidates that are trained (`search.judge`); `random`, the control
