@@ -13,12 +13,7 @@ from asc_nas.run.folder import RunFolder
 from asc_nas.run.work import Work, measure, rehearsal
 from asc_nas.search.history import read_generations
 
-FEWEST = {
-    "supernet.epochs": 5,
-    "search.generations": 3,
-    "rank.epochs": 10,
-    "retrain.epochs": 10,
-}
+FEWEST = {"supernet.epochs": 5, "search.generations": 3, "rank.epochs": 10, "retrain.epochs": 10}
 """Epochs and generations below which the outcome would mean nothing."""
 
 SURE_SECONDS = 5.0

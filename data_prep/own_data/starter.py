@@ -134,7 +134,7 @@ space:                   # what a search may choose; hand-made networks are trie
 rank:                    # how networks are trained to be compared
 {recipe}retrain:
   members: 4             # networks of the Pareto set that are trained anew, with all clips but test
-{recipe}baselines:               # hand-made networks; more of them, such as {{kernels: [t5, f5]}}, take longer
+{recipe}baselines:               # hand-made networks; more of them take longer
   summed: {{kernels: [f3+t3], expansion: 1}}
 """
     return text.encode(errors="backslashreplace").decode()  # "\\udce9" is how YAML has such a byte
