@@ -15,9 +15,8 @@ from asc_nas.data.manifest import Manifest
 from asc_nas.export.possible import require_target
 from asc_nas.run.config import DataConfig, RunConfig
 from asc_nas.run.start import Start
-from asc_nas.search.feasibility import require_feasible
+from asc_nas.search.feasibility import require_feasible, unmet
 from asc_nas.search.limits import Limits
-from asc_nas.search.strategies import new_strategy
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of, spec_of
 from asc_nas.space.netspec import NetSpec
@@ -67,7 +66,7 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     UsageError
         If no network of the space meets the limits, the given latency table lacks a layer, the
         clips cannot be cut into as many parts, a network is too large for any machine, one cannot
-        be exported to `search.limits.target`, or the strategy has nothing to begin with.
+        be exported to `search.limits.target`, or hand-made networks are to be judged and none can.
     AscNasError
         If the given latency table is none.
     """
@@ -82,8 +81,26 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
         require_target(target, space, specs_of(config, classes), config.frontend)
     cost, limits = cost_of(config, classes), size_limits(config)
     require_feasible(space, cost, limits)
-    search = config.search.model_copy(update={"limits": limits})
-    new_strategy(search, space, cost, config.seed, hand_made(config, space))
+    if config.search.strategy.name == "hand_made":
+        _require_hand_made(config, space, cost, limits)
+
+
+def _require_hand_made(
+    config: RunConfig, space: SearchSpace, cost: Callable[[Genotype], Cost], limits: Limits
+) -> None:
+    """Raise UsageError unless a hand-made network is in the space and meets the limits."""
+    own, what = hand_made(config, space), "search.strategy hand_made"
+    if not config.baselines:
+        example = "summed: {kernels: [f3+t3], expansion: 1}"
+        raise UsageError(f"{what}: 'baselines' has no network; name one, such as {example}.")
+    if not own:
+        raise UsageError(
+            f"{what}: no network of 'baselines' is in the space; give 'space' the kernels, paths "
+            "and expansions that one of them has."
+        )
+    if not any(limits.met_by(cost(genotype)) for genotype in own):
+        remedy = "Raise the limit, or give the space smaller channels or widths."
+        raise unmet("hand-made network", own, cost, limits, remedy)
 
 
 def hand_made(config: RunConfig, space: SearchSpace) -> list[Genotype]:

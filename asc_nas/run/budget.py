@@ -7,9 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from asc_nas.core.errors import UsageError
+from asc_nas.run.beginning import hand_made
 from asc_nas.run.budget_file import Budget
 from asc_nas.run.config import RunConfig, parse_duration
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.standalone import standalone_trainings
 from asc_nas.run.work import Work, measure, rehearsal
 from asc_nas.search.history import read_generations
 
@@ -233,10 +235,20 @@ def _begun(run: RunFolder) -> list[str]:
     paths = run.paths
     begun = {
         "supernet": any(s.weights.exists() or s.state.exists() for s in run.supernets),
-        "search": paths.history.exists() or any(paths.standalone.glob("*")),
+        "search": paths.history.exists() or _hand_made_begun(run),
         "retrain": any(paths.retrain("").glob("*/*.safetensors")),
     }
     return [step for step, it_is in begun.items() if it_is]
+
+
+def _hand_made_begun(run: RunFolder) -> bool:
+    """Whether a hand-made network has begun to be trained, as long as the run has it."""
+    config = run.config
+    if settings_of(config)["search"] != "rank.epochs" or not run.paths.manifest.exists():
+        return False
+    networks = hand_made(config, run.remaining_space())
+    trainings = standalone_trainings(run, networks, run.standalone, 1, config.search.folds)
+    return any(training.begun for training in trainings)
 
 
 def _sizes_done(run: RunFolder) -> dict[str, int]:

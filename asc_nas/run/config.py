@@ -368,6 +368,11 @@ class RunConfig(Config):
         every = [frontend_of((change.gene(own),), own) for change in self.space.frontends]
         return list(dict.fromkeys([own, *every]))
 
+    @property
+    def beside_members(self) -> tuple[str, ...]:
+        """The hand-made networks that a run trains besides its members; none if these are so."""
+        return () if self.search.strategy.name == "hand_made" else tuple(self.baselines)
+
     def fixed_genotype(self, name: str) -> Genotype:
         """Return the genotype of a baseline."""
         return self.baselines[name].genotype(len(self.skeleton.block_plans))

@@ -74,7 +74,7 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
     objectives = config.search.objectives
     chosen = choose(members, objectives, config.retrain.members)
     networks = [find_network(run, str(i)) for i in chosen]
-    baselines = [find_network(run, name) for name in config.baselines]
+    baselines = [find_network(run, name) for name in config.beside_members]
     results = train_networks([run], [*networks, *baselines], [seed], config.retrain.workers)
     run.listener.found(results)
     pace.step("retrain")

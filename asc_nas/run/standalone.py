@@ -69,6 +69,11 @@ class StandaloneTraining:
     def __str__(self) -> str:
         return f"{self.genotype}, seed {self.seed}"
 
+    @property
+    def begun(self) -> bool:
+        """Whether its scores are there, or a state that it goes on from."""
+        return self.file.exists() or any(self.unfinished.glob(f"{self.file.stem}*"))
+
 
 def standalone_trainings(
     run: RunFolder, genotypes: Sequence[Genotype], folder: Path, repeats: int, folds: int = 1

@@ -21,10 +21,12 @@ from data_prep.checks import check as check_clips
 from data_prep.splits import SplitConfig, assign_roles
 
 SKELETONS = ("cp_mobile", "cp_mobile_tiny")
-"""Tried in order, each with hops of every length, the longest first, as they cost least; the first
-that has enough networks within the limits is taken. Long windows need more RAM."""
-ENOUGH = 3
-"""Hand-made networks within the limits."""
+"""Tried in order, each with hops of every length, the longest first, as they cost least. Long
+windows need more RAM."""
+WIDTHS = tuple(eighths / 8 for eighths in range(16, 1, -1))
+"""How many times as wide as a skeleton a hand-made network may be, the largest first."""
+ENOUGH = 0.375
+"""Width from which there is no need of another skeleton, or shorter hops."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Chosen:
     Attributes
     ----------
     skeleton : str
+    width : float
+        How many times as wide the largest hand-made network is.
     coarser : int
         How many times as long windows and hops are as of short sounds, see `coarsenesses`.
     shortened : bool
@@ -64,6 +68,7 @@ class Chosen:
     """
 
     skeleton: str
+    width: float = 1.0
     coarser: int = 1
     shortened: bool = False
 
@@ -207,6 +212,7 @@ def write(
             data,
             settings,
             skeleton=chosen.skeleton,
+            width=chosen.width,
             limits=limits,
             latency=latency,
             heading=heading,
@@ -216,7 +222,7 @@ def write(
         return RunConfig.parse(yaml.safe_load(text(chosen)), str(starter.config))
 
     hops = own_data.coarsenesses(inspected.seconds)
-    choices = [Chosen(name, hop, hop < hops[0]) for name in SKELETONS for hop in hops]
+    choices = [Chosen(name, 1.0, hop, hop < hops[0]) for name in SKELETONS for hop in hops]
     chosen = roomy(choices, config, len(clips.labels))
     _write_all(starter, inspected, text(chosen))
     return chosen
@@ -304,25 +310,35 @@ def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:
 def roomy(
     choices: Sequence[Chosen], config_with: Callable[[Chosen], RunConfig], classes: int
 ) -> Chosen:
-    """Return the first choice with enough hand-made networks within the limits.
+    """Return the first choice whose hand-made networks may be wide enough within the limits.
 
-    The last is taken if it has any at all.
+    Each at the largest width that meets them; if none is wide enough, the widest of all.
     A limit on latency is left to the run: only there the layers have been measured.
 
     Raises
     ------
     UsageError
-        If no network of the last meets them: names the smallest cost.
+        If no network of any meets them: names the smallest cost.
     """
-    for chosen in choices:
-        config = config_with(chosen)
-        cost, limits = cost_of(config, classes), size_limits(config)
-        own = hand_made(config, config.search_space())
-        met = [limits.met_by(cost(genotype)) for genotype in own]
-        if sum(met) >= ENOUGH:
-            return chosen
-    if any(met):
-        return chosen
-    nearest = min(own, key=lambda genotype: max(limits.excess(cost(genotype)).values()))
-    remedy = "Raise the limit; shorter --seconds or a lower --sample-rate help, too."
-    raise unmet("hand-made network", nearest, cost(nearest), limits, remedy)
+    fitting: list[Chosen] = []
+    nearest: list[tuple[float, UsageError]] = []
+    for choice in choices:
+        for width in WIDTHS:
+            chosen = replace(choice, width=width)
+            config = config_with(chosen)
+            cost, limits = cost_of(config, classes), size_limits(config)
+            own = hand_made(config, config.search_space())
+            widest = max(own, key=lambda genotype: cost(genotype).macs)
+            if limits.met_by(cost(widest)):
+                fitting.append(chosen)
+                break
+        else:
+            smallest = min(own, key=lambda genotype: cost(genotype).macs)
+            remedy = "Raise the limit; shorter --seconds or a lower --sample-rate help, too."
+            error = unmet("hand-made network", [smallest], cost, limits, remedy)
+            nearest.append((max(limits.excess(cost(smallest)).values()), error))
+        if fitting and fitting[-1].width >= ENOUGH:
+            return fitting[-1]
+    if not fitting:
+        raise min(nearest, key=lambda pair: pair[0])[1]
+    return max(fitting, key=lambda chosen: chosen.width)

@@ -157,7 +157,8 @@ def _retraining(run: RunFolder, members: Sequence[Genotype], workers: int) -> fl
         teacher = teacher_of(run, untrained, settings.teacher.share)
     member = epoch(members, teacher)
     students = [member] * settings.members
-    students += [epoch([config.fixed_genotype(name)], teacher) for name in config.baselines]
+    beside = config.beside_members
+    students += [epoch([config.fixed_genotype(name)], teacher) for name in beside]
     twin = settings.calibrate and settings.use_search_val  # has teachers of its own
     alone = twin * (member + sum(teachers))
     return _in_rounds(teachers, workers) + _in_rounds(students, workers) + alone

@@ -1,6 +1,6 @@
 """Whether any genotype of a space meets the limits, asked before hours are spent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -47,17 +47,30 @@ def require_feasible(
     if best > 0:
         raise unmet(
             "genotype of this space",
-            genotype,
-            cost_of(genotype),
+            [genotype],
+            cost_of,
             limits,
             "Raise the limit, or give the space smaller expansions, widths or skip.",
         )
     return genotype
 
 
-def unmet(what: str, nearest: Genotype, cost: Cost, limits: Limits, remedy: str) -> UsageError:
-    """Return the error that says which limit no network meets, and how near the nearest comes."""
-    missed = limits.excess(cost)
+def unmet(
+    what: str,
+    genotypes: Sequence[Genotype],
+    cost_of: Callable[[Genotype], Cost],
+    limits: Limits,
+    remedy: str,
+) -> UsageError:
+    """Return the error that says which limit none of `genotypes` meets, and the nearest's value.
+
+    Parameters
+    ----------
+    what : what they are, in the singular
+    remedy : the sentence that says what to do
+    """
+    excess = [(limits.excess(cost_of(genotype)), genotype) for genotype in genotypes]
+    missed, nearest = min(excess, key=lambda pair: max(pair[0].values()))
     name = max(missed, key=lambda key: missed[key])
     bound = getattr(limits, name)
     return UsageError(

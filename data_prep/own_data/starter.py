@@ -23,10 +23,8 @@ STARTED = "started"
 FROZEN_SHARE, START_RATE = 0.1, 0.002
 RECORDED = "mixup_alpha: 0, noise: 0.5, response_db: 20, band_limit: 0.1"
 """How clips are varied as other devices and places would record them (docs/results/recipe.md)."""
-WIDTHS = (0.5, 0.75, 1, 1.25, 1.5, 2)
-"""How many times as wide as the skeleton the hand-made networks are: what moves accuracy most."""
-SEARCHED = "surrogate, population: 6"
-"""What searches the whole space by trainings."""
+NARROWER = (1, 0.8, 0.65, 0.5, 0.35, 0.25)
+"""Widths of the hand-made networks, as shares of the largest: what moves accuracy most."""
 COLUMNS = ("path", "label", "group", "fold", "device", "start", "duration")
 
 
@@ -81,6 +79,7 @@ def starter_config(
     settings: Settings,
     *,
     skeleton: str,
+    width: float,
     limits: Mapping[str, Any],
     latency: str | None = None,
     heading: str = "",
@@ -91,11 +90,12 @@ def starter_config(
     ----------
     data : the settings of the group ``data``
     skeleton : name of one
+    width : how many times as wide as that the largest hand-made network is
     limits : the settings of ``search.limits``
     heading : lines of comment for the top, without their ``#``
     """
     comment = "".join(f"# {line}".rstrip() + "\n" for line in heading.splitlines())
-    stems, stages = at_widths(skeleton_from(skeleton))
+    stems, stages = at_widths(skeleton_from(skeleton), width)
     channels = "".join(f"    - {_flow(stage)}\n" for stage in stages)
     recipe = f"""  epochs: {settings.epochs}
   batch_size: {settings.batch_size}
@@ -129,7 +129,7 @@ space:                   # what a search may choose; hand-made networks are trie
   channels:              # of each stage
 {channels}{table}search:
   strategy: hand_made    # no search: the networks of `baselines` at every width, trained and
-  judge: training        # compared on search-val. To search, in hours: {SEARCHED}
+  judge: training        # compared on search-val (to search: docs/guides/own_data.md, 4)
   limits: {bounds}   # max_macs, max_params, max_param_bytes, max_ram_kb ...
 rank:                    # how networks are trained to be compared
 {recipe}retrain:
@@ -140,14 +140,18 @@ rank:                    # how networks are trained to be compared
     return text.encode(errors="backslashreplace").decode()  # "\\udce9" is how YAML has such a byte
 
 
-def at_widths(skeleton: Skeleton) -> tuple[list[list[int]], list[list[int]]]:
-    """Return a skeleton's stem at every width, and every stage's channels at each."""
+def at_widths(skeleton: Skeleton, largest: float) -> tuple[list[list[int]], list[list[int]]]:
+    """Return a skeleton's stem at every width, and every stage's channels at each.
+
+    Channels are multiples of 4, each number once, so a small skeleton has fewer widths.
+    """
+    widths = [largest * share for share in NARROWER]
 
     def scaled(channels: int, width: float) -> int:
         return max(4, 4 * floor(width * channels / 4 + 0.5))
 
-    stems = {tuple(scaled(conv.channels, width) for conv in skeleton.stem) for width in WIDTHS}
-    stages = [{scaled(stage.channels, width) for width in WIDTHS} for stage in skeleton.stages]
+    stems = {tuple(scaled(conv.channels, width) for conv in skeleton.stem) for width in widths}
+    stages = [{scaled(stage.channels, width) for width in widths} for stage in skeleton.stages]
     return [list(stem) for stem in sorted(stems)], [sorted(stage) for stage in stages]
 
 

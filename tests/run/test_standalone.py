@@ -157,10 +157,27 @@ def test_hand_made_networks_at_every_width_are_trained_and_nothing_is_searched(
     assert not run.paths.verdict.exists()
 
 
-def test_hand_made_networks_that_break_the_limits_are_told_before_anything_is_written(
-    tmp_path, recordings
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"limits": {"max_params": 1000}},
+            r"max_params: no hand-made network comes below 1000; the",
+        ),
+        ({"baselines": {}}, r"'baselines' has no network; name one, such as summed: \{"),
+        ({"baselines": {"own": {"kernels": ["s7"]}}}, r"no network of 'baselines' is in the space"),
+    ],
+)
+def test_where_no_hand_made_network_can_be_judged_that_is_told_before_anything_is_written(
+    tmp_path, recordings, changes, told
 ):
-    run = open_run(tmp_path, recordings, strategy="hand_made", limits={"max_params": 2000})
-    with pytest.raises(UsageError, match=r"no network of 'baselines' is in the space and meets"):
+    own = {"kernels": ["t3", "f3"], "expansion": 3}
+    config = write_config(
+        tmp_path / "tiny.yaml",
+        search={"strategy": "hand_made", "limits": changes.get("limits", {})},
+    )
+    baselines = changes.get("baselines", {"own": own})
+    run = Run.open(config, recordings, {"baselines": baselines}, out=tmp_path / "run")
+    with pytest.raises(UsageError, match=told):
         run.search()
     assert not run.paths.root.exists()
