@@ -16,6 +16,7 @@ from typing import Annotated
 import torch
 import typer
 from progress import say
+from steering import HEADING, SCORES, row_of
 
 from asc_nas.core.randomness import stream
 from asc_nas.run.parts import split_of
@@ -29,7 +30,6 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.network_trainer import new_network
 
-SCORES = (Objective(name="macro_f1", sense="max"), Objective(name="log_loss", sense="min"))
 NOT_KNOWN = float("nan")
 
 
@@ -88,11 +88,7 @@ def table(
         steers["... with all"] = surrogate(*found)
     for name, guess in steers.items():
         agrees = predictor(guess, truth, macs, stream(0, "predictors", name, score.name))
-        cells = [
-            f"{tau.tau:.2f} ({tau.low:.2f} to {tau.high:.2f})"
-            for tau in (agrees.overall, agrees.in_bands)
-        ]
-        print(f"{name:<26}{score.name:<10}" + "".join(f"{cell:>24}" for cell in cells))
+        print(row_of(name, score, agrees))
 
 
 def main(run: Path, batches: Annotated[int, typer.Option(min=2)] = 4) -> None:
@@ -107,7 +103,7 @@ def main(run: Path, batches: Annotated[int, typer.Option(min=2)] = 4) -> None:
     macs = [e.macs for e in alone]
     print(f"{len(alone)} networks of {min(macs) / 1e6:.2f} to {max(macs) / 1e6:.2f} M MACs; tau")
     print("with their trainings (95 % interval)")
-    print(f"{'':26}{'score':<10}{'all':>24}{'at equal cost':>24}")
+    print(HEADING)
     for score in SCORES:
         sign = 1.0 if score.sense == "max" else -1.0
         of_supernet = {"supernet": [sign * getattr(e, score.name) for e in shared]}

@@ -27,9 +27,19 @@ from asc_nas.run.run import Run
 from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Objective
-from asc_nas.search.surrogate import leave_one_out, predictor
+from asc_nas.search.surrogate import Predictor, leave_one_out, predictor
 
 SCORES = (Objective(name="macro_f1", sense="max"), Objective(name="log_loss", sense="min"))
+HEADING = f"{'':26}{'score':<10}{'all':>24}{'at equal cost':>24}"
+
+
+def row_of(name: str, score: Objective, agrees: Predictor) -> str:
+    """Return the row, under `HEADING`, of how well something orders networks by a score."""
+    cells = [
+        f"{tau.tau:.2f} ({tau.low:.2f} to {tau.high:.2f})"
+        for tau in (agrees.overall, agrees.in_bands)
+    ]
+    return f"{name:<26}{score.name:<10}" + "".join(f"{cell:>24}" for cell in cells)
 
 
 def main(
@@ -65,7 +75,7 @@ def main(
         f"{seeds} trainings of each, {recipe.epochs} epochs, not seen before (95 % interval)"
         + (f", out-of-fold in {parts} parts" if parts > 1 else "")
     )
-    print(f"{'':26}{'score':<10}{'all':>24}{'at equal cost':>24}")
+    print(HEADING)
     for score in SCORES:
         sign = 1.0 if score.sense == "max" else -1.0
         values = np.reshape([getattr(one, score.name) for one in found], (-1, seeds))
@@ -85,11 +95,7 @@ def main(
         for name, guess in steers.items():
             rng = stream(0, "steering", name, score.name)
             agrees = predictor(guess, truths[name], macs, rng)
-            cells = [
-                f"{tau.tau:.2f} ({tau.low:.2f} to {tau.high:.2f})"
-                for tau in (agrees.overall, agrees.in_bands)
-            ]
-            print(f"{name:<26}{score.name:<10}" + "".join(f"{cell:>24}" for cell in cells))
+            print(row_of(name, score, agrees))
 
 
 if __name__ == "__main__":

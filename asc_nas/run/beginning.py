@@ -81,7 +81,7 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
         require_target(target, space, specs_of(config, classes), config.frontend)
     cost, limits = cost_of(config, classes), size_limits(config)
     require_feasible(space, cost, limits)
-    if config.search.strategy.name == "hand_made":
+    if not config.search.strategy.searches:
         _require_hand_made(config, space, cost, limits)
 
 

@@ -28,7 +28,8 @@ def best_network(run: RunFolder, result: Result, member: Evaluation | None) -> B
     else:
         name, title = BEST, f"Best: network {result.network}"
         judged = f"{SCORES[score]} {getattr(member, score):.3f}"
-        chooser = run.config.search.strategy.chooser
+        searched = run.config.search.strategy.searches
+        chooser = "the search" if searched else "search-val, of hand-made networks"
         why = f"{chooser} ({judged}); the test had no part in it"
     files = exported_files(run.paths.models, f"{run.config.name}-{name}")
     facts = (

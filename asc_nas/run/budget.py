@@ -25,11 +25,11 @@ SURE_SECONDS = 5.0
 def settings_of(config: RunConfig) -> dict[str, str]:
     """Return the setting that makes each step longer, in their order.
 
-    Where a strategy trains all that it judges in one round, that is how long it is trained.
+    Where hand-made networks are trained and nothing is searched, that is how long they are trained.
     """
     by_training = config.search.judge == "training"
     supernet = {} if by_training else {"supernet": "supernet.epochs"}
-    longer = by_training and _in_one_round(config)
+    longer = by_training and not config.search.strategy.searches
     search = {"search": "rank.epochs" if longer else "search.generations"}
     return supernet | search | {"retrain": "retrain.epochs"}
 
@@ -51,13 +51,9 @@ def fewest(config: RunConfig) -> dict[str, int]:
     Of trainings the first round holds many and means much.
     """
     least = {step: FEWEST[setting] for step, setting in settings_of(config).items()}
-    if config.search.judge == "training" and not _in_one_round(config):
+    if config.search.judge == "training" and config.search.strategy.searches:
         least["search"] = 1
     return least
-
-
-def _in_one_round(config: RunConfig) -> bool:
-    return config.search.strategy.most_rounds == 1
 
 
 def plan(
@@ -82,7 +78,7 @@ def plan(
     """
     least_of, settings_by_step = fewest(config), settings_of(config)
     fixed = dict(kept or {})
-    if settings_by_step["search"] == "search.generations" and _in_one_round(config):
+    if settings_by_step["search"] == "search.generations" and not config.search.strategy.searches:
         fixed["search"] = 1
     own = {step: size for step, size in sizes_of(config).items() if step not in fixed}
 
@@ -182,7 +178,7 @@ class Pace:
         if budget is None or run.config.budget is None:
             return False
         planned = sizes_of(run.config)
-        if _in_one_round(run.config) or generation >= planned["search"]:
+        if not run.config.search.strategy.searches or generation >= planned["search"]:
             return False
         took = time.monotonic() - self._since
         work = Work(**budget.work)
@@ -254,7 +250,7 @@ def _hand_made_begun(run: RunFolder) -> bool:
 def _sizes_done(run: RunFolder) -> dict[str, int]:
     """Return the sizes of the steps; of the search, which may end early, what it has done."""
     sizes, history = sizes_of(run.config), run.paths.history
-    if _in_one_round(run.config) or not history.exists():
+    if not (run.config.search.strategy.searches and history.exists()):
         return sizes
     return sizes | {"search": len(read_generations(history))}
 

@@ -371,7 +371,7 @@ class RunConfig(Config):
     @property
     def beside_members(self) -> tuple[str, ...]:
         """The hand-made networks that a run trains besides its members; none if these are so."""
-        return () if self.search.strategy.name == "hand_made" else tuple(self.baselines)
+        return tuple(self.baselines) if self.search.strategy.searches else ()
 
     def fixed_genotype(self, name: str) -> Genotype:
         """Return the genotype of a baseline."""

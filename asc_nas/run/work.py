@@ -109,12 +109,12 @@ def measure(run: RunFolder) -> Work:
         with _threads_of(searchers):
             training = _epoch_alone(run, config.rank, trained_on, some)
         rounds_of_first = math.ceil(len(begins_with) / searchers)
-        if search.strategy.most_rounds == 1:  # what grows is how long they are trained
-            generation = training * rounds_of_first
-        else:
+        if search.strategy.searches:
             training *= config.rank.epochs
             generation = training * math.ceil(search.population / searchers)
             first = training * rounds_of_first - generation
+        else:  # what grows is how long they are trained
+            generation = training * rounds_of_first
     # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
     cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
     with _threads_of(trainers):

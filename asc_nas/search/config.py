@@ -47,8 +47,8 @@ class SearchConfig(Config):
 
     @property
     def rounds(self) -> int:
-        """Generations that there are, as many as the strategy has at most."""
-        return min(self.generations, self.strategy.most_rounds or self.generations)
+        """Generations that there are: one where nothing is searched."""
+        return self.generations if self.strategy.searches else 1
 
     @model_validator(mode="before")
     @classmethod

@@ -17,8 +17,7 @@ from asc_nas.space.genotype import Genotype
 class HandMadeSettings(StrategySettings):
     """The hand-made networks at every width of the space, within the limits; they are no search."""
 
-    most_rounds: ClassVar[int | None] = 1
-    chooser: ClassVar[str] = "search-val, of hand-made networks"
+    searches: ClassVar[bool] = False
 
     def strategy(self, task: SearchTask) -> "HandMade":
         """Return the strategy at the beginning of a search.

@@ -58,10 +58,8 @@ class Strategy(Protocol):
 class StrategySettings(Config):
     """A strategy by its name, with settings of its own."""
 
-    most_rounds: ClassVar[int | None] = None
-    """Rounds after which it has nothing more to ask for; None: as many as there are."""
-    chooser: ClassVar[str] = "the search"
-    """What chooses a run's best network."""
+    searches: ClassVar[bool] = True
+    """Whether it proposes networks; else the hand-made ones are judged in one round."""
 
     name: str
     """`nsga2`; `surrogate`, for candidates that are trained (`search.judge`); `random`, the control
