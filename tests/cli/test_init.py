@@ -279,6 +279,16 @@ def test_limits_are_filled_by_the_widest_network_that_meets_them(recordings, tmp
     assert wide[-1] == ("cp_mobile", 208)
 
 
+def test_where_only_a_sliver_of_a_skeleton_fits_the_smaller_one_is_taken(recordings, tmp_path):
+    config, taken = tmp_path / "c.yaml", []
+    for limit in ("3k", "4k"):  # at 3k a quarter of cp_mobile's width would fit
+        limits = ("--max-params", limit, "--force", "--out", config)
+        done = asc_nas("init", recordings, "--no-check", *limits)
+        assert done.returncode == 0, done.stderr
+        taken.append(yaml.safe_load(config.read_text())["skeleton"])
+    assert taken == ["cp_mobile_tiny", "cp_mobile"]
+
+
 def test_too_little_ram_is_told_with_the_smallest(recordings, tmp_path):
     done = asc_nas("init", recordings, "--no-check", "--max-ram-kb", 1, cwd=tmp_path)
     assert done.returncode == 2

@@ -132,9 +132,13 @@ def test_of_a_search_by_trainings_a_training_is_measured_with_folds_and_workers(
 
     search = run.config.search
     once = search.model_copy(update={"strategy": STRATEGIES["hand_made"](name="hand_made")})
-    baselines = {"own": FixedNetwork(kernels=("t3", "f3"), expansion=(1.5,))}
+    baselines = {
+        name: FixedNetwork(kernels=("t3", "f3"), expansion=(expansion,))
+        for name, expansion in (("narrow", 1.5), ("wide", 3.0))
+    }
     run.config = run.config.model_copy(update={"search": once, "baselines": baselines})
-    assert work_module.measure(run).of({"search": 5}) == pytest.approx({"search": training})
+    both = training * {1: 2, 3: 1}[workers]
+    assert work_module.measure(run).of({"search": 5}) == pytest.approx({"search": both})
 
 
 @pytest.mark.slow
