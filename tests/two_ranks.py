@@ -41,8 +41,8 @@ COMMON = dict(batch_size=8, learning_rate=1e-2, warmup_epochs=0)
 class Double(Trainer):
     """Computes in double precision."""
 
-    def step(self, optimizer, scaler, forwards, x, targets):
-        return super().step(optimizer, scaler, forwards, x.double(), targets.double())
+    def step(self, optimizer, scaler, forwards, x, targets, share):
+        return super().step(optimizer, scaler, forwards, x.double(), targets.double(), share)
 
 
 def shared_weights(folder, ranks, **settings):
@@ -63,9 +63,11 @@ def alone(folder, ranks, **settings):
     return network, fit_network(network.double(), examples, trainer), None
 
 
-CASES = {
+CASES = {  # the first three divide the passes, the others the batches
     "strictly fair": (shared_weights, {}),
     "taught in place": (shared_weights, {"distillation": 0.5, "sampler": "uniform", "passes": 2}),
+    "broadening": (shared_weights, {"broadening_epochs": 3}),
+    "one pass": (shared_weights, {"sampler": "uniform", "passes": 1}),
     "alone": (alone, {}),
     "averaged, balanced": (alone, {"ema_decay": 0.9, "balanced": True}),
 }

@@ -4,6 +4,8 @@ An elastic layer equals the plain layer that holds the sliced weights. Functions
 forward is a weight slice and one torch function.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,6 +15,9 @@ from asc_nas.space.netspec import ConvSpec
 
 BN_MOMENTUM = 0.1
 BN_EPSILON = 1e-5
+
+Keep = Callable[[Tensor, Tensor], None]
+"""Takes mean and unbiased variance of a batch, (channels used,) each."""
 
 
 class ElasticConv2d(nn.Module):
@@ -36,12 +41,14 @@ class ElasticConv2d(nn.Module):
 class ElasticBatchNorm2d(nn.Module):
     """Batch norm of at most `channels` channels; the first ones are used and updated.
 
-    While `gather` is set, a batch in training is a part of one, see `asc_nas.nn.batch_norm`.
+    While `gather` is set, a batch in training is a part of one, see `asc_nas.nn.batch_norm`. While
+    `keep` is set, it is given the statistics of a batch in training, and the running ones stay.
     """
 
     running_mean: Tensor
     running_var: Tensor
     gather: Gather | None = None
+    keep: Keep | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -60,13 +67,13 @@ class ElasticBatchNorm2d(nn.Module):
         s = self.sliced(x.shape[1])
         if self.training and self.gather is not None:
             return of_a_part(x, **s, momentum=BN_MOMENTUM, eps=BN_EPSILON, gather=self.gather)
-        return F.batch_norm(
-            x,
-            s["running_mean"],
-            s["running_var"],
-            s["weight"],
-            s["bias"],
-            self.training,
-            BN_MOMENTUM,
-            BN_EPSILON,
+        mean, variance, momentum = s["running_mean"], s["running_var"], BN_MOMENTUM
+        keep = self.keep if self.training else None
+        if keep is not None:
+            mean, variance, momentum = torch.zeros_like(mean), torch.zeros_like(variance), 1.0
+        y = F.batch_norm(
+            x, mean, variance, s["weight"], s["bias"], self.training, momentum, BN_EPSILON
         )
+        if keep is not None:
+            keep(mean, variance)
+        return y

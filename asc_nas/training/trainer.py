@@ -25,7 +25,7 @@ from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.training import checkpoint
 from asc_nas.training.device import Precision, laid_out, to_device
 from asc_nas.training.feature_distillation import FeatureLoss
-from asc_nas.training.parallel import ALONE, Ranks, one_batch
+from asc_nas.training.parallel import ALONE, WHOLE, Ranks, Share, shared
 from asc_nas.training.weight_average import new_average
 
 Pass = Callable[[Tensor], Tensor]
@@ -193,7 +193,6 @@ class Trainer:
         """
         config, hooks, ranks = self.config, self.hooks, self.ranks
         epoch_steps = steps_per_epoch(examples, config)
-        self._require_parts(len(examples) // epoch_steps)
         to_device(module, self.device, self.precision)
         optimizer, scaler = make_optimizer(module, config, *self.slower), self.new_scaler()
         average = new_average(module, config.ema_decay, config.swa_share)
@@ -232,13 +231,14 @@ class Trainer:
             ]
             positions = list(examples.batches(config.batch_size, rng, balanced=config.balanced))
             batches = loader.batches(zip((todo.examples for todo in todos), positions, strict=True))
-            with one_batch(module, ranks):
+            with shared(module, ranks, len(todos[0].passes)) as share:
+                self._require_parts(share, len(examples) // epoch_steps)
                 for i, (todo, (x, targets)) in enumerate(zip(todos, batches, strict=True)):
                     set_learning_rate(optimizer, config, (first + i) / epoch_steps)
                     soft = todo.examples.soft_targets(positions[i])
                     varied = augmentation(todo.examples)(x, targets, rng, soft)
                     # Read once a step: a GPU waits for whoever asks for a number.
-                    losses += self.step(optimizer, scaler, todo.passes, *varied).tolist()
+                    losses += self.step(optimizer, scaler, todo.passes, *varied, share).tolist()
                     if not all(map(math.isfinite, losses[-len(todo.passes) :])):
                         what = f"the loss was {losses[-1]} in step {i + 1}"
                         raise self._diverged(epoch + 1, what)
@@ -265,9 +265,9 @@ class Trainer:
         module.eval()
         return log
 
-    def _require_parts(self, least: int) -> None:
+    def _require_parts(self, share: Share, least: int) -> None:
         """Raise UsageError unless batches of `least` examples can be divided among the ranks."""
-        if least < self.ranks.size:
+        if share.statistics is None and least < self.ranks.size:
             raise UsageError(
                 f"{self.config.group}.batch_size: a batch of {least} examples cannot be divided "
                 f"among {self.ranks.size} ranks; start fewer ranks, or take a larger batch."
@@ -299,35 +299,40 @@ class Trainer:
         forwards: Sequence[Pass],
         x: Tensor,
         targets: Tensor,
+        share: Share = WHOLE,
     ) -> Tensor:
         """Do one update with the gradients of all passes; return their losses (passes,).
 
-        Each rank computes its part of the batch; gradients and losses are summed over the ranks.
+        Each rank computes its share; gradients and losses are summed over the ranks.
 
         Parameters
         ----------
         x : (n, 1, mels, frames) float32, dB, on the trainer's device
         targets : (n, classes) float32, there too; with a `feature_loss` embeddings behind
+        share : what this rank computes of it
         """
-        n, own = len(x), self.ranks.part(len(x))
+        n, own = len(x), share.part(len(x))
         x, targets = laid_out(x[own], self.precision), targets[own]
         if self.teacher is not None:
-            teach, share = self.teacher
-            targets = (1 - share) * targets + share * teach(x)
+            teach, weight = self.teacher
+            targets = (1 - weight) * targets + weight * teach(x)
         optimizer.zero_grad()
-        passed = []
+        losses = targets.new_zeros(len(forwards))
         for number, forward in enumerate(forwards):
-            with self._autocast():
-                logits = forward(x).to(targets.dtype)
-            loss = self._loss(logits, targets) * (len(x) / n)
-            scaler.scale(loss / len(forwards)).backward()
-            passed.append(loss.detach())
-            if self.distillation and number == 0:
+            teaches = bool(self.distillation) and number == 0
+            with share.computing(number) as counts:
+                if not (counts or teaches):
+                    continue
+                with self._autocast():
+                    logits = forward(x).to(targets.dtype)
+                if counts:
+                    loss = self._loss(logits, targets) * (len(x) / n)
+                    scaler.scale(loss / len(forwards)).backward()
+                    losses[number] = loss.detach()
+            if teaches:
                 taught = logits.detach().softmax(1)
                 targets = (1 - self.distillation) * targets + self.distillation * taught
-        losses = torch.stack(passed)
-        parameters = (p for group in optimizer.param_groups for p in group["params"])
-        self.ranks.add_up([*(p.grad for p in parameters if p.grad is not None), losses])
+        share.add_up([p for group in optimizer.param_groups for p in group["params"]], losses)
         scaler.step(optimizer)
         scaler.update()
         return losses

@@ -8,9 +8,11 @@ from toy import make_examples
 from asc_nas.cli import main as command_line
 from asc_nas.core.errors import UsageError
 from asc_nas.core.launched import place, require_one
+from asc_nas.nn.batch_norm import BatchNorm2d
+from asc_nas.nn.elastic import ElasticBatchNorm2d
 from asc_nas.run.run import Run
 from asc_nas.training import parallel
-from asc_nas.training.parallel import ALONE, Ranks, join
+from asc_nas.training.parallel import ALONE, Ranks, Statistics, join, shared
 from asc_nas.training.trainer import TrainConfig, Trainer
 
 
@@ -22,12 +24,74 @@ def test_parts_are_the_whole_batch_and_nearly_equal(n, size):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_a_batch_with_fewer_examples_than_ranks_is_refused(tmp_path):
+def test_a_batch_with_fewer_examples_than_ranks_is_refused(tmp_path, monkeypatch):
+    for name, alone in {
+        "agreed": lambda ranks, value: value,
+        "take_first": lambda *args: None,
+    }.items():
+        monkeypatch.setattr(Ranks, name, alone)  # the others are not there
     config = TrainConfig(epochs=1, batch_size=3)
     trainer = Trainer(config, 0, tmp_path / "state", ranks=Ranks(0, 4))
     with pytest.raises(UsageError, match=r"retrain.batch_size: a batch of 3 .* among 4 ranks"):
         trainer.fit(torch.nn.Linear(1, 1), make_examples(clips=24))
     assert not (tmp_path / "state").exists()
+
+
+def test_statistics_of_divided_passes_are_those_of_all_passes_in_their_order():
+    """Of each pass another rank; passes use several channels of some norms."""
+    uses = [(4, 0), (2, 3), (0, 3), (3, 1)]  # channels of two norms in each pass; 0: not used
+    generator = torch.Generator().manual_seed(0)
+    batches = [
+        [torch.randn(5, n, 2, 2, generator=generator) if n else None for n in own] for own in uses
+    ]
+
+    def passed(norms, batches):
+        for norm, batch in zip(norms, batches, strict=True):
+            if batch is not None:
+                norm(batch)
+        return [v for norm in norms for v in (norm.running_mean, norm.running_var)]
+
+    for size in 2, 3, 4:
+        alone = [ElasticBatchNorm2d(4), ElasticBatchNorm2d(3)]
+        ranks = [[ElasticBatchNorm2d(4), ElasticBatchNorm2d(3)] for _ in range(size)]
+        told = [Statistics(norms, len(uses)) for norms in ranks]
+        for _ in range(2):  # steps
+            for number, own in enumerate(batches):
+                expected = passed(alone, own)
+                for rank, (norms, statistics) in enumerate(zip(ranks, told, strict=True)):
+                    statistics.number = number if number % size == rank else None
+                    passed(norms, own)
+            for values in zip(*(statistics.told for statistics in told), strict=True):
+                total = sum(values)
+                for value in values:
+                    value.copy_(total)
+            for norms, statistics in zip(ranks, told, strict=True):
+                statistics.update()
+                for value, wanted in zip(passed(norms, [None, None]), expected, strict=True):
+                    torch.testing.assert_close(value, wanted)
+
+
+@pytest.mark.parametrize(
+    ("size", "passes", "divided"),
+    [(1, 3, "nothing"), (2, 1, "batch"), (2, 2, "passes"), (3, 2, "passes")],
+)
+def test_passes_are_divided_where_there_are_several_or_else_the_batch(size, passes, divided):
+    norm = ElasticBatchNorm2d(2)
+    with shared(norm, Ranks(size - 1, size), passes) as share:
+        assert (norm.keep is not None) == (divided == "passes")
+        assert (norm.gather is not None) == (divided == "batch")
+        own = range(6 * (size - 1) // size, 6) if divided == "batch" else range(6)
+        assert range(6)[share.part(6)] == own
+        counts = []
+        for number in range(passes):
+            with share.computing(number) as own:
+                counts.append(own)
+                assert torch.is_grad_enabled() == own
+    assert counts == [divided != "passes" or number % size == size - 1 for number in range(passes)]
+    assert norm.keep is norm.gather is None
+    plain = torch.nn.Sequential(norm, BatchNorm2d(2))  # which keeps its own statistics
+    with shared(plain, Ranks(0, 2), 2) as share:
+        assert share.statistics is None
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch):
