@@ -129,6 +129,25 @@ def processes(
         pool.join()
 
 
+def result_of(future: Future[Result], timeout: float | None = None) -> Result:
+    """Return what a process of `processes` found.
+
+    Raises
+    ------
+    AscNasError
+        If it died.
+    TimeoutError
+        If it takes longer than so many seconds.
+    """
+    try:
+        return future.result(timeout)
+    except ProcessExpired as error:
+        raise AscNasError(
+            f"its worker process died (exit code {error.exitcode}), perhaps for want of memory; "
+            "run again with fewer workers."
+        ) from error
+
+
 class _OneThreadProcess(SpawnProcess):
     """A process whose libraries use one thread, which they ask for when they are imported."""
 
@@ -208,17 +227,7 @@ def _side_by_side(
     with executor(function, min(workers, max(1, len(jobs)))) as submit:
         numbers = {submit(job): number for number, job in enumerate(jobs)}
         for future in as_completed(numbers):
-            yield numbers[future], partial(_result, future)
-
-
-def _result(future: Future[Result]) -> Result:
-    try:
-        return future.result()
-    except ProcessExpired as error:
-        raise AscNasError(
-            f"its worker process died (exit code {error.exitcode}), perhaps for want of memory; "
-            "run again with fewer workers."
-        ) from error
+            yield numbers[future], partial(result_of, future)
 
 
 def _summary(jobs: Sequence[Job], failures: dict[int, Exception]) -> Exception:

@@ -30,7 +30,7 @@ Settings = Sequence[str] | Mapping[str, Any]
 
 MAY_CHANGE = (
     *("adapt.", "budget", "compute.", "data.skip_unreadable", "data.workers", "rank."),
-    *("retrain.workers", "search.workers"),
+    *("retrain.workers", "search.workers", "supernet.workers"),
 )
 """What may change between a run and its resumption: it does not change what is done already."""
 TOLD = ("retrain.members", "retrain.calibrate")

@@ -3,8 +3,7 @@
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,13 +19,15 @@ from asc_nas.export.quantisation_aware import quantisation_aware
 from asc_nas.nn.supernet import init_supernet
 from asc_nas.run.beginning import hand_made, size_limits
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.helpers import ranks_of
 from asc_nas.run.parts import split_of, trained_on
 from asc_nas.run.population import evaluator_of
 from asc_nas.run.teachers import teacher_of
 from asc_nas.search.strategies import new_strategy
 from asc_nas.space.genotype import Genotype
+from asc_nas.training.device import threads_of
 from asc_nas.training.network_trainer import fit_network, new_network
-from asc_nas.training.supernet_trainer import train_supernet
+from asc_nas.training.supernet_trainer import passes_of, train_supernet
 from asc_nas.training.trainer import Teacher, TrainConfig, Trainer, steps_per_epoch
 
 EXPORT_SECONDS = 4.0
@@ -106,7 +107,7 @@ def measure(run: RunFolder) -> Work:
     else:
         begins_with = _first_candidates(run)
         some = _quartiles(begins_with) or drawn[:4]
-        with _threads_of(searchers):
+        with threads_of(searchers):
             training = _epoch_alone(run, config.rank, trained_on, some)
         rounds_of_first = math.ceil(len(begins_with) / searchers)
         if search.strategy.searches:
@@ -117,7 +118,7 @@ def measure(run: RunFolder) -> Work:
             generation = training * rounds_of_first
     # What is retrained comes from the Pareto set, most of which is cheaper than random networks.
     cheaper = sorted(drawn, key=lambda genotype: run.cost(genotype).macs)[:4]
-    with _threads_of(trainers):
+    with threads_of(trainers):
         retrain_epoch = _retraining(run, cheaper, trainers)
     events = 0 if config.shrinking is None else len(config.shrinking.at)
     samples = 0 if config.shrinking is None else config.shrinking.samples
@@ -213,7 +214,7 @@ def _first_candidates(run: RunFolder) -> list[Genotype]:
 
 def _shared_work(run: RunFolder, parts: Sequence[Examples], searchers: int) -> tuple[float, float]:
     """Return the seconds of an epoch of all parts' supernets, and of judging a network."""
-    config = run.config
+    config, helpers = run.config, ranks_of(run)
     supernet = run.new_supernet()
     init_supernet(supernet, torch.Generator().manual_seed(0))
     hear = trained_on(run, 0)
@@ -227,12 +228,15 @@ def _shared_work(run: RunFolder, parts: Sequence[Examples], searchers: int) -> t
             train_supernet(supernet, part, trainer, heard_by=lambda g: heard(run.frontend(g)))
 
     steps = sum(steps_per_epoch(part, config.supernet) for part in parts)
-    epoch = _seconds_of_one(train_shared, 1, 3) * steps
+    with threads_of(helpers):
+        epoch = _seconds_of_one(train_shared, 1, 3) * steps
+    passes = passes_of(config.supernet, config.search_space())
+    epoch *= math.ceil(passes / helpers) / passes
     space, rng = config.search_space(), stream(config.seed, "budget")
     few = min(16, config.search.population)
     genotypes = list(dict.fromkeys(space.sample(rng) for _ in range(few + 1)))
     judge = evaluator_of(run, [supernet] * len(parts))
-    with _threads_of(searchers):
+    with threads_of(searchers):
         return epoch, _seconds_of_one(lambda count: judge(genotypes[:count]), 1, len(genotypes))
 
 
@@ -240,17 +244,6 @@ def _trainer(run: RunFolder, settings: TrainConfig, folder: Path) -> Trainer:
     """Return what trains on the device of the run."""
     precision = run.config.compute.precision
     return Trainer(settings, 0, folder / "state", device=run.device, precision=precision)
-
-
-@contextmanager
-def _threads_of(workers: int) -> Iterator[None]:
-    """Compute on as many threads as one of `workers` processes does."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if workers == 1 else 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _some(examples: Examples, count: int) -> Examples:

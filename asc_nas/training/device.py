@@ -1,6 +1,8 @@
 """Where PyTorch trains and judges networks, by name, and what depends on it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -86,6 +88,17 @@ def prepare_process(device: str) -> None:
     """Set what a process needs once that trains on `device`."""
     if device == "cpu":  # a GPU's memory is kept by PyTorch itself
         keep_freed_memory()
+
+
+@contextmanager
+def threads_of(workers: int) -> Iterator[None]:
+    """Compute on as many threads as one of `workers` processes does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if workers == 1 else 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def most_workers(device: str, workers: int) -> int:

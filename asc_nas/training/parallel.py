@@ -1,4 +1,4 @@
-"""Several processes that train one network together (data parallel), as ``torchrun`` starts them.
+"""Several processes that train together (data parallel), as ``torchrun`` starts them, or a run.
 
 Every rank draws the same batches, augmentation and genotypes, and computes its share of a step:
 some of its passes or, where there is one only, a part of the batch. What must be the same
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -36,8 +37,8 @@ PATIENCE = timedelta(days=7)
 class Ranks:
     """The processes that train together, and which of them this is; by default it is alone.
 
-    Every rank must call the methods in the same order. They raise an AscNasError if another rank
-    has ended.
+    Every rank must call the methods in the same order. They raise a RankLostError if another has
+    ended.
 
     Attributes
     ----------
@@ -156,14 +157,37 @@ def _own_device(device: str, size: int) -> str:
         ) from error
 
 
-def _meet(backend: str) -> None:
+@contextmanager
+def meeting(ranks: Ranks, folder: Path) -> Iterator[Ranks]:
+    """Let processes of this machine work together, on the CPU, until all are at the end.
+
+    Parameters
+    ----------
+    ranks : this one
+    folder : the same for all; empty but for what they put there to find one another
+
+    Raises
+    ------
+    AscNasError
+        If the others do not come.
+    """
+    place = (folder / "meeting").absolute().as_uri()
+    _meet("gloo", init_method=place, rank=ranks.number, world_size=ranks.size)
     try:
-        dist.init_process_group(backend, timeout=TIMEOUT)
+        yield ranks
+        ranks.agreed(None)
+    finally:
+        _part()
+
+
+def _meet(backend: str, **where: Any) -> None:
+    try:
+        dist.init_process_group(backend, timeout=TIMEOUT, **where)
         _patient.append(dist.new_group(backend="gloo", timeout=PATIENCE))
     except (RuntimeError, ValueError) as error:
         raise AscNasError(
-            f"the ranks did not find one another ({_short(error)}); start all of them with "
-            "torchrun, and check MASTER_ADDR and MASTER_PORT."
+            f"the ranks did not find one another ({_short(error)}); with torchrun, start all "
+            "of them and check MASTER_ADDR and MASTER_PORT."
         ) from error
     if backend == "gloo":  # NCCL could wait there for a rank that is gone
         atexit.register(_part)
@@ -181,7 +205,7 @@ def _others_there() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise AscNasError(
+        raise RankLostError(
             f"another rank of this training has ended or hangs ({_short(error)}); what it said "
             "tells why. Give the command again, and the training goes on from its saved state."
         ) from error
@@ -191,6 +215,10 @@ def _short(error: Exception) -> str:
     """Return the first sentence of an error, without the place in PyTorch's source."""
     line = str(error).partition("\n")[0]
     return line.rpartition("] ")[2].partition(". ")[0].rstrip(". ")
+
+
+class RankLostError(AscNasError):
+    """Another rank has ended or hangs, so that this one cannot go on."""
 
 
 class Statistics:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
-from asc_nas.core.config import Amount
+from asc_nas.core.config import Amount, Workers
 from asc_nas.core.documents import Document
 from asc_nas.core.randomness import derived_seed
 from asc_nas.data.examples import Examples
@@ -32,6 +33,11 @@ class SupernetConfig(TrainConfig):
     """Networks per optimiser step, each a forward and backward pass; null is the largest number of
     candidates in a block. Time grows with it. A number makes samplers and spaces comparable at an
     equal budget."""
+    workers: Workers = 1
+    """Processes that train together, on one thread each: in every step some of the passes are each
+    one's. With 1 the supernet is trained on all threads of this one, of which small networks have
+    little. Set it to the number of free cores, at most to that of the passes; a GPU trains by
+    itself. Sums are in another order then, so the shared weights are others, about as good."""
     broadening_epochs: NonNegativeInt = 0
     """Epochs in which the narrower expansions and widths come in one by one (BS-NAS); 0: all are
     there from the start. For spaces with several; at most the first epoch in `shrinking.at`."""
@@ -43,6 +49,16 @@ class SupernetConfig(TrainConfig):
     distillation: float = Field(0.0, ge=0, le=1)
     """Share of the targets that the largest network gives, which is then trained in every step
     besides the sampler's networks (0: off). 0.5 did not improve the ranking on spoken digits."""
+
+    @model_validator(mode="after")
+    def _check_workers(self) -> Self:
+        most = None if self.passes is None else self.passes + bool(self.distillation)
+        if most is not None and self.workers > most:
+            raise ValueError(
+                f"{self.workers} workers divide the networks of a step, which are {most}; set "
+                f"workers to {most} at most, or passes to more"
+            )
+        return self
 
 
 class TrainingLog(Document):
@@ -60,6 +76,11 @@ class SupernetLog:
 
     epochs: TrainingLog
     updates: Updates
+
+
+def passes_of(config: SupernetConfig, space: SearchSpace) -> int:
+    """Return how many networks of a space, before it shrinks, are trained in a step."""
+    return SAMPLERS[config.sampler](space, 0, config.passes).passes + bool(config.distillation)
 
 
 def train_supernet(

@@ -1,12 +1,14 @@
-"""Two ranks that torchrun starts train what one process trains; one of them is killed."""
+"""Two ranks, started by torchrun or a run, train what one process trains; one of them is killed."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
 import two_ranks
 from ranks import torchrun
-from tiny import write_config
+from tiny import ENVIRONMENT, PATIENCE, asc_nas, write_config
 from two_ranks import CASES, train
 
 from asc_nas.core.events import read_events
@@ -31,6 +33,23 @@ def step_or_die(*arguments):
 Trainer.step = step_or_die
 main()
 """
+DYING_WORKER = """
+import os, signal, sys
+from asc_nas.cli.main import main
+from asc_nas.training.trainer import Trainer
+left, step = int(sys.argv[1]), Trainer.step
+def step_or_die(*arguments):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*arguments)
+if __name__ == "__mp_main__":
+    Trainer.step = step_or_die
+if __name__ == "__main__":
+    main(sys.argv[2:])
+"""
+FILES = ("supernet.safetensors", "updates.json", "shrinking.json", "log.json")
 STEPS = 3  # in an epoch of the supernet
 SETTINGS = {
     "data": {"workers": 1},
@@ -107,7 +126,57 @@ def test_a_training_of_which_a_rank_was_killed_goes_on_to_the_same_end(place, tm
     assert done.returncode == 0, done.stderr
     assert "Supernet: 1/3" in killed.stderr
     assert "Supernet: 1/3" not in done.stderr  # it did not begin anew
-    for name in ("supernet.safetensors", "updates.json", "shrinking.json", "log.json"):
+    require_same(place, out)
+
+
+def require_same(place, out):
+    for name in FILES:
         whole = place / "together" / "supernet" / name
         assert (out / "supernet" / name).read_bytes() == whole.read_bytes(), name
     assert not (out / "supernet" / "state.safetensors").exists()
+
+
+def with_workers(place, out):
+    """Return the arguments that train the supernet by two processes of the run itself."""
+    source = place / "tiny.yaml", "--data", place / "recordings"
+    return "supernet", *source, "--out", out, "--set", "supernet.workers=2"
+
+
+def test_the_workers_of_a_run_train_what_torchruns_ranks_do(place, tmp_path):
+    done = asc_nas(*with_workers(place, tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Supernet: 3/3") == 1
+    require_same(place, tmp_path / "run")
+
+
+def test_a_worker_that_dies_is_told_and_the_training_goes_on_to_the_same_end(place, tmp_path):
+    out, script = tmp_path / "run", tmp_path / "dying.py"
+    script.write_text(DYING_WORKER)
+    arguments = with_workers(place, out)
+    killed = subprocess.run(
+        [sys.executable, script, str(2 * STEPS + 2), *map(str, arguments)],
+        capture_output=True, text=True, timeout=PATIENCE, env=ENVIRONMENT, check=False,
+    )  # fmt: skip
+    assert killed.returncode == 1
+    assert killed.stderr.splitlines()[-1].startswith("error: supernet.workers: its worker process ")
+    assert "Traceback" not in killed.stderr
+    done = asc_nas(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "Supernet: 1/3" not in done.stderr  # it did not begin anew
+    require_same(place, out)
+
+
+def test_a_script_without_a_main_guard_is_told_so(place, tmp_path):
+    script = tmp_path / "script.py"
+    source, out = place / "tiny.yaml", tmp_path / "run"
+    script.write_text(f"""
+from asc_nas import Run
+settings = ["supernet.workers=2"]
+Run.open({str(source)!r}, {str(place / "recordings")!r}, settings, {str(out)!r}).supernet()
+""")
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=PATIENCE,
+        env=ENVIRONMENT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "if __name__ ==" in done.stderr.splitlines()[-1]

@@ -29,12 +29,15 @@ def test_the_difference_of_two_amounts_is_timed(monkeypatch):
     assert work_module._seconds_of_one(lambda amount: None, 2, 6) == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize(("folds", "qat_share"), [(1, 0.0), (2, 0.0), (1, 0.25)])
+@pytest.mark.parametrize(
+    ("folds", "qat_share", "workers"), [(1, 0.0, 1), (2, 0.0, 1), (1, 0.25, 1), (1, 0.0, 2)]
+)
 def test_the_work_is_measured_without_what_every_call_costs(
-    folds, qat_share, recordings, tmp_path, monkeypatch
+    folds, qat_share, workers, recordings, tmp_path, monkeypatch
 ):
-    """An epoch in integers takes twice as long here."""
-    config = write_config(tmp_path / "tiny.yaml", search={"folds": folds})
+    """An epoch in integers takes twice as long here; of five passes a worker has three."""
+    supernet = {"passes": 4, "distillation": 0.5, "workers": workers}
+    config = write_config(tmp_path / "tiny.yaml", search={"folds": folds}, supernet=supernet)
     run = RunFolder.open(
         config, recordings, [f"retrain.qat_share={qat_share}"], out=tmp_path / "run"
     )
@@ -60,7 +63,8 @@ def test_the_work_is_measured_without_what_every_call_costs(
     monkeypatch.setattr(work_module, "evaluator_of", lambda run, supernets: [*supernets] and judge)
     work = work_module.measure(run)
     parts = [own for own, _ in split_of(run, folds)]
-    assert work.supernet_epoch == 2 * sum(steps_per_epoch(own, supernet) for own in parts)
+    epoch = 2 * sum(steps_per_epoch(own, supernet) for own in parts)
+    assert work.supernet_epoch == pytest.approx(epoch * {1: 1, 2: 3 / 5}[workers])
     assert work.generation == 3 * run.config.search.population
     trainings = 2 + 2 + 1  # members, baselines, and the twin for calibration
     steps = steps_per_epoch(run.examples("train", "search_val"), retrain)

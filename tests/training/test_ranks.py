@@ -166,3 +166,12 @@ def test_so_is_a_run_that_is_not_opened_together_and_a_step_of_one_process(
     with pytest.raises(UsageError, match="executor 'ray': torchrun's 2 ranks"):
         Run.open(config, out=out, together=True, executor="ray")
     assert not out.exists()
+
+
+def test_workers_without_a_pass_each_are_refused(tmp_path):
+    for settings in {"workers": 3, "passes": 2}, {"workers": 4, "passes": 2, "distillation": 0.5}:
+        config = write_config(tmp_path / "tiny.yaml", supernet=settings)
+        with pytest.raises(UsageError, match=r"set workers to \d at most, or passes to more"):
+            Run.open(config, out=tmp_path / "run")
+    settings = {"workers": 3, "passes": 2, "distillation": 0.5}
+    Run.open(write_config(tmp_path / "tiny.yaml", supernet=settings), out=tmp_path / "run")
