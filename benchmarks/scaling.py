@@ -1,12 +1,14 @@
 """Strong scaling: the same work of a run on more and more cores, and where it loses.
 
-python benchmarks/scaling.py RUN [--cores 1 2] [--epochs 4] [--trainings 4] [--rounds 3]
+python benchmarks/scaling.py RUN [--cores 1 --cores 2] [--epochs 7] [--trainings 4] [--rounds 3]
 
 RUN is a run directory with features and a trained supernet. On each number of cores (no more than
 those may be used) these take turns: feature extraction; the supernet by one process on so many
-threads, and by as many ranks of torchrun; a generation of 40 candidates; trainings of the first
-baseline with several seeds. Supernets are timed from the end of their first epoch to that of the
-last; extraction and trainings with the start of their processes, a generation without.
+threads, and by as many workers, which divide the networks of a step; one with a single network in a
+step by as many ranks of torchrun, which divide the batch; a generation of 40 candidates; trainings
+of the first baseline with several seeds. Supernets are timed from the end of their first epoch to
+that of the last, in whole seconds; extraction and trainings with the start of their processes, a
+generation without.
 """
 
 import datetime
@@ -50,18 +52,24 @@ def extraction(cores: int, run: Path) -> float:
         )
 
 
-def supernet(cores: int, run: Path, epochs: int, by_ranks: bool) -> float:
-    command = [*timing.ASC_NAS]
-    if by_ranks:
-        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={cores}"]
-        command[1:1] = torchrun
+def supernet(cores: int, run: Path, epochs: int, by: str) -> float:
+    settings, launcher, threads = [f"supernet.epochs={epochs}", "shrinking=null"], [], 1
+    match by:
+        case "threads":
+            threads = cores
+        case "workers":
+            settings.append(f"supernet.workers={cores}")
+        case "ranks":
+            settings += ["supernet.passes=1", "supernet.sampler=uniform"]
+            launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={cores}"]
+    python, *module = timing.ASC_NAS
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         (out / "features").symlink_to((run / "features").absolute())
-        options = [f"--set=supernet.epochs={epochs}", "--set=shrinking=null", f"--out={out}"]
+        command = [python, *launcher, *module, "supernet", run / "config.yaml", f"--out={out}"]
         subprocess.run(
-            [*command, "supernet", str(run / "config.yaml"), *options],
-            env={**os.environ, "OMP_NUM_THREADS": "1" if by_ranks else str(cores)},
+            [*command, *(f"--set={setting}" for setting in settings)],
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -92,7 +100,7 @@ def trained(cores: int, run: Path, epochs: int, trainings: int) -> float:
 def main(
     run: Path,
     cores: Annotated[list[int] | None, typer.Option()] = None,
-    epochs: Annotated[int, typer.Option(min=2)] = 4,
+    epochs: Annotated[int, typer.Option(min=2)] = 7,
     trainings: int = 4,
     training_epochs: int = 60,
     rounds: int = 3,
@@ -100,8 +108,9 @@ def main(
     counts = cores or [1, 2]
     steps = {
         "feature extraction": (extraction, run),
-        "supernet, threads": (supernet, run, epochs, False),
-        "supernet, ranks of torchrun": (supernet, run, epochs, True),
+        "supernet, threads": (supernet, run, epochs, "threads"),
+        "supernet, workers": (supernet, run, epochs, "workers"),
+        "one network a step, ranks": (supernet, run, 4 * epochs, "ranks"),
         "a generation of 40": (generation, run),
         f"{trainings} trainings": (trained, run, training_epochs, trainings),
     }

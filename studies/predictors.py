@@ -5,8 +5,8 @@ python studies/predictors.py RUN [--batches 4]
 RUN is a run that was ranked (`asc-nas rank`), or a search by trainings. Its networks are measured
 before their training (`asc_nas.search.training_free`), with the weights that they begin with.
 Kendall's tau with their score says, over all costs and at equal cost: how well each measure orders
-them alone, and how well the surrogate does, leaving one out, with each measure as a further
-feature. Where the run was ranked, the score with the supernet's weights is one of them.
+them alone, and how well the surrogate orders pairs that it has not seen, with each measure as a
+further feature. Where the run was ranked, the score with the supernet's weights is one of them.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from asc_nas.run.run import Run
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.ranking import Ranking
-from asc_nas.search.surrogate import leave_one_out, predictor
+from asc_nas.search.surrogate import Predicted, expected, predictor
 from asc_nas.search.training_free import MEASURES, Batch
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
@@ -75,13 +75,14 @@ def table(
     truth = [sign * getattr(e, score.name) for e in alone]
     place = {e.genotype: i for i, e in enumerate(alone)}
 
-    def surrogate(*names: str) -> list[float]:
+    def surrogate(*names: str) -> Predicted:
         def further(genotype: Genotype) -> list[float]:
             return [found[name][place[genotype]] for name in names]
 
-        return [sign * value for value in leave_one_out(space, alone, score.name, further)]
+        return expected(space, alone, score, further)
 
-    steers = {"MACs": macs, "parameters": [float(e.params) for e in alone], **found}
+    costs = {"MACs": macs, "parameters": [float(e.params) for e in alone]}
+    steers = {name: Predicted.of(values) for name, values in (costs | found).items()}
     steers["surrogate, left out"] = surrogate()
     steers |= {f"... with {name}": surrogate(name) for name in found}
     if len(found) > 1:

@@ -6,7 +6,7 @@ The networks that the search of RUN judged (all, or the first so many) are train
 many seeds that the search did not have; with --epochs, longer or shorter than it did, or with
 --folds, out-of-fold over so many parts of the training clips, and then with its own seed too.
 Kendall's tau with the mean of those says, over all costs and at equal cost: how well the surrogate
-orders networks that it has not seen (leaving one out), how well cost alone does, and what bounds
+orders pairs of networks that it has not seen, how well cost alone does, and what bounds
 both: how well the search's own training of the same network does, and the first of several seeds
 with the others. What is trained is kept with the other trainings of RUN, so that a second call goes
 on.
@@ -27,7 +27,7 @@ from asc_nas.run.run import Run
 from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Objective
-from asc_nas.search.surrogate import Predictor, leave_one_out, predictor
+from asc_nas.search.surrogate import Predicted, Predictor, expected, predictor
 
 SCORES = (Objective(name="macro_f1", sense="max"), Objective(name="log_loss", sense="min"))
 HEADING = f"{'':26}{'score':<10}{'all':>24}{'at equal cost':>24}"
@@ -80,17 +80,15 @@ def main(
         sign = 1.0 if score.sense == "max" else -1.0
         values = np.reshape([getattr(one, score.name) for one in found], (-1, seeds))
         unseen = sign * values
-        steers: dict[str, list[float]] = {
-            "surrogate, left out": [
-                sign * value for value in leave_one_out(space, judged, score.name)
-            ],
-            "the same, trained": [sign * getattr(e, score.name) for e in judged],
-            "MACs": macs,
-            "parameters": [e.params for e in judged],
+        steers = {
+            "surrogate, left out": expected(space, judged, score),
+            "the same, trained": Predicted.of([sign * getattr(e, score.name) for e in judged]),
+            "MACs": Predicted.of(macs),
+            "parameters": Predicted.of([e.params for e in judged]),
         }
         truths = dict.fromkeys(steers, unseen.mean(1).tolist())
         if seeds > 1:
-            steers["one seed with the others"] = unseen[:, 0].tolist()
+            steers["one seed with the others"] = Predicted.of(unseen[:, 0].tolist())
             truths["one seed with the others"] = unseen[:, 1:].mean(1).tolist()
         for name, guess in steers.items():
             rng = stream(0, "steering", name, score.name)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, model_validator
-from scipy.stats import kendalltau
 
 from asc_nas.core.documents import Count, Document, Measure, Part
 from asc_nas.core.errors import UsageError
@@ -58,15 +58,40 @@ def agreement(
     first: Sequence[float], second: Sequence[float], rng: np.random.Generator, draws: int = 2000
 ) -> Agreement:
     """Return Kendall's tau-b of two scores, each (architectures,), with its interval."""
-    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    tau = float(kendalltau(a, b).statistic)
+    return agreement_of_pairs(differences(first), differences(second), rng, draws)
+
+
+def differences(scores: Sequence[float]) -> NDArray[np.float64]:
+    """Return how much more each has than each other, (architectures, architectures)."""
+    values = np.asarray(scores, dtype=np.float64)
+    return values[:, None] - values
+
+
+def agreement_of_pairs(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    rng: np.random.Generator,
+    draws: int = 2000,
+) -> Agreement:
+    """Return Kendall's tau-b of two opinions on every pair, each (architectures, architectures).
+
+    Where both are `differences` of scores, it is that of the scores.
+    """
+    a, b = np.sign(first), np.sign(second)
     drawn = rng.integers(0, len(a), (draws, len(a)))
-    taus = np.array([kendalltau(a[rows], b[rows]).statistic for rows in drawn])
+    tau = _tau(a, b)
+    taus = np.array([_tau(a[np.ix_(rows, rows)], b[np.ix_(rows, rows)]) for rows in drawn])
     taus = taus[~np.isnan(taus)]
     if not len(taus):
         return Agreement(tau=tau, low=float("nan"), high=float("nan"))
     low, high = np.quantile(taus, (0.025, 0.975))
     return Agreement(tau=tau, low=float(low), high=float(high))
+
+
+def _tau(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return tau-b of signs; NaN if one of both sees no difference."""
+    pairs = np.sqrt(np.count_nonzero(a) * np.count_nonzero(b))
+    return float((a * b).sum() / pairs) if pairs else float("nan")
 
 
 def sample_over_cost(

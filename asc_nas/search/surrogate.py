@@ -6,20 +6,29 @@ only where something predicts better than that, above all among networks of equa
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asc_nas.core.documents import Document, Part
+from asc_nas.core.randomness import stream
 from asc_nas.search.objectives import Evaluation, Objective
-from asc_nas.search.ranking import Agreement, agreement
+from asc_nas.search.ranking import Agreement, agreement_of_pairs
 from asc_nas.space.genotype import BlockGene, Genotype
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.space.shape_gene import ShapeGene
 
 BANDS = 3
 """Bands of equal cost in which predictions are held against the truth."""
+
+PARTS = 6
+"""Parts of the judged networks, two of which at a time are left out to see how well others predict
+them."""
+FEWEST = 4
+"""Networks of which something can be predicted by others."""
 
 OF_ONE_BLOCK = 0.3
 """How much what one block chose counts beside what the whole network is: which block has a kernel
@@ -37,6 +46,9 @@ def nothing_further(genotype: Genotype) -> Sequence[float]:
 
 class Surrogate:
     """A Gaussian process on costs, shape, means over the blocks and, counting less, every block.
+
+    Costs and what else is known have a linear trend, too: the process alone forgets in a few dozen
+    networks of many genes that larger ones are better.
 
     Parameters
     ----------
@@ -62,7 +74,9 @@ class Surrogate:
         values = np.array([getattr(e, score) for e in judged], dtype=np.float64)
         self._mean, self._scale = values.mean(), values.std() or 1.0
         self._scaler = StandardScaler().fit(self._features(judged))
-        kernel = ConstantKernel() * RBF(5.0) + WhiteKernel(0.3)
+        known = 2 + len(further(judged[0].genotype))
+        trend = ConstantKernel() * _trend_of(known)
+        kernel = ConstantKernel() * RBF(5.0) + trend + WhiteKernel(0.3)
         self._model = GaussianProcessRegressor(kernel)
         with warnings.catch_warnings():  # scores without noise reach a bound of the kernel
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -132,6 +146,59 @@ def _shape_features(own: ShapeGene | None, candidates: Sequence[ShapeGene]) -> l
     return np.log(numbers + (own.kind == "head")).tolist()
 
 
+def _trend_of(columns: int) -> Any:
+    """Return a kernel that is linear in the first columns."""
+    from sklearn.gaussian_process.kernels import DotProduct
+
+    class Trend(DotProduct):
+        def __init__(self, columns: int) -> None:
+            super().__init__(sigma_0=0.0, sigma_0_bounds="fixed")
+            self.columns = columns
+
+        def __call__(self, x: Any, y: Any = None, eval_gradient: bool = False) -> Any:
+            others = None if y is None else y[:, : self.columns]
+            return super().__call__(x[:, : self.columns], others, eval_gradient)
+
+        def diag(self, x: Any) -> Any:
+            return super().diag(x[:, : self.columns])
+
+    return Trend(columns)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What one opinion, or several, expect of networks.
+
+    Networks are compared by those opinions that have seen neither. A prediction for which one
+    network alone is left out leans away from its score, as the mean of all others does: where
+    nothing can be known, such predictions order backwards.
+
+    Attributes
+    ----------
+    values : (opinions, networks)
+    unseen : (opinions, networks) bool
+    """
+
+    values: NDArray[np.float64]
+    unseen: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Predicted":
+        """Return what is known without any training, such as costs."""
+        only = np.asarray(values, dtype=np.float64)[None]
+        return cls(only, np.ones_like(only, dtype=np.bool_))
+
+    def __neg__(self) -> "Predicted":
+        return Predicted(-self.values, self.unseen)
+
+    @property
+    def differences(self) -> NDArray[np.float64]:
+        """How much more is expected of each network than of each other, (networks, networks)."""
+        pairs = self.unseen[:, :, None] & self.unseen[:, None]
+        all_pairs = self.values[:, :, None] - self.values[:, None]
+        return (all_pairs * pairs).sum(0) / np.maximum(pairs.sum(0), 1)
+
+
 class Predictor(Part):
     """How well something orders networks that it has not seen: over all, and at equal cost."""
 
@@ -147,7 +214,7 @@ class Verdict(Document):
     networks : int
         Real trainings it rests on.
     surrogate : Predictor
-        Leave-one-out.
+        On pairs of networks that it has not seen.
     macs, params : Predictor
         Cost alone: what anything that steers a search has to beat.
     pays : bool
@@ -183,7 +250,7 @@ class Verdict(Document):
 def verdict(
     space: SearchSpace, judged: Sequence[Evaluation], score: Objective, rng: np.random.Generator
 ) -> Verdict:
-    """Hold leave-one-out predictions, and cost alone, against real trainings.
+    """Hold what the surrogate expects of networks left out, and cost alone, against trainings.
 
     Any surrogate knows that larger networks are better. It pays where it orders networks of equal
     MACs, with an interval above 0, and better than their parameters do.
@@ -191,47 +258,71 @@ def verdict(
     sign = 1.0 if score.sense == "max" else -1.0
     truth = [sign * getattr(e, score.name) for e in judged]
     macs = [e.macs for e in judged]
-    left_out = [sign * value for value in leave_one_out(space, judged, score.name)]
-    own = predictor(left_out, truth, macs, rng)
+    own = predictor(expected(space, judged, score), truth, macs, rng)
     costs = {
-        name: predictor([getattr(e, name) for e in judged], truth, macs, rng)
+        name: predictor(Predicted.of([getattr(e, name) for e in judged]), truth, macs, rng)
         for name in ("macs", "params")
     }
     pays = own.in_bands.low > 0 and own.in_bands.tau > costs["params"].in_bands.tau
     return Verdict(networks=len(judged), score=score.name, surrogate=own, pays=bool(pays), **costs)
 
 
-def leave_one_out(
-    space: SearchSpace, judged: Sequence[Evaluation], score: str, further: Further = nothing_further
-) -> list[float]:
-    """Return what a surrogate of all others predicts for each."""
-    return [
-        float(Surrogate(space, [*judged[:i], *judged[i + 1 :]], score, further).predict([e])[0][0])
-        for i, e in enumerate(judged)
-    ]
+def expected(
+    space: SearchSpace,
+    judged: Sequence[Evaluation],
+    score: Objective,
+    further: Further = nothing_further,
+) -> Predicted:
+    """Return how good surrogates of others take each network for, more being better.
+
+    Networks are divided into parts, and every two parts are left out of one surrogate: so each pair
+    of networks is unseen by one at least.
+    """
+    count = len(judged)
+    if count < FEWEST:
+        return Predicted.of([0.0] * count)
+    parts = np.array_split(stream(0, "left out").permutation(count), min(PARTS, count))
+    values, unseen = [], []
+    for left_out in combinations(parts, 2):
+        unseen.append(np.isin(np.arange(count), np.concatenate(left_out)))
+        seen = [e for e, out in zip(judged, unseen[-1], strict=True) if not out]
+        values.append(Surrogate(space, seen, score.name, further).predict(judged)[0])
+    found = Predicted(np.array(values), np.array(unseen))
+    return found if score.sense == "max" else -found
 
 
 def predictor(
-    values: Sequence[float], truth: Sequence[float], macs: Sequence[float], rng: np.random.Generator
+    predicted: Predicted, truth: Sequence[float], macs: Sequence[float], rng: np.random.Generator
 ) -> Predictor:
-    """Hold values against the truth, more being better in both, over all and at equal cost.
+    """Hold predictions against the truth, more being better in both, over all and at equal cost.
+
+    At equal cost, pairs within a band of cost are compared, less what cost explains in the band.
 
     Parameters
     ----------
-    values, truth, macs : one per network
+    truth, macs : one per network
     """
+    known, bands = Predicted.of(truth), np.array_split(np.argsort(macs, kind="stable"), BANDS)
+    alike = np.zeros((len(truth), len(truth)), dtype=np.bool_)
+    for band in bands:
+        alike[np.ix_(band, band)] = True
+    own, true = (
+        replace(one, values=one.values - _by_cost(one.values, macs, bands)).differences * alike
+        for one in (predicted, known)
+    )
     return Predictor(
-        overall=agreement(values, truth, rng),
-        in_bands=agreement(_within(values, macs), _within(truth, macs), rng),
+        overall=agreement_of_pairs(predicted.differences, known.differences, rng),
+        in_bands=agreement_of_pairs(own, true, rng),
     )
 
 
-def _within(values: Sequence[float], macs: Sequence[float]) -> list[float]:
-    """Return values without what cost explains: less a straight line in log MACs in each band."""
-    known, cost = np.asarray(values, dtype=float), np.log(np.asarray(macs, dtype=float))
-    left = np.empty_like(known)
-    for band in np.array_split(np.argsort(cost, kind="stable"), BANDS):
+def _by_cost(
+    values: NDArray[np.float64], macs: Sequence[float], bands: Sequence[NDArray[np.int64]]
+) -> NDArray[np.float64]:
+    """Return what cost explains of values (n, networks): a straight line in log MACs per band."""
+    cost, explained = np.log(np.asarray(macs, dtype=float)), np.empty_like(values)
+    for band in bands:
         x = cost[band] - cost[band].mean()
-        slope = (x @ known[band]) / (x @ x) if x.any() else 0.0
-        left[band] = known[band] - known[band].mean() - slope * x
-    return left.tolist()
+        slopes = values[:, band] @ x / (x @ x) if x.any() else np.zeros(len(values))
+        explained[:, band] = values[:, band].mean(1, keepdims=True) + slopes[:, None] * x
+    return explained

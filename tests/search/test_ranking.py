@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 from toy import HEARD
 
 from asc_nas.core.errors import UsageError
@@ -51,6 +52,16 @@ def test_tau_counts_concordant_and_discordant_pairs():
     assert found.tau == pytest.approx(tau_by_pairs(a, b))
     assert found.low < found.tau < found.high
     assert agreement(a, -b, rng).tau == pytest.approx(-found.tau)
+
+
+def test_ties_count_as_in_scipy():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 6, 40), rng.integers(0, 9, 40)
+    found = agreement(a, b, np.random.default_rng(1), draws=50)
+    drawn = np.random.default_rng(1).integers(0, 40, (50, 40))
+    taus = [kendalltau(a[rows], b[rows]).statistic for rows in drawn]
+    assert found.tau == pytest.approx(kendalltau(a, b).statistic)
+    assert (found.low, found.high) == pytest.approx(np.quantile(taus, (0.025, 0.975)))
 
 
 def test_the_interval_narrows_with_more_architectures():
