@@ -45,7 +45,8 @@ class SupernetConfig(TrainConfig):
     """Seed of this training alone, to repeat it; null is the run's."""
     shadow_norms: bool = True
     """A batch norm per number of active kernels (MixPath), or one for all numbers. It matters if
-    `space.max_paths` is above 1; on spoken digits one was better for 2 paths, several for 3."""
+    `space.max_paths` is above 1, and most without `search.recalibration`; with it they ranked
+    networks equally well on ESC-50, and on spoken digits one better for 2 paths, several for 3."""
     distillation: float = Field(0.0, ge=0, le=1)
     """Share of the targets that the largest network gives, which is then trained in every step
     besides the sampler's networks (0: off). 0.5 did not improve the ranking on spoken digits."""
