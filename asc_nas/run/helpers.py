@@ -2,10 +2,9 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,16 +25,11 @@ def ranks_of(run: RunFolder) -> int:
     return run.config.supernet.workers if run.device == "cpu" else 1
 
 
-@contextmanager
-def helped(run: RunFolder, step: Step) -> Iterator[RunFolder]:
-    """Give the run as the first of `supernet.workers` ranks; the others do `step` with theirs.
+def with_helpers(run: RunFolder, step: Step) -> None:
+    """Do a step as the first of `supernet.workers` ranks; the others do it with theirs.
 
     Each computes on one thread. Where the run has ranks already, or computes on another device than
-    the CPU, it is given as it is.
-
-    Parameters
-    ----------
-    step : what is done with the run that is given, too
+    the CPU, it is done with the run as it is.
 
     Raises
     ------
@@ -44,7 +38,7 @@ def helped(run: RunFolder, step: Step) -> Iterator[RunFolder]:
     """
     size = ranks_of(run)
     if size == 1 or run.ranks.size > 1:
-        yield run
+        step(run, None)
         return
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -56,7 +50,7 @@ def helped(run: RunFolder, step: Step) -> Iterator[RunFolder]:
         try:
             _wait_for(helpers, Path(folder))
             with meeting(Ranks(0, size), Path(folder)) as ranks:
-                yield replace(run, ranks=ranks)
+                step(replace(run, ranks=ranks), None)
         except RankLostError as error:
             raise _reason(helpers) or error from error
 

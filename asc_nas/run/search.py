@@ -11,7 +11,7 @@ from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.run.beginning import hand_made
 from asc_nas.run.folder import RunFolder
-from asc_nas.run.helpers import helped
+from asc_nas.run.helpers import with_helpers
 from asc_nas.run.networks import Pareto, read_pareto
 from asc_nas.run.parts import trained_on
 from asc_nas.run.paths import SupernetPaths
@@ -57,14 +57,13 @@ def train_supernet(run: RunFolder) -> None:
     """
     ranks, places = run.ranks, run.supernets
     if not ranks.by_first(lambda: all(place.weights.exists() for place in places)):
-        with helped(run, _train_parts) as together:
-            _train_parts(together)
+        with_helpers(run, _train_parts)
     if ranks.first:
         for place in places:
             place.state.unlink(missing_ok=True)  # also where a kill came before it was
 
 
-def _train_parts(run: RunFolder, _: None = None) -> None:
+def _train_parts(run: RunFolder, _: None) -> None:
     for number, place in enumerate(run.supernets):
         if not run.ranks.by_first(place.weights.exists):
             _train_part(run, place, number)

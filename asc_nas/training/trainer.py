@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.config import Amount, Config
-from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import as_written
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.core.randomness import stream
@@ -24,8 +24,9 @@ from asc_nas.data.loading import Loader
 from asc_nas.evaluation.result import LoggedEpoch
 from asc_nas.training import checkpoint
 from asc_nas.training.device import Precision, laid_out, to_device
+from asc_nas.training.division import WHOLE, Share, shared
 from asc_nas.training.feature_distillation import FeatureLoss
-from asc_nas.training.parallel import ALONE, WHOLE, Ranks, Share, shared
+from asc_nas.training.parallel import ALONE, Ranks
 from asc_nas.training.weight_average import new_average
 
 Pass = Callable[[Tensor], Tensor]
@@ -232,7 +233,7 @@ class Trainer:
             positions = list(examples.batches(config.batch_size, rng, balanced=config.balanced))
             batches = loader.batches(zip((todo.examples for todo in todos), positions, strict=True))
             with shared(module, ranks, len(todos[0].passes)) as share:
-                self._require_parts(share, len(examples) // epoch_steps)
+                share.require_part(len(examples) // epoch_steps, f"{config.group}.batch_size")
                 for i, (todo, (x, targets)) in enumerate(zip(todos, batches, strict=True)):
                     set_learning_rate(optimizer, config, (first + i) / epoch_steps)
                     soft = todo.examples.soft_targets(positions[i])
@@ -264,14 +265,6 @@ class Trainer:
             module.load_state_dict(average.module.state_dict())
         module.eval()
         return log
-
-    def _require_parts(self, share: Share, least: int) -> None:
-        """Raise UsageError unless batches of `least` examples can be divided among the ranks."""
-        if share.statistics is None and least < self.ranks.size:
-            raise UsageError(
-                f"{self.config.group}.batch_size: a batch of {least} examples cannot be divided "
-                f"among {self.ranks.size} ranks; start fewer ranks, or take a larger batch."
-            )
 
     def _diverged(self, epoch: int, what: str) -> AscNasError:
         kept = f"; {self.state_file} is kept" if self.state_file.exists() else ""

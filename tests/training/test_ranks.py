@@ -12,7 +12,8 @@ from asc_nas.nn.batch_norm import BatchNorm2d
 from asc_nas.nn.elastic import ElasticBatchNorm2d
 from asc_nas.run.run import Run
 from asc_nas.training import parallel
-from asc_nas.training.parallel import ALONE, Ranks, Statistics, join, shared
+from asc_nas.training.division import Statistics, shared
+from asc_nas.training.parallel import ALONE, Ranks, join
 from asc_nas.training.trainer import TrainConfig, Trainer
 
 
