@@ -8,7 +8,8 @@ Kendall's tau between the supernet's score (recalibrated) and stand-alone traini
 macro-F1, log loss with macro-F1, log loss with log loss, the last also without recalibration. With
 several runs also the range, and the tau of the scores averaged over the runs: over seeds, an
 ensemble of supernets as the judge; over splits, both sides judged on more recordings. Cost alone
-comes last, against the first group's mean.
+comes last, against the first group's mean. Then, by log loss and with 95 % intervals, every run
+with its trainings over all and at equal cost, and the runs of a group with the first of them.
 """
 
 import argparse
@@ -16,8 +17,14 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import kendalltau
+from steering import HEADING, row_of
 
+from asc_nas.core.randomness import stream
+from asc_nas.search.objectives import Objective
 from asc_nas.search.ranking import Ranking
+from asc_nas.search.surrogate import Predicted, predictor
+
+LOG_LOSS = Objective(name="log_loss", sense="min")
 
 COLUMNS = {
     "F1 / F1": ("macro_f1", "standalone_macro_f1", 1),
@@ -52,9 +59,9 @@ def main() -> None:
     print(f"{'supernets':<24}" + "".join(f"{name:>28}" for name in COLUMNS))
     for group, ranked in groups.items():
         cells = []
-        for predictor, truth, sign in COLUMNS.values():
-            each = [tau(column(rows, predictor), column(rows, truth), sign) for rows in ranked]
-            mean_scores, wanted = mean(ranked, predictor), mean(ranked, truth)
+        for score, truth, sign in COLUMNS.values():
+            each = [tau(column(rows, score), column(rows, truth), sign) for rows in ranked]
+            mean_scores, wanted = mean(ranked, score), mean(ranked, truth)
             text = f"{np.mean(each):.3f}"
             if len(each) > 1:
                 text += f" ({min(each):.2f}-{max(each):.2f}) {tau(mean_scores, wanted, sign):.3f}"
@@ -65,6 +72,18 @@ def main() -> None:
         f1 = tau(column(ranked[0], cost), mean(ranked, "standalone_macro_f1"), 1)
         log_loss = tau(column(ranked[0], cost), mean(ranked, "standalone_log_loss"), -1)
         print(f"{cost:<24}{f1:>28.3f}{'':>28}{log_loss:>28.3f}")
+
+    print(HEADING)
+    for group, ranked in groups.items():
+        scores = [(-column(rows, "log_loss")).tolist() for rows in ranked]
+        for number, (rows, own) in enumerate(zip(ranked, scores, strict=True)):
+            macs = column(rows, "macs").tolist()
+            against = {"trainings": (-column(rows, "standalone_log_loss")).tolist()}
+            if number:
+                against["the first"] = scores[0]
+            for name, truth in against.items():
+                agrees = predictor(Predicted.of(own), truth, macs, stream(0, group, number, name))
+                print(row_of(f"{group} {number}, {name}", LOG_LOSS, agrees))
 
 
 if __name__ == "__main__":

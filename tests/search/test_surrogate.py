@@ -126,6 +126,17 @@ def test_networks_are_compared_by_those_who_have_seen_neither():
     assert Predicted.of([3.0, 1.0]).differences.tolist() == [[0, 2], [-2, 0]]
 
 
+def test_at_equal_cost_only_networks_of_a_band_are_compared_and_cost_says_nothing():
+    macs = np.exp(np.arange(9.0)).tolist()  # three bands of three
+    bend = np.tile([1.0, -2.0, 1.0], 3)
+    truth = (np.arange(9) + bend * np.repeat([1, 2, 3], 3)).tolist()
+    rng = np.random.default_rng(0)
+    alike = predictor(Predicted.of((bend * np.repeat([3, 2, 1], 3)).tolist()), truth, macs, rng)
+    assert alike.in_bands.tau == pytest.approx(1)  # across bands the order is another
+    assert alike.overall.tau < 0.5
+    assert predictor(Predicted.of((-bend).tolist()), truth, macs, rng).in_bands.tau < -0.99
+
+
 def test_size_is_not_forgotten_among_many_genes():
     """In one network of six a gene that says nothing goes with size by chance."""
     space = SearchSpace.build(SpaceConfig(widths=(0.5, 0.75, 1.0)), SKELETON)
