@@ -9,6 +9,7 @@ them alone, and how well the surrogate orders pairs that it has not seen, with e
 further feature. Where the run was ranked, the score with the supernet's weights is one of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -76,8 +77,8 @@ def table(
     place = {e.genotype: i for i, e in enumerate(alone)}
 
     def surrogate(*names: str) -> Predicted:
-        def further(genotype: Genotype) -> list[float]:
-            return [found[name][place[genotype]] for name in names]
+        def further(genotypes: Sequence[Genotype]) -> list[list[float]]:
+            return [[found[name][place[genotype]] for name in names] for genotype in genotypes]
 
         return expected(space, alone, score, further)
 

@@ -22,12 +22,13 @@ from progress import say
 
 from asc_nas.core.randomness import stream
 from asc_nas.run.run import Run
+from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.limits import Limits
-from asc_nas.search.objectives import SCORES, Evaluation, Objective
+from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.strategies.strategy import SearchTask
 from asc_nas.search.strategies.surrogate import SurrogateSearch, SurrogateSettings
-from asc_nas.search.surrogate import Further, Surrogate, nothing_further
+from asc_nas.space.genotype import Genotype
 
 MACS = Objective(name="macs", sense="min")
 JUDGES = (Objective(name="log_loss", sense="min"), Objective(name="macro_f1", sense="max"))
@@ -37,18 +38,10 @@ class AmongTrained(SurrogateSearch):
     """The surrogate's search, where it may ask for some networks only."""
 
     def __init__(
-        self,
-        task: SearchTask,
-        settings: SurrogateSettings,
-        pool: Sequence[Evaluation],
-        further: Further,
+        self, task: SearchTask, settings: SurrogateSettings, pool: Sequence[Evaluation]
     ) -> None:
         super().__init__(task, settings)
-        self._pool, self._further = pool, further
-
-    def _models(self, believed: Sequence[Evaluation]) -> dict[str, Surrogate]:
-        space, names = self._task.space, [o.name for o in self._task.objectives if o.name in SCORES]
-        return {name: Surrogate(space, believed, name, self._further) for name in names}
+        self._pool = pool
 
     def _predicted(self) -> list[Evaluation]:
         known = {evaluation.genotype for evaluation in self._judged}
@@ -74,13 +67,20 @@ def by_fronts(
 
 def by_surrogate(
     run: Run, pool: Sequence[Evaluation], objectives: Sequence[Objective], first: int, batch: int,
-    seed: int, further: Further = nothing_further,
+    seed: int, shared: Evaluate | None = None,
 ) -> list[Evaluation]:  # fmt: skip
     task = SearchTask(
-        run.config.search_space(), run.cost, tuple(objectives), Limits(), batch, len(pool), seed
+        run.config.search_space(),
+        run.cost,
+        tuple(objectives),
+        Limits(),
+        batch,
+        len(pool),
+        seed,
+        shared=shared,
     )
     settings = SurrogateSettings(name="surrogate", first=first, enough=0)
-    search = AmongTrained(task, settings, pool, further)
+    search = AmongTrained(task, settings, pool)
     own = {e.genotype: e for e in pool}
     chosen = at_random(pool, stream(seed, "replay"))[:first]
     search.tell(chosen)
@@ -119,6 +119,11 @@ def main(
     pool, shared = trained(own)
     others = [trained(Run.open(path))[1] for path in supernet or []]
     counts = range(first, len(pool), batch)
+    known = {e.genotype: e for e in shared}
+
+    def asked(genotypes: Sequence[Genotype]) -> list[Evaluation]:
+        return [known[genotype] for genotype in genotypes]
+
     print(f"{len(pool)} networks; share of their hypervolume after so many trainings")
     print(f"{'':18}{'score':<10}" + "".join(f"{count:>16}" for count in counts))
     for score in JUDGES:
@@ -129,12 +134,11 @@ def main(
             "surrogate": [],
             "... and supernet": [],
         }
-        known = {e.genotype: [getattr(e, score.name)] for e in shared}
         for seed in range(seeds):
             given = own, pool, objectives, first, batch, seed
             orders["surrogate"].append(by_surrogate(*given))
             if known:
-                orders["... and supernet"].append(by_surrogate(*given, known.__getitem__))
+                orders["... and supernet"].append(by_surrogate(*given, asked))
             say(seed + 1, seeds, f"replayed, {score.name}")
         for name, found in orders.items():
             if not found:

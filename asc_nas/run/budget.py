@@ -28,7 +28,7 @@ def settings_of(config: RunConfig) -> dict[str, str]:
     Where hand-made networks are trained and nothing is searched, that is how long they are trained.
     """
     by_training = config.search.judge == "training"
-    supernet = {} if by_training else {"supernet": "supernet.epochs"}
+    supernet = {"supernet": "supernet.epochs"} if config.search.trains_supernet else {}
     longer = by_training and not config.search.strategy.searches
     search = {"search": "rank.epochs" if longer else "search.generations"}
     return supernet | search | {"retrain": "retrain.epochs"}

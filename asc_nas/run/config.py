@@ -316,7 +316,7 @@ class RunConfig(Config):
     def _check_shrinking(self) -> "RunConfig":
         if self.shrinking is not None:
             supernet, search = self.supernet, self.search
-            if search.judge == "supernet" and search.folds > 1:
+            if search.trains_supernet and search.folds > 1:
                 raise ValueError(
                     "shrinking would leave the supernet of every part another space; set "
                     "search.folds to 1, or shrinking to null"
@@ -327,7 +327,7 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _check_supernet_to_start_from(self) -> "RunConfig":
         search = self.search
-        if self.retrain.starts_from_supernet and (search.judge != "supernet" or search.folds > 1):
+        if self.retrain.starts_from_supernet and (not search.trains_supernet or search.folds > 1):
             raise ValueError(
                 "retrain.start_from: supernet needs one supernet: search.judge supernet and "
                 "search.folds 1"

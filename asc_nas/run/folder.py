@@ -333,15 +333,20 @@ class RunFolder:
         return self.paths.standalone if folder is None else Path(folder)
 
     def evaluation_scope(self) -> dict[str, str]:
-        """Return what an evaluation depends on: supernets, split of the clips, latency table."""
-        roles = [[clip.key, clip.role] for clip in self.manifest.clips]
+        """Return what an evaluation depends on: what judges, split of the clips, latency table."""
         search = self.config.search
         if search.judge == "supernet":
-            weights = ",".join(sha256(supernet.weights) for supernet in self.supernets)
-            scope = {"supernet": weights, "split": fingerprint(roles)}
-        else:
-            recipe = self.config.rank.recipe()
-            scope = {"recipe": fingerprint([recipe, search.folds]), "split": fingerprint(roles)}
+            return self.shared_scope()
+        recipe = fingerprint([self.config.rank.recipe(), search.folds])
+        return self._scope({"recipe": recipe})
+
+    def shared_scope(self) -> dict[str, str]:
+        """Return what an evaluation with shared weights depends on."""
+        return self._scope({"supernet": ",".join(sha256(s.weights) for s in self.supernets)})
+
+    def _scope(self, judge: dict[str, str]) -> dict[str, str]:
+        roles = [[clip.key, clip.role] for clip in self.manifest.clips]
+        scope = judge | {"split": fingerprint(roles)}
         if self.latency_table is not None:
             scope["latency"] = sha256(self.paths.latency)
         return scope

@@ -50,6 +50,7 @@ class RunPaths:
     features = _Below("features")
     shrinking = _Below("supernet/shrinking.json")
     history = _Below("search/history.parquet")
+    shared_scores = _Below("search/shared_scores.parquet")
     pareto = _Below("search/pareto.json")
     verdict = _Below("search/verdict.json")
     latency = _Below("latency/latency.json")

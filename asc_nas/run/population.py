@@ -133,6 +133,13 @@ def population_evaluator(run: RunFolder, workers: int) -> Iterator[Evaluate]:
     if run.config.search.judge == "training":
         yield TrainingEvaluator(run, workers)
         return
+    with shared_evaluator(run, workers) as evaluate:
+        yield evaluate
+
+
+@contextmanager
+def shared_evaluator(run: RunFolder, workers: int) -> Iterator[Evaluate]:
+    """Give what judges with shared weights: in this process, or in so many new ones."""
     workers = run.most_workers(workers)
     if run.stays_here(workers):
         yield supernet_evaluator(run)
@@ -145,7 +152,7 @@ def _judge(run: RunFolder, genotypes: tuple[str, ...]) -> list[Evaluation]:
     """Judge in a worker, which keeps the evaluator for the next part of the same supernets."""
     root = run.paths.root
     _runs[root] = run
-    evaluate = _evaluator(root, fingerprint(run.evaluation_scope()))
+    evaluate = _evaluator(root, fingerprint(run.shared_scope()))
     return evaluate([Genotype.parse(text) for text in genotypes])
 
 

@@ -1,7 +1,8 @@
 """Supernet training and search, from features to the Pareto set."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 
 import torch
@@ -15,8 +16,8 @@ from asc_nas.run.helpers import with_helpers
 from asc_nas.run.networks import Pareto, read_pareto
 from asc_nas.run.parts import trained_on
 from asc_nas.run.paths import SupernetPaths
-from asc_nas.run.population import evaluator_of, population_evaluator
-from asc_nas.search.evaluator import CachedEvaluator, CostOf
+from asc_nas.run.population import evaluator_of, population_evaluator, shared_evaluator
+from asc_nas.search.evaluator import CachedEvaluator, CostOf, Evaluate
 from asc_nas.search.feasibility import require_feasible
 from asc_nas.search.history import read_history, write_history
 from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
@@ -160,7 +161,7 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
     space = run.remaining_space()
     first, pays = hand_made(run.config, space), True
 
-    with judging as judge, run.listener.stage("Search") as progress:
+    with judging as judge, asked(run) as shared, run.listener.stage("Search") as progress:
         evaluate = CachedEvaluator(judge, read_history(paths.history, belongs_to))
         known = len(evaluate.known)
 
@@ -176,20 +177,40 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
             searched = any(e.genotype not in first for e in evaluations)
             if number == 1 and config.judge == "training" and searched:
                 rng = stream(run.config.seed, "verdict")
-                found = verdict(space, evaluations, score, rng)
+                found = verdict(space, evaluations, score, rng, shared)
                 found.write(paths.verdict)
                 run.listener.say(found.sentence)
                 pays = found.pays
             return not pays or (judged and enough(number))
 
         seed = derived_seed(run.config.seed, "search")
-        strategy = new_strategy(config, space, cached_cost(run), seed, first)
+        strategy = new_strategy(config, space, cached_cost(run), seed, first, shared)
         search_with(strategy, evaluate, on_generation)
     evaluated = [evaluation for generation in generations for evaluation in generation]
     own = evaluated if pays else [e for e in evaluated if e.genotype in first] or evaluated
     members = Pareto.of(pareto_set(own, config.objectives), config)
     ParetoSet.of(members).write(paths.pareto)
     return members
+
+
+@contextmanager
+def asked(run: RunFolder) -> Iterator[Evaluate | None]:
+    """Give what judges with shared weights where the strategy asks that; what it said is kept."""
+    if not run.config.search.strategy.asks:
+        yield None
+        return
+    path, belongs_to = run.paths.shared_scores, run.shared_scope()
+    with shared_evaluator(run, run.config.search.workers) as judge:
+        evaluate = CachedEvaluator(judge, read_history(path, belongs_to))
+
+        def judged(genotypes: Sequence[Genotype]) -> list[Evaluation]:
+            known = len(evaluate.known)
+            found = evaluate(genotypes)
+            if len(evaluate.known) > known:
+                write_history(path, [list(evaluate.known.values())], belongs_to)
+            return found
+
+        yield judged
 
 
 def search_values(

@@ -119,7 +119,7 @@ def find_pareto_set(
     ensure_latency(run)
     check_feasible(run)
     done("features")
-    if run.config.search.judge == "supernet":
+    if run.config.search.trains_supernet:
         train_supernet(run)
         done("supernet")
     members = search(run, enough)

@@ -101,8 +101,9 @@ def measure(run: RunFolder) -> Work:
     space = config.search_space()
     drawn = [space.sample(rng) for _ in range(12)]
     shared_epoch, evaluation, first = 0.0, 0.0, 0.0
-    if search.judge == "supernet":
+    if search.trains_supernet:
         shared_epoch, evaluation = _shared_work(run, trained_on, searchers)
+    if search.judge == "supernet":
         generation = evaluation * search.population / searchers
     else:
         begins_with = _first_candidates(run)
@@ -114,6 +115,7 @@ def measure(run: RunFolder) -> Work:
             training *= config.rank.epochs
             generation = training * math.ceil(search.population / searchers)
             first = training * rounds_of_first - generation
+            generation += evaluation * search.strategy.asks / searchers
         else:  # what grows is how long they are trained
             generation = training * rounds_of_first
     # What is retrained comes from the Pareto set, most of which is cheaper than random networks.

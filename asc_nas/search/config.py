@@ -1,6 +1,6 @@
 """The settings of a search."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -31,7 +31,8 @@ class SearchConfig(Config):
     """What judges candidates: shared weights of the supernet, or a training of each alone, by the
     recipe of `rank` and with one seed. Trainings are true and dear: use `surrogate`, and a small
     `population`. Give `rank.epochs` what `retrain.epochs` has: on ESC-50 trainings of a fifth chose
-    what learns fast, which was behind networks made by hand. No supernet is trained then."""
+    what learns fast, which was behind networks made by hand. A supernet is trained then only for a
+    strategy that asks it."""
     folds: Amount = 1
     """Parts of the training clips, cut by group. For every part the supernet (or with `judge:
     training` each network) is trained once without it, and networks are judged on all parts
@@ -46,9 +47,23 @@ class SearchConfig(Config):
     this one. Set it to the number of free cores."""
 
     @property
+    def trains_supernet(self) -> bool:
+        """Whether the search needs supernets: to judge, or for a strategy that asks them first."""
+        return self.judge == "supernet" or self.strategy.asks > 0
+
+    @property
     def rounds(self) -> int:
         """Generations that there are: one where nothing is searched."""
         return self.generations if self.strategy.searches else 1
+
+    @model_validator(mode="after")
+    def _check_asked(self) -> Self:
+        if self.judge == "supernet" and self.strategy.asks:
+            raise ValueError(
+                "the supernet judges already; for search.strategy.supernet set search.judge to "
+                "training, or leave it out"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from asc_nas.core.documents import Document, Part
 from asc_nas.core.randomness import stream
+from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.ranking import Agreement, agreement_of_pairs
 from asc_nas.space.genotype import BlockGene, Genotype
@@ -35,13 +36,25 @@ OF_ONE_BLOCK = 0.3
 matters less than that the kernel is there, and a few dozen networks cannot tell more."""
 
 
-Further = Callable[[Genotype], Sequence[float]]
-"""What else is known of a network before it is judged: as many numbers for each."""
+Further = Callable[[Sequence[Genotype]], Sequence[Sequence[float]]]
+"""What else is known of networks before they are judged: as many numbers for each."""
 
 
-def nothing_further(genotype: Genotype) -> Sequence[float]:
-    """Return no numbers."""
-    return ()
+def nothing_further(genotypes: Sequence[Genotype]) -> Sequence[Sequence[float]]:
+    """Return no numbers for each."""
+    return [()] * len(genotypes)
+
+
+def scored_by(evaluate: Evaluate | None, score: str) -> Further:
+    """Return what gives a score by another judge, such as a supernet; nothing where there is none.
+
+    Parameters
+    ----------
+    score : name of the score
+    """
+    if evaluate is None:
+        return nothing_further
+    return lambda genotypes: [[getattr(e, score)] for e in evaluate(genotypes)]
 
 
 class Surrogate:
@@ -74,7 +87,7 @@ class Surrogate:
         values = np.array([getattr(e, score) for e in judged], dtype=np.float64)
         self._mean, self._scale = values.mean(), values.std() or 1.0
         self._scaler = StandardScaler().fit(self._features(judged))
-        known = 2 + len(further(judged[0].genotype))
+        known = 2 + len(further([judged[0].genotype])[0])
         trend = ConstantKernel() * _trend_of(known)
         kernel = ConstantKernel() * RBF(5.0) + trend + WhiteKernel(0.3)
         self._model = GaussianProcessRegressor(kernel)
@@ -103,9 +116,9 @@ class Surrogate:
     def _features(self, evaluations: Sequence[Evaluation]) -> NDArray[np.float64]:
         """Return (evaluations, features): costs, shape, means over blocks, then every block's."""
         rows = []
-        for evaluation in evaluations:
-            row = [np.log(evaluation.macs), np.log(evaluation.params)]
-            row += self._further(evaluation.genotype)
+        further = self._further([evaluation.genotype for evaluation in evaluations])
+        for evaluation, known in zip(evaluations, further, strict=True):
+            row = [np.log(evaluation.macs), np.log(evaluation.params), *known]
             for candidates in self._space.shape:
                 place = candidates[0].place
                 own = [gene for gene in evaluation.genotype.shape if gene.place == place]
@@ -215,6 +228,8 @@ class Verdict(Document):
         Real trainings it rests on.
     surrogate : Predictor
         On pairs of networks that it has not seen.
+    supernet : Predictor or None
+        Scores with shared weights alone, where the surrogate knows them.
     macs, params : Predictor
         Cost alone: what anything that steers a search has to beat.
     pays : bool
@@ -226,6 +241,7 @@ class Verdict(Document):
     networks: int
     score: str
     surrogate: Predictor
+    supernet: Predictor | None = None
     macs: Predictor
     params: Predictor
     pays: bool
@@ -234,11 +250,15 @@ class Verdict(Document):
     def sentence(self) -> str:
         """What it means, for people."""
         own, cost = self.surrogate, max((self.macs, self.params), key=lambda p: p.overall.tau)
+        shared = "" if self.supernet is None else f", {self.supernet.overall.tau:.2f} for supernets"
         figures = (
             f"Kendall's tau with {self.networks} trainings {own.overall.tau:.2f} for the "
-            f"surrogate, {cost.overall.tau:.2f} for cost alone; at equal cost "
+            f"surrogate{shared}, {cost.overall.tau:.2f} for cost alone; at equal cost "
             f"{own.in_bands.tau:.2f} ({own.in_bands.low:.2f} to {own.in_bands.high:.2f})"
         )
+        if self.supernet is not None:
+            alike = self.supernet.in_bands
+            figures += f", supernets {alike.tau:.2f} ({alike.low:.2f} to {alike.high:.2f})"
         if self.pays:
             return f"The search can tell networks apart: {figures}."
         return (
@@ -248,23 +268,45 @@ class Verdict(Document):
 
 
 def verdict(
-    space: SearchSpace, judged: Sequence[Evaluation], score: Objective, rng: np.random.Generator
+    space: SearchSpace,
+    judged: Sequence[Evaluation],
+    score: Objective,
+    rng: np.random.Generator,
+    shared: Evaluate | None = None,
 ) -> Verdict:
     """Hold what the surrogate expects of networks left out, and cost alone, against trainings.
 
-    Any surrogate knows that larger networks are better. It pays where it orders networks of equal
-    MACs, with an interval above 0, and better than their parameters do.
+    Any surrogate knows that larger networks are better. It pays where it, or what it asks, orders
+    networks of equal MACs, with an interval above 0, and better than their parameters do.
+
+    Parameters
+    ----------
+    shared : judges with shared weights, whose scores the surrogate knows
+        They alone are held against the trainings, too.
     """
     sign = 1.0 if score.sense == "max" else -1.0
     truth = [sign * getattr(e, score.name) for e in judged]
     macs = [e.macs for e in judged]
-    own = predictor(expected(space, judged, score), truth, macs, rng)
+    further = scored_by(shared, score.name)
+    own = predictor(expected(space, judged, score, further), truth, macs, rng)
+    supernet = None
+    if shared is not None:
+        scores = [sign * getattr(e, score.name) for e in shared([e.genotype for e in judged])]
+        supernet = predictor(Predicted.of(scores), truth, macs, rng)
     costs = {
         name: predictor(Predicted.of([getattr(e, name) for e in judged]), truth, macs, rng)
         for name in ("macs", "params")
     }
-    pays = own.in_bands.low > 0 and own.in_bands.tau > costs["params"].in_bands.tau
-    return Verdict(networks=len(judged), score=score.name, surrogate=own, pays=bool(pays), **costs)
+    steer = [own.in_bands, *([] if supernet is None else [supernet.in_bands])]
+    pays = any(one.low > 0 and one.tau > costs["params"].in_bands.tau for one in steer)
+    return Verdict(
+        networks=len(judged),
+        score=score.name,
+        surrogate=own,
+        supernet=supernet,
+        pays=bool(pays),
+        **costs,
+    )
 
 
 def expected(

@@ -12,13 +12,16 @@ from asc_nas.run import standalone
 from asc_nas.run.parts import split_of
 from asc_nas.run.run import Run
 from asc_nas.run.standalone import TrainingEvaluator, standalone_trainings
-from asc_nas.search.history import read_generations
+from asc_nas.search.history import read_generations, read_history
+from asc_nas.search.prefix_evaluator import PrefixEvaluator
+from asc_nas.search.strategies import surrogate as surrogate_module
 from asc_nas.search.surrogate import Verdict
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow
 GENOTYPE = Genotype.parse("t3e1.5w1 f3e1.5w1")
+LOG_LOSS = [{"name": "log_loss", "sense": "min"}, {"name": "macs", "sense": "min"}]
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,29 @@ def test_a_search_by_trainings_needs_no_supernet(run):
     verdict = Verdict.read(run.paths.verdict)
     assert verdict.networks >= 4
     assert len(members) > 0
+    assert run.search() == members
+
+
+def test_a_search_by_trainings_that_asks_supernets_goes_on_without_asking_twice(
+    tmp_path, recordings, monkeypatch
+):
+    strategy = {"name": "surrogate", "first": 6, "supernet": True, "enough": 0}
+    run = open_run(tmp_path, recordings, strategy=strategy, objectives=LOG_LOSS)
+    monkeypatch.setattr(surrogate_module, "ASKED", (8, 2))
+    run.prepare()
+    members = run.search()
+    assert all(supernet.weights.exists() for supernet in run.supernets)
+    verdict = Verdict.read(run.paths.verdict)
+    assert verdict.supernet is not None
+    said = read_history(run.paths.shared_scores, run.shared_scope())
+    assert len(said) > 6
+    trained = {e.genotype: e for e in read_history(run.paths.history, run.evaluation_scope())}
+    alike = [e for e in said if e.genotype in trained]
+    assert len(alike) == len(trained)  # each was asked about before it was trained
+    assert any(e.log_loss != trained[e.genotype].log_loss for e in alike)
+
+    run.paths.pareto.unlink()
+    monkeypatch.setattr(PrefixEvaluator, "__call__", lambda self, genotypes: [])  # none is new
     assert run.search() == members
 
 

@@ -135,6 +135,16 @@ def test_of_a_search_by_trainings_a_training_is_measured_with_folds_and_workers(
     assert more == pytest.approx(work.generation)
 
     search = run.config.search
+    asking = STRATEGIES["surrogate"](name="surrogate", first=8, supernet=True)
+    with_supernet = search.model_copy(update={"strategy": asking})
+    run.config = run.config.model_copy(update={"search": with_supernet})
+    monkeypatch.setattr(work_module, "_shared_work", lambda *_: (11.0, 3.0))
+    asked = work_module.measure(run)
+    assert asked.supernet_epoch == 11
+    for rounds in 1, 3:
+        longer = asked.of({"search": rounds})["search"] - work.of({"search": rounds})["search"]
+        assert longer == pytest.approx(rounds * 3 * asking.asks / workers)
+
     once = search.model_copy(update={"strategy": STRATEGIES["hand_made"](name="hand_made")})
     baselines = {
         name: FixedNetwork(kernels=("t3", "f3"), expansion=(expansion,))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from toy import HEARD, SEARCHES
 
 from asc_nas.cost.counts import count
@@ -14,7 +15,7 @@ from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import sample_over_cost
 from asc_nas.search.strategies import new_strategy, search_with
-from asc_nas.search.surrogate import Predicted, Surrogate, expected, predictor, verdict
+from asc_nas.search.surrogate import Predicted, Surrogate, expected, predictor, scored_by, verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -49,10 +50,10 @@ def by_size(genotype):
     return float(0.05 * np.log(cost_of(genotype).macs))
 
 
-def searched(strategy, rule, seed=0, rounds=5, **settings):
+def searched(strategy, rule, seed=0, rounds=5, shared=None, **settings):
     config = SearchConfig(population=6, generations=rounds, strategy=strategy, **settings)
     evaluate = CachedEvaluator(lambda genotypes: judged_by(rule, genotypes))
-    found = search_with(new_strategy(config, SPACE, cost_of, seed, [HAND_MADE]), evaluate)
+    found = search_with(new_strategy(config, SPACE, cost_of, seed, [HAND_MADE], shared), evaluate)
     return [evaluation for generation in found for evaluation in generation]
 
 
@@ -176,6 +177,61 @@ def test_the_first_networks_are_drawn_near_the_hand_made_ones():
     assert np.mean(shared) > 0.4
 
 
+ASKING = {"name": "surrogate", "first": 20, "supernet": True}
+
+
+def test_networks_that_the_supernet_favours_are_among_the_first():
+    shared = CachedEvaluator(lambda genotypes: judged_by(by_genes, genotypes))
+    first = [
+        e.genotype for e in searched(ASKING, by_size, rounds=1, shared=shared, judge="training")
+    ]
+    front = {e.genotype for e in pareto_set(shared.known.values(), DEFAULT_OBJECTIVES)}
+    assert len(front & set(first)) >= 5
+    assert first[0] == HAND_MADE
+    assert len(set(first)) == len(first) <= 20
+    alone = {e.genotype for e in searched({**ASKING, "supernet": False}, by_size, rounds=1)}
+    assert len(front & alone) < 5
+
+
+def test_what_the_supernet_says_of_networks_is_known_to_the_model():
+    """A score that no feature can tell: drawn for each network, and known to the supernet."""
+    rng = np.random.default_rng(0)
+    genotypes = list(dict.fromkeys(SPACE.sample(rng) for _ in range(60)))
+    drawn = dict(zip(genotypes, rng.random(len(genotypes)), strict=True))
+    networks = judged_by(drawn.__getitem__, genotypes)
+    truth = [e.macro_f1 for e in networks[30:]]
+
+    def predicted(shared):
+        model = Surrogate(SPACE, networks[:30], "macro_f1", scored_by(shared, "macro_f1"))
+        return model.predict(networks[30:])[0]
+
+    assert (
+        np.corrcoef(predicted(lambda asked: judged_by(drawn.__getitem__, asked)), truth)[0, 1] > 0.9
+    )
+    assert abs(np.corrcoef(predicted(None), truth)[0, 1]) < 0.6
+
+
+def test_no_supernet_is_asked_for_more_networks_than_the_strategy_says():
+    asked = []
+
+    def shared(genotypes):
+        asked.extend(genotypes)
+        return judged_by(by_genes, genotypes)
+
+    one = CachedEvaluator(shared)
+    searched(ASKING, by_size, rounds=1, shared=one, judge="training")
+    settings = SearchConfig(strategy=ASKING, judge="training")
+    assert 0 < len(asked) <= settings.strategy.asks
+    assert settings.trains_supernet
+    assert not SearchConfig(strategy="surrogate", judge="training").trains_supernet
+    assert SearchConfig().trains_supernet
+
+
+def test_a_supernet_that_judges_is_not_asked_besides():
+    with pytest.raises(ValidationError, match="judges already"):
+        SearchConfig(strategy=ASKING)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_finds_a_better_front_than_random_search_with_as_many_judgements(seed):
@@ -246,3 +302,27 @@ def test_a_rule_of_genes_pays_and_a_rule_of_size_does_not():
     assert not not_worth_it.pays
     assert not_worth_it.macs.overall.tau > 0.9
     assert "adds nothing" in not_worth_it.sentence
+
+
+@pytest.mark.slow
+def test_a_supernet_that_knows_what_the_surrogate_cannot_makes_the_search_pay():
+    genotypes = sample_over_cost(SPACE, cost_of, 30, np.random.default_rng(0))
+    drawn = dict(zip(genotypes, np.random.default_rng(1).random(30), strict=True))
+    judged = judged_by(drawn.__getitem__, genotypes)
+
+    def known(genotypes):
+        return judged_by(drawn.__getitem__, genotypes)
+
+    def unknown(genotypes):
+        return judged_by(by_size, genotypes)
+
+    rng = np.random.default_rng(2)
+    found = verdict(SPACE, judged, F1, rng, known)
+    assert found.pays
+    assert found.supernet.overall.tau == found.supernet.in_bands.tau == pytest.approx(1)
+    assert found.surrogate.in_bands.tau > 0.6
+    assert "supernets 1.00" in found.sentence
+    not_known = verdict(SPACE, judged, F1, rng, unknown)
+    assert not not_known.pays
+    assert abs(not_known.supernet.overall.tau) < 0.3
+    assert "supernets" not in verdict(SPACE, judged, F1, rng).sentence

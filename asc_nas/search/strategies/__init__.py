@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from asc_nas.search.evaluator import CostOf
+from asc_nas.search.evaluator import CostOf, Evaluate
 from asc_nas.search.strategies import hand_made, nsga2, random, surrogate
 from asc_nas.search.strategies.strategy import (
     STRATEGIES,
@@ -38,12 +38,14 @@ def new_strategy(
     cost_of: CostOf,
     seed: int,
     first: Sequence[Genotype] = (),
+    shared: Evaluate | None = None,
 ) -> Strategy:
     """Return the strategy that the settings name, at the beginning of a search of `space`.
 
     Parameters
     ----------
     first : genotypes of the first round, as far as they are in the space and meet the limits
+    shared : judges with shared weights, for a strategy that asks for that (`asks`)
     """
     fitting = [g for g in first if g in space and config.limits.met_by(cost_of(g))]
     task = SearchTask(
@@ -55,5 +57,6 @@ def new_strategy(
         config.rounds,
         seed,
         tuple(dict.fromkeys(fitting)),
+        shared,
     )
     return config.strategy.strategy(task)

@@ -33,6 +33,8 @@ class SearchTask:
         Genotypes that are asked for in a round, at most, and rounds.
     first : tuple of Genotype
         Asked for in the first round: hand-made networks, so that what is found is never worse.
+    shared : callable, optional
+        Judges with shared weights, where what is told comes from something else.
     """
 
     space: SearchSpace
@@ -43,6 +45,7 @@ class SearchTask:
     rounds: int
     seed: int
     first: tuple[Genotype, ...] = ()
+    shared: Evaluate | None = None
 
 
 class Strategy(Protocol):
@@ -65,6 +68,11 @@ class StrategySettings(Config):
     """`nsga2`; `surrogate`, for candidates that are trained (`search.judge`); `random`, the control
     to hold others against; or `hand_made`, which judges the networks of `baselines` at every width
     of the space and searches nothing. The last two have no settings of their own."""
+
+    @property
+    def asks(self) -> int:
+        """Networks that it has judged with shared weights before it proposes a round, at most."""
+        return 0
 
     @abstractmethod
     def strategy(self, task: SearchTask) -> Strategy:

@@ -14,13 +14,19 @@ from pydantic import Field, NonNegativeFloat
 
 from asc_nas.core.config import Amount
 from asc_nas.core.randomness import derived_seed, stream
+from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
-from asc_nas.search.pareto import hypervolume, pareto_set
+from asc_nas.search.pareto import choose, hypervolume, pareto_set
 from asc_nas.search.ranking import sample_over_cost
 from asc_nas.search.strategies.nsga2 import NSGA2Search
 from asc_nas.search.strategies.strategy import STRATEGIES, SearchTask, StrategySettings, search_with
-from asc_nas.search.surrogate import Surrogate
+from asc_nas.search.surrogate import Surrogate, scored_by
 from asc_nas.space.genotype import Genotype
+
+EXPECTED = 100, 30
+"""Candidates and generations of NSGA-II where the model alone judges."""
+ASKED = 40, 10
+"""The same where each candidate is judged with shared weights first, which takes longer."""
 
 
 @STRATEGIES.register("surrogate")
@@ -40,6 +46,15 @@ class SurrogateSettings(StrategySettings):
     best: float = Field(0.5, ge=0, le=1)
     """Share of a round that is to have the best score, whatever it costs within the limits; the
     others are to widen the whole front. The network with the best score is the one that is kept."""
+
+    supernet: bool = False
+    """Train a supernet first, where candidates are trained (`search.judge`): networks that it
+    favours are among the first, and its score is one more thing that the model knows of each."""
+
+    @property
+    def asks(self) -> int:
+        """Networks that it has judged with shared weights before it proposes a round, at most."""
+        return ASKED[0] * ASKED[1] if self.supernet else 0
 
     def strategy(self, task: SearchTask) -> "SurrogateSearch":
         """Return the strategy at the beginning of a search."""
@@ -69,9 +84,18 @@ class SurrogateSearch:
         task, wanted = self._task, self._settings.first
         rng = stream(task.seed, "surrogate", "first")
         drawn = min(task.space.count, max(wanted - len(task.first), wanted // 2))
-        meets = task.limits.met_by
+        meets, favoured = task.limits.met_by, self._favoured(drawn // 2)
+        drawn -= len(favoured)
         spread = sample_over_cost(task.space, task.cost_of, drawn, rng, meets, task.first)
-        return list(dict.fromkeys([*task.first, *spread]))
+        return list(dict.fromkeys([*task.first, *favoured, *spread]))
+
+    def _favoured(self, count: int) -> list[Genotype]:
+        """Return networks of the front by shared weights, spread over it, if there are any."""
+        task = self._task
+        if task.shared is None or not count:
+            return []
+        front = pareto_set(self._evolved(task.shared, task.first), task.objectives)
+        return [front[i].genotype for i in choose(front, task.objectives, count)]
 
     def _promising(self) -> list[Genotype]:
         """Return what promises most, each beside those chosen before it; first the best scores.
@@ -121,26 +145,33 @@ class SurrogateSearch:
     def _predicted(self) -> list[Evaluation]:
         """Return what NSGA-II asks for where the surrogate judges, without what is judged."""
         task, models = self._task, self._models(self._judged)
-        own = replace(
-            task,
-            candidates=100,
-            rounds=30,
-            seed=derived_seed(task.seed, "surrogate", self._round),
-            first=tuple(e.genotype for e in pareto_set(self._judged, task.objectives)),
-        )
 
         def judge(genotypes: Sequence[Genotype]) -> list[Evaluation]:
             return self._hoped([_unjudged(genotype, task) for genotype in genotypes], models)
 
-        rounds = search_with(NSGA2Search(own), judge)
+        first = [e.genotype for e in pareto_set(self._judged, task.objectives)]
         known = {evaluation.genotype for evaluation in self._judged}
-        found = {e.genotype: e for each in rounds for e in each if e.genotype not in known}
+        found = {e.genotype: e for e in self._evolved(judge, first) if e.genotype not in known}
         return list(found.values())
+
+    def _evolved(self, judge: Evaluate, first: Sequence[Genotype]) -> list[Evaluation]:
+        """Return all that NSGA-II asks for where `judge` judges."""
+        task = self._task
+        candidates, rounds = EXPECTED if task.shared is None else ASKED
+        seed = derived_seed(task.seed, "surrogate", self._round)
+        own = replace(
+            task, candidates=candidates, rounds=rounds, seed=seed, first=tuple(first), shared=None
+        )
+        found = search_with(NSGA2Search(own), judge)
+        return [evaluation for each in found for evaluation in each]
 
     def _models(self, believed: Sequence[Evaluation]) -> dict[str, Surrogate]:
         """Return a surrogate of each score that is an objective."""
-        names = [o.name for o in self._task.objectives if o.name in SCORES]
-        return {name: Surrogate(self._task.space, believed, name) for name in names}
+        task, names = self._task, [o.name for o in self._task.objectives if o.name in SCORES]
+        return {
+            name: Surrogate(task.space, believed, name, scored_by(task.shared, name))
+            for name in names
+        }
 
     def _hoped(
         self,
