@@ -1,12 +1,13 @@
-"""Steps on a GPU: of the supernet and of a retraining, against the CPU and against plain PyTorch.
+"""A GPU against the CPU and plain PyTorch: steps of supernet and retraining, and the front end.
 
 python benchmarks/gpu.py [CONFIG] [--network baseline] [--batch 256] [--steps 20]
 
 Needs a CUDA GPU, and nobody has run it on one yet. A step is forward, backward and AdamW on a batch
 that is on the device already. The peer of a retraining is the same network written with torch.nn
 layers and the default AdamW (`training_step.py`); that of the supernet makes, for the same
-genotypes, a step of each network cut out. Peers take turns; medians over the steps, the GPU waited
-for after each.
+genotypes, a step of each network cut out. The front end makes log-mel of waveforms; its peers are
+the NumPy front end on one thread and torchaudio's in single precision. Peers take turns; medians
+over the steps, the GPU waited for after each.
 """
 
 import statistics
@@ -14,12 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import timing
 import torch
 import typer
 from torch.nn import functional as F
 from training_step import CLASSES, Plain, spec_of
 
+from asc_nas.audio.logmel import log_mel
+from asc_nas.data.device_front_end import DeviceFrontEnd
 from asc_nas.nn.supernet import Supernet, init_supernet
 from asc_nas.run.beginning import specs_of
 from asc_nas.run.opening import read_settings
@@ -99,6 +103,39 @@ def supernet_peers(config, device, batch):
     return peers
 
 
+def front_end_peers(frontend, device, batch):
+    """Return what makes log-mel of a batch of waveforms; it needs pip install 'asc-nas[gpu]'."""
+    from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
+
+    wave = np.random.default_rng(0).normal(0, 0.1, (batch, frontend.samples)).astype(np.float32)
+    there, own = torch.from_numpy(wave).to(device), DeviceFrontEnd(frontend, device)
+    plain = torch.nn.Sequential(
+        MelSpectrogram(
+            frontend.sample_rate,
+            frontend.n_fft,
+            frontend.win_length,
+            frontend.hop_length,
+            n_mels=frontend.n_mels,
+        ),
+        AmplitudeToDB(),
+    ).to(device)
+
+    def waited_for(transform):
+        def step():
+            mel = transform(there)
+            if device != "cpu":
+                torch.cuda.synchronize()
+            return mel
+
+        return step
+
+    return {
+        "cpu, NumPy": lambda: log_mel(wave, frontend),
+        f"{device}, asc-nas": waited_for(own.log_mel),
+        f"{device}, torchaudio": waited_for(plain),
+    }
+
+
 def show(title, peers, steps, batch, plain):
     """Print every peer's clips per second; return the ratio of the best precision to `plain`."""
     found = timing.by_turns(peers, steps)
@@ -135,10 +172,13 @@ def measure(config, network, device, batch, steps):
     one = show(f"A step of retraining {network}", retraining, steps, batch, plain)
     together, plain = supernet_peers(config, device, batch), f"{device}, networks cut out"
     shared = show("A step of the supernet", together, steps, batch, plain)
+    heard = front_end_peers(config.frontend, device, batch)
+    front_end = show("Log-mel", heard, steps, batch, f"{device}, torchaudio")
     timing.print_aims(
         [
             ("torch.nn / asc-nas, retraining", one, "at least 2"),
             ("networks cut out / supernet", shared, "stated"),
+            ("torchaudio / asc-nas, log-mel", front_end, "stated"),
         ]
     )
 

@@ -6,6 +6,7 @@ features do not depend on the number of workers. A clip over which a process die
 listed like one that cannot be read, and the others are done.
 """
 
+import math
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asc_nas.audio.io import AudioError, load_audio
+from asc_nas.audio.io import AudioError, audio_info, load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
 from asc_nas.audio.signal import voting
 from asc_nas.core.errors import AscNasError, UsageError
@@ -41,6 +42,9 @@ from data_prep.feature_writer import FeatureWriter, create_arrays
 READ_BEYOND = 60.0
 """Seconds that are read, and so checked, beyond an example's end; the rest of an hour is not."""
 
+HEARD_BEYOND = 0.1
+"""Seconds behind an example that its resampled end still hears."""
+
 LOUDEST = 1e6
 """Largest absolute sample that is taken for sound; full scale is 1, of 16-bit integers 32768."""
 
@@ -54,8 +58,28 @@ class Task:
     clip: Clip
 
 
-Result = NDArray[np.float16] | str
-"""The features (channels, mels, frames) of a clip, NaN where not heard, or why there are none."""
+@dataclass(frozen=True)
+class Waveform:
+    """The beginning of a clip as it was recorded.
+
+    Attributes
+    ----------
+    wave : (channels, n) float32
+    sample_rate : int
+        Hertz.
+    """
+
+    wave: NDArray[np.float32]
+    sample_rate: int
+
+
+Transform = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+"""Makes the log-mel (channels, mels, frames) of the beginning of a recording (channels, n) at its
+own rate: of an example's length, and filled where the recording is shorter."""
+
+Result = NDArray[np.float16] | Waveform | str
+"""The features (channels, mels, frames) of a clip, NaN where not heard, or what they are yet to be
+made of, or why there are none."""
 
 
 def extract(
@@ -66,6 +90,7 @@ def extract(
     workers: int | None = None,
     skip_unreadable: bool = False,
     progress: Progress = unheard,
+    transform: Transform | None = None,
 ) -> FeatureStore:
     """Compute what is still missing of the manifest's features, and open them.
 
@@ -85,6 +110,8 @@ def extract(
         others are done, an error. If there is no other, it is an error in any case.
     progress : callable, optional
         Called with (clips done, clips in all), first with what was already done.
+    transform : callable, optional
+        Makes the features, in this process, of what the workers decode; None lets them make them.
 
     Raises
     ------
@@ -102,7 +129,11 @@ def extract(
     if index.complete and (skip_unreadable or not index.failed):
         return FeatureStore.open(folder, frontend)
     if index.missing:
-        options: dict[str, Any] = {"workers": workers, "skip_unreadable": skip_unreadable}
+        options: dict[str, Any] = {
+            "workers": workers,
+            "skip_unreadable": skip_unreadable,
+            "transform": transform,
+        }
         for part in map(Part.parse, index.missing):
             extract_part(manifest, frontend, folder, part, progress=progress, **options)
         return FeatureStore.open(folder, frontend)
@@ -116,7 +147,7 @@ def extract(
     failed: dict[str, str] = {}
     finished, total = len(done) - len(tasks), len(done)
     progress(finished, total, "clips")
-    compute = partial(_clip_features, frontend=frontend)
+    compute = partial(_clip_features if transform is None else _decoded, frontend=frontend)
     ended = closing(each(compute, tasks, workers))
     with FeatureWriter(folder, index) as writer, ended as results:
         for task, result in results:
@@ -124,6 +155,9 @@ def extract(
                 failed[index.keys[task.number]] = f"{task.path}: {result.reason}"
             elif isinstance(result, str):
                 failed[index.keys[task.number]] = result
+            elif isinstance(result, Waveform):
+                assert transform is not None  # for which it was decoded
+                writer.add(task.number, _transformed(result, frontend, transform))
             else:
                 writer.add(task.number, result)
             finished += 1
@@ -145,6 +179,7 @@ def extract_part(
     skip_unreadable: bool = False,
     progress: Progress = unheard,
     say: Callable[[str], None] = lambda line: None,
+    transform: Transform | None = None,
 ) -> Index:
     """Compute what is still missing of one part of the features; return the index of all.
 
@@ -153,7 +188,7 @@ def extract_part(
 
     Parameters
     ----------
-    workers, skip_unreadable, progress : see `extract`
+    workers, skip_unreadable, progress, transform : see `extract`
     say : callable, optional
         Hears that another machine is waited for, which takes its part in.
 
@@ -180,6 +215,7 @@ def extract_part(
                 workers=workers,
                 skip_unreadable=skip_unreadable,
                 progress=progress,
+                transform=transform,
             )
             with taking_turns(folder, say):
                 index = part.take_in(made, Index.read(folder), folder)
@@ -227,13 +263,41 @@ def _difference(index: Index, wanted: Index) -> str:
     return "the order, the channels, the start or the duration of clips changed"
 
 
-def _clip_features(task: Task, frontend: FrontEnd) -> Result:
+def _clip_features(task: Task, frontend: FrontEnd) -> NDArray[np.float16] | str:
     """Return one clip's features, or why there are none."""
+    read = _read(task, frontend, frontend.sample_rate)
+    if isinstance(read, str):
+        return read
+    wave = fit_length(read.wave, frontend.samples, frontend.short)
+    mel = log_mel(wave, frontend).astype(np.float16)
+    mel[~voting(wave)] = np.nan
+    return mel
+
+
+def _decoded(task: Task, frontend: FrontEnd) -> Waveform | str:
+    """Return what the features of one clip are made of, or why there are none."""
+    read = _read(task, frontend)
+    if isinstance(read, str):
+        return read
+    most = math.ceil((frontend.seconds + HEARD_BEYOND) * read.sample_rate)
+    return replace(read, wave=np.ascontiguousarray(read.wave[:, :most]))
+
+
+def _transformed(read: Waveform, frontend: FrontEnd, transform: Transform) -> NDArray[np.float16]:
+    """Return the features of a clip that was decoded."""
+    mel = transform(read.wave, read.sample_rate).astype(np.float16)
+    mel[~voting(read.wave[:, : round(frontend.seconds * read.sample_rate)])] = np.nan
+    return mel
+
+
+def _read(task: Task, frontend: FrontEnd, sample_rate: int | None = None) -> Waveform | str:
+    """Return a clip at a rate, or its own, with all that is checked of it; or what is wrong."""
     clip = task.clip
     longest = frontend.seconds + READ_BEYOND
     duration = min(clip.duration, longest) if clip.duration > 0 else longest
     try:
-        wave = load_audio(task.path, frontend.sample_rate, clip.start, duration)
+        rate = sample_rate or audio_info(task.path).sample_rate
+        wave = load_audio(task.path, rate, clip.start, duration)
     except AudioError as error:
         return str(error)
     if len(wave) != clip.channels:
@@ -246,10 +310,7 @@ def _clip_features(task: Task, frontend: FrontEnd) -> Result:
             f"{task.path}: its samples reach {peak:.3g} where full scale is 1, as in a damaged "
             "file; write the recording again or remove it."
         )
-    wave = fit_length(wave, frontend.samples, frontend.short)
-    mel = log_mel(wave, frontend).astype(np.float16)
-    mel[~voting(wave)] = np.nan
-    return mel
+    return Waveform(wave, rate)
 
 
 def _complete(index: Index, frontend: FrontEnd, folder: Path) -> Index:

@@ -17,6 +17,7 @@ from asc_nas.core.progress import SILENT, Listener
 from asc_nas.core.workers import Executor
 from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
+from asc_nas.data.device_front_end import DeviceFrontEnd
 from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
@@ -227,6 +228,7 @@ class RunFolder:
         if self.first is None:
             clips = read_clips(config.data, self.listener)
             self.first = assign_roles(clips, config.data, config.seed)
+        self.transform(config.frontend)  # what it needs is there
         require_recorders(config, self.first)
         require_origins(config, self.first)
         if search:
@@ -288,6 +290,17 @@ class RunFolder:
             folder = self.paths.features_of(frontend, self.config.frontend)
             self._stores[frontend] = FeatureStore.open(folder, frontend)
         return self._stores[frontend]
+
+    def transform(self, frontend: FrontEnd) -> DeviceFrontEnd | None:
+        """Return what makes features on the device, if that is wanted (`compute`).
+
+        Raises
+        ------
+        UsageError
+            If torchaudio is not installed.
+        """
+        wanted = self.config.compute.features_on_device
+        return DeviceFrontEnd(frontend, self.device) if wanted else None
 
     def examples(self, *roles: str, frontend: FrontEnd | None = None) -> Examples:
         """The examples of `roles`, made by a front end; by default the run's own."""

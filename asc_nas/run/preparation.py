@@ -97,6 +97,7 @@ def _extract(run: RunFolder, manifest: Manifest) -> None:
                 workers=config.data.workers,
                 skip_unreadable=config.data.skip_unreadable,
                 progress=progress,
+                transform=run.transform(frontend),
             )
         if store.failed and frontend == config.frontend:
             run.listener.note(
@@ -142,6 +143,7 @@ def make_part(run: RunFolder, wanted: FeaturePart) -> None:
         Part.parse(wanted.part),
         workers=1,
         skip_unreadable=run.config.data.skip_unreadable,
+        transform=run.transform(wanted.frontend),
     )
 
 

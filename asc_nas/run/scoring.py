@@ -183,6 +183,7 @@ def _clips_to_score(
             workers=run.config.data.workers,
             skip_unreadable=run.config.data.skip_unreadable,
             progress=progress,
+            transform=run.transform(frontend),
         )
     return manifest, store
 

@@ -1,6 +1,7 @@
 """The benchmark of a GPU says that it needs one, and all that it times runs."""
 
 import gpu
+import numpy as np
 import pytest
 import torch
 
@@ -22,3 +23,11 @@ def test_every_peer_makes_its_step(peers):
     for step in found.values():
         losses = step()
         assert losses is None or all(loss > 0 for loss in losses)
+
+
+def test_every_front_end_hears_the_same_waveforms():
+    frontend = read_settings("nasc").frontend
+    numpy, own, torchaudio = (peer() for peer in gpu.front_end_peers(frontend, "cpu", 2).values())
+    assert numpy.shape == (2, *frontend.size)
+    np.testing.assert_allclose(own.numpy(), numpy, atol=1e-3)
+    assert torchaudio.shape == own.shape

@@ -8,9 +8,11 @@ import torch
 from tiny import TINY
 from toy import HEARD, make_examples, specs_on
 
+from asc_nas.audio.logmel import log_mel
 from asc_nas.cost.counts import count
 from asc_nas.data import loading
 from asc_nas.data.augment import AugmentConfig
+from asc_nas.data.device_front_end import DeviceFrontEnd
 from asc_nas.data.loading import Loader
 from asc_nas.nn.depthwise import depthwise_conv2d
 from asc_nas.nn.supernet import Supernet, init_supernet
@@ -153,6 +155,14 @@ def test_batches_are_those_of_the_cpu(monkeypatch, free):
         assert x.device.type == torch.device(GPU).type
         assert torch.equal(x.cpu(), expected)
         assert torch.equal(targets, own)
+
+
+def test_features_made_on_the_card_are_those_of_numpy():
+    wave = np.random.default_rng(0).normal(0, 0.1, (2, HEARD.samples)).astype(np.float32)
+    own = DeviceFrontEnd(HEARD, GPU)
+    np.testing.assert_allclose(own(wave, HEARD.sample_rate), log_mel(wave, HEARD), atol=1e-3)
+    cpu = DeviceFrontEnd(HEARD)(wave, 2 * HEARD.sample_rate)
+    np.testing.assert_allclose(own(wave, 2 * HEARD.sample_rate), cpu, atol=1e-3)
 
 
 def test_a_whole_run_with_two_workers_can_go_on_on_the_cpu(tmp_path):

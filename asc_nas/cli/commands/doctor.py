@@ -68,6 +68,7 @@ def examine() -> Iterator[Fact]:
     yield from _packages()
     yield from _packages("search")
     yield from _torch()
+    yield from _packages("gpu")
     yield from _packages("listen")
     yield from _microphone()
     yield from _packages("device")
