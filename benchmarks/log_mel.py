@@ -4,9 +4,8 @@ python benchmarks/log_mel.py [--preset dcase2018_task5] [--repeats 50]
 
 Peers, each with the same settings: librosa, torchaudio (MelSpectrogram and AmplitudeToDB, float32)
 and kaldi-native-fbank (float32, with a power of two as transform length, as it allows no other). A
-peer that is not installed is left out and named. PyPI's torchaudio needs PyPI's torch: make an
-environment of its own for them, and run this with it and ``PYTHONPATH=.``. The bare STFT is what
-no front end that uses NumPy can beat: frames times window, and their transform, in blocks.
+peer that is not installed is left out and named. The bare STFT is what no front end that uses NumPy
+can beat: frames times window, and their transform, in blocks.
 
 The largest difference of each from the plain transform in float64 is printed too (kaldi's bands are
 others).
