@@ -6,7 +6,6 @@ features do not depend on the number of workers. A clip over which a process die
 listed like one that cannot be read, and the others are done.
 """
 
-import math
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asc_nas.audio.io import AudioError, audio_info, load_audio
+from asc_nas.audio.io import AudioError, load_audio
 from asc_nas.audio.logmel import FrontEnd, fit_length, log_mel
 from asc_nas.audio.signal import voting
 from asc_nas.core.errors import AscNasError, UsageError
@@ -42,9 +41,6 @@ from data_prep.feature_writer import FeatureWriter, create_arrays
 READ_BEYOND = 60.0
 """Seconds that are read, and so checked, beyond an example's end; the rest of an hour is not."""
 
-HEARD_BEYOND = 0.1
-"""Seconds behind an example that its resampled end still hears."""
-
 LOUDEST = 1e6
 """Largest absolute sample that is taken for sound; full scale is 1, of 16-bit integers 32768."""
 
@@ -58,28 +54,12 @@ class Task:
     clip: Clip
 
 
-@dataclass(frozen=True)
-class Waveform:
-    """The beginning of a clip as it was recorded.
+Transform = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Makes the log-mel (channels, mels, frames) of one example of a recording (channels, samples)."""
 
-    Attributes
-    ----------
-    wave : (channels, n) float32
-    sample_rate : int
-        Hertz.
-    """
-
-    wave: NDArray[np.float32]
-    sample_rate: int
-
-
-Transform = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
-"""Makes the log-mel (channels, mels, frames) of the beginning of a recording (channels, n) at its
-own rate: of an example's length, and filled where the recording is shorter."""
-
-Result = NDArray[np.float16] | Waveform | str
-"""The features (channels, mels, frames) of a clip, NaN where not heard, or what they are yet to be
-made of, or why there are none."""
+Result = NDArray[Any] | str
+"""The features (channels, mels, frames) of a clip, NaN where not heard, or the samples (channels,
+samples) that they are to be made of, or why there are none."""
 
 
 def extract(
@@ -111,7 +91,7 @@ def extract(
     progress : callable, optional
         Called with (clips done, clips in all), first with what was already done.
     transform : callable, optional
-        Makes the features, in this process, of what the workers decode; None lets them make them.
+        Makes the features, in this process, of what the workers read; None lets them make them.
 
     Raises
     ------
@@ -147,19 +127,17 @@ def extract(
     failed: dict[str, str] = {}
     finished, total = len(done) - len(tasks), len(done)
     progress(finished, total, "clips")
-    compute = partial(_clip_features if transform is None else _decoded, frontend=frontend)
-    ended = closing(each(compute, tasks, workers))
+    by_workers: Callable[..., Result] = _clip_features if transform is None else _example
+    ended = closing(each(partial(by_workers, frontend=frontend), tasks, workers))
     with FeatureWriter(folder, index) as writer, ended as results:
         for task, result in results:
             if isinstance(result, Lost):
                 failed[index.keys[task.number]] = f"{task.path}: {result.reason}"
             elif isinstance(result, str):
                 failed[index.keys[task.number]] = result
-            elif isinstance(result, Waveform):
-                assert transform is not None  # for which it was decoded
-                writer.add(task.number, _transformed(result, frontend, transform))
             else:
-                writer.add(task.number, result)
+                made = result if transform is None else _features(result, transform)
+                writer.add(task.number, made)
             finished += 1
             progress(finished, total, "clips")
 
@@ -265,39 +243,24 @@ def _difference(index: Index, wanted: Index) -> str:
 
 def _clip_features(task: Task, frontend: FrontEnd) -> NDArray[np.float16] | str:
     """Return one clip's features, or why there are none."""
-    read = _read(task, frontend, frontend.sample_rate)
-    if isinstance(read, str):
-        return read
-    wave = fit_length(read.wave, frontend.samples, frontend.short)
-    mel = log_mel(wave, frontend).astype(np.float16)
+    wave = _example(task, frontend)
+    return wave if isinstance(wave, str) else _features(wave, partial(log_mel, settings=frontend))
+
+
+def _features(wave: NDArray[np.float32], transform: Transform) -> NDArray[np.float16]:
+    """Return the features of an example."""
+    mel = transform(wave).astype(np.float16)
     mel[~voting(wave)] = np.nan
     return mel
 
 
-def _decoded(task: Task, frontend: FrontEnd) -> Waveform | str:
+def _example(task: Task, frontend: FrontEnd) -> NDArray[np.float32] | str:
     """Return what the features of one clip are made of, or why there are none."""
-    read = _read(task, frontend)
-    if isinstance(read, str):
-        return read
-    most = math.ceil((frontend.seconds + HEARD_BEYOND) * read.sample_rate)
-    return replace(read, wave=np.ascontiguousarray(read.wave[:, :most]))
-
-
-def _transformed(read: Waveform, frontend: FrontEnd, transform: Transform) -> NDArray[np.float16]:
-    """Return the features of a clip that was decoded."""
-    mel = transform(read.wave, read.sample_rate).astype(np.float16)
-    mel[~voting(read.wave[:, : round(frontend.seconds * read.sample_rate)])] = np.nan
-    return mel
-
-
-def _read(task: Task, frontend: FrontEnd, sample_rate: int | None = None) -> Waveform | str:
-    """Return a clip at a rate, or its own, with all that is checked of it; or what is wrong."""
     clip = task.clip
     longest = frontend.seconds + READ_BEYOND
     duration = min(clip.duration, longest) if clip.duration > 0 else longest
     try:
-        rate = sample_rate or audio_info(task.path).sample_rate
-        wave = load_audio(task.path, rate, clip.start, duration)
+        wave = load_audio(task.path, frontend.sample_rate, clip.start, duration)
     except AudioError as error:
         return str(error)
     if len(wave) != clip.channels:
@@ -310,7 +273,7 @@ def _read(task: Task, frontend: FrontEnd, sample_rate: int | None = None) -> Wav
             f"{task.path}: its samples reach {peak:.3g} where full scale is 1, as in a damaged "
             "file; write the recording again or remove it."
         )
-    return Waveform(wave, rate)
+    return np.ascontiguousarray(fit_length(wave, frontend.samples, frontend.short))
 
 
 def _complete(index: Index, frontend: FrontEnd, folder: Path) -> Index:

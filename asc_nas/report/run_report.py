@@ -293,8 +293,8 @@ class RunReport:
         return ranking_score(self.objectives)
 
     @property
-    def supernet_scores(self) -> tuple[str, ...]:
-        """The scores that are shown of the supernet: the one searched for, and macro-F1."""
+    def search_scores(self) -> tuple[str, ...]:
+        """The scores that are shown of the search: the one searched for, and macro-F1."""
         return tuple(dict.fromkeys([self.score, "macro_f1"]))
 
     @property

@@ -95,11 +95,11 @@ def _latex(text: str) -> str:
 def network_table(report: RunReport) -> Table:
     """Return cost and scores of all networks, the best in the search first."""
     score, title = report.score, SCORES[report.score]
-    supernet = report.supernet_scores
+    searched = report.search_scores
     rows = [
         (
             network.name,
-            *(network.on_search_val(name) for name in supernet),
+            *(network.on_search_val(name) for name in searched),
             *(network.test(score), *(network.interval(score) or (None, None))),
             network.spread(score),
             *(network.test(name) for name in report.test_scores[1:]),
@@ -111,7 +111,7 @@ def network_table(report: RunReport) -> Table:
     ]
     columns = (
         "Network",
-        *(f"Supernet {SCORES[name]}" for name in supernet),
+        *(f"Search {SCORES[name]}" for name in searched),
         *(f"Test {title}", "low", "high", f"s.d. of {title}"),
         *(f"Test {SCORES[name]}" for name in report.test_scores[1:]),
         "Seeds",

@@ -329,8 +329,8 @@ class RunConfig(Config):
         search = self.search
         if self.retrain.starts_from_supernet and (not search.trains_supernet or search.folds > 1):
             raise ValueError(
-                "retrain.start_from: supernet needs one supernet: search.judge supernet and "
-                "search.folds 1"
+                "retrain.start_from: supernet needs one supernet: search.folds 1, and search.judge "
+                "supernet or search.strategy.supernet true"
             )
         return self
 

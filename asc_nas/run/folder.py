@@ -228,7 +228,6 @@ class RunFolder:
         if self.first is None:
             clips = read_clips(config.data, self.listener)
             self.first = assign_roles(clips, config.data, config.seed)
-        self.transform(config.frontend)  # what it needs is there
         require_recorders(config, self.first)
         require_origins(config, self.first)
         if search:
@@ -292,13 +291,7 @@ class RunFolder:
         return self._stores[frontend]
 
     def transform(self, frontend: FrontEnd) -> DeviceFrontEnd | None:
-        """Return what makes features on the device, if that is wanted (`compute`).
-
-        Raises
-        ------
-        UsageError
-            If torchaudio is not installed.
-        """
+        """Return what makes features on the device, if that is wanted (`compute`)."""
         wanted = self.config.compute.features_on_device
         return DeviceFrontEnd(frontend, self.device) if wanted else None
 

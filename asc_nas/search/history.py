@@ -63,9 +63,9 @@ def read_generations(path: Path) -> list[list[Evaluation]]:
 
 def _read(path: Path) -> tuple[list[tuple[int, Evaluation]], dict[str, str]]:
     """Return (generation, evaluation) of every row, and what the scores depend on."""
-    stored, meta = read_parquet(path, "not a search history; delete it to search anew.")
+    stored, meta = read_parquet(path, "not a list of what was judged; delete it to judge anew.")
     rows = []
-    with as_written(path, "delete it to search anew"):
+    with as_written(path, "delete it to judge anew"):
         for row in stored:
             number, genotype = row.pop("generation"), Genotype.parse(row["genotype"])
             rows.append((number, Evaluation(**row | {"genotype": genotype})))

@@ -263,7 +263,7 @@ class Verdict(Document):
             return f"The search can tell networks apart: {figures}."
         return (
             f"Searching this space on these clips adds nothing to choosing by size: {figures}. The "
-            "hand-made network is taken, at the width that is best."
+            "search ends; hand-made networks are taken, at the best width, if the space has any."
         )
 
 

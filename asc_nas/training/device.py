@@ -34,9 +34,8 @@ class ComputeConfig(Config):
     float32, and networks are judged in float32. `bfloat16` and `float16` are for GPUs with units
     for them."""
     features_on_device: bool = False
-    """Resample recordings and make their features on the device; processes (`data.workers`) decode
-    them. It needs pip install 'asc-nas[gpu]' (torchaudio), whose resampler is a little another one:
-    log-mel differs by 0.15 dB at most in the highest bands."""
+    """Make the features of recordings on the device, of what processes (`data.workers`) have
+    decoded and resampled; they are the same within 1e-3 dB."""
     executor: str = "local"
     """What does independent jobs: `local`, processes of this machine, or `ray`, a Ray cluster.
     `--executor` comes before it."""

@@ -160,9 +160,7 @@ def test_batches_are_those_of_the_cpu(monkeypatch, free):
 def test_features_made_on_the_card_are_those_of_numpy():
     wave = np.random.default_rng(0).normal(0, 0.1, (2, HEARD.samples)).astype(np.float32)
     own = DeviceFrontEnd(HEARD, GPU)
-    np.testing.assert_allclose(own(wave, HEARD.sample_rate), log_mel(wave, HEARD), atol=1e-3)
-    cpu = DeviceFrontEnd(HEARD)(wave, 2 * HEARD.sample_rate)
-    np.testing.assert_allclose(own(wave, 2 * HEARD.sample_rate), cpu, atol=1e-3)
+    np.testing.assert_allclose(own(wave), log_mel(wave, HEARD), atol=1e-3)
 
 
 def test_a_whole_run_with_two_workers_can_go_on_on_the_cpu(tmp_path):

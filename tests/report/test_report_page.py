@@ -154,9 +154,9 @@ def test_the_score_that_was_searched_for_is_told_besides_macro_f1(whole_run):
     table = network_table(found)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["Network"] for row in rows] == ["0", "1", "2", "3", "baseline"]  # best first
-    assert rows[1]["Supernet log loss"] == pytest.approx(1.1)
-    assert rows[1]["Supernet macro-F1"] == pytest.approx(0.4)
-    assert rows[4]["Supernet log loss"] is None  # a baseline
+    assert rows[1]["Search log loss"] == pytest.approx(1.1)
+    assert rows[1]["Search macro-F1"] == pytest.approx(0.4)
+    assert rows[4]["Search log loss"] is None  # a baseline
     shown = re.findall(r"<article.*?</article>", page(found), flags=re.DOTALL)[1]
     assert "<dt>log loss, supernet, search-val</dt><dd>1.100</dd>" in shown
 
@@ -411,7 +411,7 @@ def test_what_has_nothing_to_show_is_one_line_at_the_end(whole_run, a_copy):
     assert 'id="ranking"' not in html
     assert "<summary>Not shown: Search, Pareto set, Best network, Ranking</summary>" in html
     assert "Ranking: Not there yet: 'asc-nas rank" in unescape(html)
-    assert "Supernet macro-F1" not in html  # nothing is known of it without a search
+    assert "Search macro-F1" not in html  # nothing is known of it without a search
 
 
 def test_confusions_have_the_labels_over_the_columns_and_along_the_rows(written, whole_run):
@@ -437,7 +437,7 @@ def test_the_score_that_was_searched_for_is_shown_throughout(whole_run, objectiv
     assert found.generations[0].best == pytest.approx(
         min(scores[:2]) if name == "log loss" else max(scores[:2])
     )
-    assert network_table(found).columns[1] == f"Supernet {name}"
+    assert network_table(found).columns[1] == f"Search {name}"
     assert f"Test {name}" in network_table(found).columns
     assert f"Best {name}" in search_table(found).columns
     assert f"{name} on test" in page(found)

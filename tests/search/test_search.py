@@ -284,7 +284,7 @@ def test_history_round_trips_exactly_and_belongs_to_one_supernet(tmp_path):
     assert read_history(path, scope | {"supernet": "c"}) == []
     assert read_history(tmp_path / "none", scope) == []
     path.write_bytes(b"PAR1 not really")
-    with pytest.raises(AscNasError, match="not a search history"):
+    with pytest.raises(AscNasError, match="not a list of what was judged"):
         read_history(path, scope)
 
 

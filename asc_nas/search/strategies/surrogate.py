@@ -35,8 +35,9 @@ class SurrogateSettings(StrategySettings):
 
     first: Amount = 24
     """Networks of the first round: the hand-made ones, and others that share half their choices
-    with them, spread over the whole range of cost, which are at least half as many as this. With
-    fewer than about twenty the model knows too little."""
+    with them, spread over the whole range of cost, which are at least half as many as this; with
+    `supernet` half of those are of its front. With fewer than about twenty the model knows too
+    little."""
     optimism: NonNegativeFloat = 1.0
     """How many standard deviations above its prediction `surrogate` takes a network for: more
     explores, 0 trusts the model."""
@@ -84,7 +85,8 @@ class SurrogateSearch:
         task, wanted = self._task, self._settings.first
         rng = stream(task.seed, "surrogate", "first")
         drawn = min(task.space.count, max(wanted - len(task.first), wanted // 2))
-        meets, favoured = task.limits.met_by, self._favoured(drawn // 2)
+        meets = task.limits.met_by
+        favoured = [g for g in self._favoured(drawn // 2) if g not in task.first]
         drawn -= len(favoured)
         spread = sample_over_cost(task.space, task.cost_of, drawn, rng, meets, task.first)
         return list(dict.fromkeys([*task.first, *favoured, *spread]))
