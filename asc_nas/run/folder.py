@@ -17,7 +17,6 @@ from asc_nas.core.progress import SILENT, Listener
 from asc_nas.core.workers import Executor
 from asc_nas.cost.counts import Cost, count
 from asc_nas.cost.latency import LatencyTable
-from asc_nas.data.device_front_end import DeviceFrontEnd
 from asc_nas.data.examples import Examples
 from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
@@ -289,11 +288,6 @@ class RunFolder:
             folder = self.paths.features_of(frontend, self.config.frontend)
             self._stores[frontend] = FeatureStore.open(folder, frontend)
         return self._stores[frontend]
-
-    def transform(self, frontend: FrontEnd) -> DeviceFrontEnd | None:
-        """Return what makes features on the device, if that is wanted (`compute`)."""
-        wanted = self.config.compute.features_on_device
-        return DeviceFrontEnd(frontend, self.device) if wanted else None
 
     def examples(self, *roles: str, frontend: FrontEnd | None = None) -> Examples:
         """The examples of `roles`, made by a front end; by default the run's own."""

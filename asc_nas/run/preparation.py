@@ -9,6 +9,7 @@ from asc_nas.core.errors import AscNasError, command
 from asc_nas.core.locks import taking_turns
 from asc_nas.core.machine import cores
 from asc_nas.core.progress import Progress
+from asc_nas.data.device_front_end import DeviceFrontEnd
 from asc_nas.data.feature_store import INDEX, Index
 from asc_nas.data.manifest import Manifest
 from asc_nas.run.executors import LOCAL
@@ -97,7 +98,7 @@ def _extract(run: RunFolder, manifest: Manifest) -> None:
                 workers=config.data.workers,
                 skip_unreadable=config.data.skip_unreadable,
                 progress=progress,
-                transform=run.transform(frontend),
+                transform=transform_of(run, frontend),
             )
         if store.failed and frontend == config.frontend:
             run.listener.note(
@@ -107,6 +108,12 @@ def _extract(run: RunFolder, manifest: Manifest) -> None:
             require_readable(run)
         if store.unheard and frontend == config.frontend:
             run.listener.note(f"channels without a signal are left out: {len(store.unheard)}.")
+
+
+def transform_of(run: RunFolder, frontend: FrontEnd) -> DeviceFrontEnd | None:
+    """Return what makes features on the run's device, if that is wanted (`compute`)."""
+    wanted = run.config.compute.features_on_device
+    return DeviceFrontEnd(frontend, run.device) if wanted else None
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ def make_part(run: RunFolder, wanted: FeaturePart) -> None:
         Part.parse(wanted.part),
         workers=1,
         skip_unreadable=run.config.data.skip_unreadable,
-        transform=run.transform(wanted.frontend),
+        transform=transform_of(run, wanted.frontend),
     )
 
 

@@ -21,6 +21,7 @@ from asc_nas.evaluation.scores import Decisions
 from asc_nas.run.adapted import find_trained
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
+from asc_nas.run.preparation import transform_of
 from asc_nas.runtime.card import ModelCard
 from asc_nas.runtime.classifier import Classifier
 from asc_nas.training.trainer import posteriors as network_posteriors
@@ -183,7 +184,7 @@ def _clips_to_score(
             workers=run.config.data.workers,
             skip_unreadable=run.config.data.skip_unreadable,
             progress=progress,
-            transform=run.transform(frontend),
+            transform=transform_of(run, frontend),
         )
     return manifest, store
 

@@ -173,7 +173,6 @@ def test_a_run_that_makes_features_on_the_device_has_those_of_another(
 
 @pytest.mark.slow
 def test_what_cannot_be_read_is_the_same_on_the_device(tmp_path):
-    """Also after a stop, and whatever made the features before it."""
     rng = np.random.default_rng(0)
     for name, rate, samples in (
         ("odd", 44101, 44101),
