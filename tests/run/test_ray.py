@@ -6,7 +6,9 @@ import shutil
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tiny import PATIENCE, is_running, wait_until
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.core.files import write_json
 from asc_nas.core.workers import run_jobs
+from asc_nas.data.feature_store import FILES
 from asc_nas.run.executors import EXECUTORS
 from asc_nas.run.executors import ray as ray_module
 from asc_nas.run.networks import find_network
@@ -23,6 +26,7 @@ from asc_nas.run.paths import RunPaths
 from asc_nas.run.run import Run
 from asc_nas.run.training import train_networks
 from asc_nas.training.device import ComputeConfig
+from data_prep.feature_writer import FeatureWriter
 
 SETTINGS = ComputeConfig()
 
@@ -130,26 +134,36 @@ def waits(job):
     return number, node
 
 
-def test_a_lost_node_loses_no_job(cluster, second_node, tmp_path):
-    jobs = [(number, tmp_path) for number in range(4)]  # two on each node
-    found = {}
+def lose_while(cluster, node, folder, work):
+    """Do `work`, and lose a node when two jobs wait on it and two elsewhere."""
+    failed = []
 
-    def work():
-        found["results"] = run_jobs(waits, jobs, 4, executor=on_ray())
+    def working():
+        try:
+            work()
+        except Exception as error:
+            failed.append(error)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=working)
     thread.start()
-    wait_until(lambda: len(list(tmp_path.glob("*.json"))) == 4)
-    lost = second_node.node_id
-    begun = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
-    dying = [job["pid"] for job in begun if job["node"] == lost]
+    wait_until(lambda: failed or len(list(folder.glob("*.json"))) == 4)
+    begun = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    dying = [job["pid"] for job in begun if job["node"] == node.node_id]
+    assert not failed
     assert len(dying) == 2
-    cluster.remove_node(second_node, allow_graceful=False)
-    wait_until(lambda: not any(map(is_running, dying)))  # they outlive their node a little
-    (tmp_path / "lost").touch()
+    cluster.remove_node(node, allow_graceful=False)
+    wait_until(lambda: not any(map(is_running, dying)))
+    (folder / "lost").touch()
     thread.join(PATIENCE)
-    assert [number for number, _ in found["results"]] == [0, 1, 2, 3]
-    assert lost not in [node for _, node in found["results"]]
+    assert not failed
+
+
+def test_a_lost_node_loses_no_job(cluster, second_node, tmp_path):
+    jobs, found = [(number, tmp_path) for number in range(4)], []  # two on each node
+    work = partial(run_jobs, waits, jobs, 4, executor=on_ray())
+    lose_while(cluster, second_node, tmp_path, lambda: found.extend(work()))
+    assert [number for number, _ in found] == [0, 1, 2, 3]
+    assert second_node.node_id not in [node for _, node in found]
 
 
 def copy_of(run, root, executor):
@@ -209,3 +223,71 @@ def test_a_node_lost_while_networks_train_changes_nothing(
         again = there.paths.root / path.relative_to(here.paths.root)
         assert again.read_bytes() == path.read_bytes()
     assert replace(there, executor="local").stays_here(1)
+
+
+def held(folder, inside, function, *arguments):
+    """Do a job; the first four wait in it, as `waits` does, until a node is lost.
+
+    Extraction waits after two clips, a part of a generation when it is judged, before it answers.
+    """
+    if len(list(folder.glob("*.json"))) >= 4:
+        return function(*arguments)
+    if inside == "extraction":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FeatureWriter, "add", slowly(folder))
+            return function(*arguments)
+    answer = function(*arguments)
+    waits((os.getpid(), folder))
+    return answer
+
+
+def slowly(folder):
+    add, added = FeatureWriter.add, []
+
+    def add_and_wait(self, number, features):
+        add(self, number, features)
+        added.append(number)
+        if len(added) == 2:
+            waits((os.getpid(), folder))
+
+    return add_and_wait
+
+
+@contextmanager
+def held_on_ray(folder, inside, function, count):
+    with on_ray()(partial(held, folder, inside, function), count) as submit:
+        yield submit
+
+
+@pytest.mark.slow
+def test_a_node_lost_in_extraction_changes_no_feature(
+    cluster, second_node, tiny_run, tmp_path, monkeypatch
+):
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    monkeypatch.setattr(Run, "new_executor", lambda run: partial(held_on_ray, begun, "extraction"))
+    source = tiny_run.paths.root.parent
+    there = {"out": tmp_path / "there", "executor": "ray"}
+    run = Run.open(source / "tiny.yaml", source / "recordings", {"data.workers": 4}, **there)
+    run.begin()
+    lose_while(cluster, second_node, begun, run.prepare)
+    for name in FILES:
+        expected = (tiny_run.paths.features / name).read_bytes()
+        assert (run.paths.features / name).read_bytes() == expected
+
+
+@pytest.mark.slow
+def test_a_node_lost_in_a_generation_changes_no_network(
+    cluster, second_node, tiny_run, tmp_path, one_thread, monkeypatch
+):
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    monkeypatch.setattr(Run, "new_executor", lambda run: partial(held_on_ray, begun, "generation"))
+    here, there = (copy_of(tiny_run, tmp_path / n, n) for n in ("local", "ray"))
+    search = there.config.search.model_copy(update={"workers": 4})
+    there.config = there.config.model_copy(update={"search": search})
+    here.search()
+    lose_while(cluster, second_node, begun, there.search)
+    for path in (here.paths.history, here.paths.pareto):
+        again = there.paths.root / path.relative_to(here.paths.root)
+        assert again.read_bytes() == path.read_bytes()
