@@ -1,5 +1,6 @@
 """What is looked at before a run begins: its clips, and whether a search can be done."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from asc_nas.run.start import Start
 from asc_nas.search.feasibility import require_feasible, unmet
 from asc_nas.search.limits import Limits
 from asc_nas.space.genotype import Genotype
-from asc_nas.space.hearing import frontend_of, spec_of
+from asc_nas.space.hearing import FrontEndChange, frontend_of, spec_of
 from asc_nas.space.netspec import NetSpec
 from asc_nas.space.scaling import scaled_shapes
 from asc_nas.space.search_space import SearchSpace
@@ -66,7 +67,8 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     UsageError
         If no network of the space meets the limits, the given latency table lacks a layer, the
         clips cannot be cut into as many parts, a network is too large for any machine, one cannot
-        be exported to `search.limits.target`, or hand-made networks are to be judged and none can.
+        be exported to `search.limits.target`, a hand-made one hears what the run makes no features
+        of, or hand-made networks are to be judged and none can.
     AscNasError
         If the given latency table is none.
     """
@@ -74,6 +76,7 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     require_parts(manifest, config.search.folds)
     for genotype in (space.largest(), *map(config.fixed_genotype, config.baselines)):
         specs_of(config, classes)(genotype)
+        require_heard(config, genotype)
     if config.latency is not None and config.latency != "measure":
         layers = layers_of_space(space, specs_of(config, classes))
         LatencyTable.read(Path(config.latency)).require(layers)
@@ -83,6 +86,24 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     require_feasible(space, cost, limits)
     if not config.search.strategy.searches:
         _require_hand_made(config, space, cost, limits)
+
+
+def require_heard(config: RunConfig, genotype: Genotype) -> None:
+    """Raise UsageError unless a run makes the features of what a network hears."""
+    own = config.frontend
+    heard = frontend_of(genotype.shape, own)
+    if heard in config.frontends():
+        return
+    fields = FrontEndChange.model_fields
+    missing = {
+        name: getattr(heard, name) for name in fields if getattr(heard, name) != getattr(own, name)
+    }
+    wanted = [*(change.model_dump(exclude_none=True) for change in config.space.frontends), missing]
+    raise UsageError(
+        f"{genotype}: the run makes no features of {heard.sample_rate} Hz, a window of "
+        f"{heard.win_length}, a hop of {heard.hop_length} and {heard.n_mels} bands; give a new run "
+        f"--set 'space.frontends={json.dumps(wanted)}'."
+    )
 
 
 def _require_hand_made(

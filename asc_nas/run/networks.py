@@ -8,6 +8,7 @@ from asc_nas.core.errors import AscNasError, UsageError, closest
 from asc_nas.core.files import fingerprint
 from asc_nas.core.rows import Rows
 from asc_nas.evaluation.result import Result
+from asc_nas.run.beginning import require_heard
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.search.config import SearchConfig
@@ -82,8 +83,14 @@ def find_network(run: RunFolder, text: str) -> NamedNetwork:
     Raises
     ------
     UsageError
-        If it is none of these.
+        If it is none of these, or the run makes no features of what it hears.
     """
+    found = _named(run, text)
+    require_heard(run.config, found.genotype)
+    return found
+
+
+def _named(run: RunFolder, text: str) -> NamedNetwork:
     config = run.config
     if AT in text:
         raise UsageError(

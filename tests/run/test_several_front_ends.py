@@ -1,13 +1,15 @@
 """A run that searches the front end too: features, both judges, retraining, export, answers."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from tiny import write_config
 
-from asc_nas.core.errors import AscNasError, UsageError
+from asc_nas.core.errors import UsageError
 from asc_nas.run.crossval import crossval
+from asc_nas.run.networks import find_network
 from asc_nas.run.run import Run
 from asc_nas.run.ship import ship
 from asc_nas.runtime.classifier import Classifier
@@ -102,10 +104,24 @@ def test_a_ranking_trains_each_on_what_it_hears(run):
     assert len(heard) > 1
 
 
-def test_a_front_end_that_the_run_lacks_is_told(run):
+def test_a_front_end_that_the_run_lacks_is_told(run, recordings):
     network = str(run.config.search_space().largest()).replace("-20", "-21").replace("-32", "-21")
-    with pytest.raises(AscNasError, match=r"21 bands; add this front end to space\.frontends"):
+    with pytest.raises(UsageError, match=r"21 bands; give a new run --set") as told:
         run.train(network)
+    again = re.search(r"--set '(.*)'", str(told.value))[1]
+    other = Run.open(run.config.model_dump(mode="json"), recordings, [again])
+    assert find_network(other, network).genotype == Genotype.parse(network)
+
+
+def test_a_front_end_that_a_baseline_lacks_is_told_before_anything_is_made(tmp_path, recordings):
+    hears = "input:16000-320-320-21 f3e2w1 f3e2w1"
+    config = write_config(tmp_path / "tiny.yaml", baselines={"fine": {"network": hears}})
+    run = Run.open(config, recordings, out=tmp_path / "run")
+    with pytest.raises(UsageError, match="makes no features of 16000 Hz, a window of 320"):
+        run.begin(search=True)
+    with pytest.raises(UsageError, match="makes no features of 16000 Hz, a window of 320"):
+        crossval(config, recordings, out=tmp_path / "folds", networks=["fine"])
+    assert not (tmp_path / "folds").exists()
 
 
 def test_folds_and_the_shipped_model_share_the_features_of_all_front_ends(tmp_path, recordings):
