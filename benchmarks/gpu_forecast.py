@@ -7,8 +7,9 @@ training, and judging a network are done once on the CPU with few clips, and cou
 bytes that they read and write, operations of convolutions and products. A GPU takes for a step
 what is longer: to be handed its operators (--launch microseconds each, two for the gradients of a
 convolution), or to do them, each at half of the card's bandwidth or half of its peak, whichever is
-slower. Weights and all that is kept are the same as on the CPU. Features must be on the card:
-what makes and loads them is not counted.
+slower. Every training counts as the baseline's, and every network of the search is computed from
+its first layer on. Not counted are the features, which must be on the card, and what cards say to
+one another.
 
 This is a forecast and no measurement. `gpu.py` measures the steps where there is a card.
 """
