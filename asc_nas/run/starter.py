@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,10 @@ from data_prep.splits import SplitConfig, assign_roles
 SKELETONS = ("cp_mobile", "cp_mobile_tiny")
 """Tried in order, each with hops of every length, the longest first, as they cost least. Long
 windows need more RAM."""
-WIDEST = 2.0
-"""How many times as wide as a skeleton a hand-made network may be, at the longest hops."""
-WIDTHS = tuple(eighths / 8 for eighths in range(int(8 * WIDEST), 1, -1))
-"""The largest first."""
+WIDTHS = tuple(eighths / 8 for eighths in range(16, 1, -1))
+"""How many times as wide as a skeleton a hand-made network may be, the largest first."""
 ENOUGH = 0.375
-"""Width from which there is no need of another skeleton, or other hops."""
+"""Width from which there is no need of another skeleton, or shorter hops."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +64,13 @@ class Chosen:
     coarser : int
         How many times as long windows and hops are as of short sounds, see `coarsenesses`.
     shortened : bool
-        Whether they are shorter for the limits.
-    enough : float
-        Width from which it is taken.
+        Whether they are shorter than they could be.
     """
 
     skeleton: str
-    width: float = WIDEST
+    width: float = 1.0
     coarser: int = 1
     shortened: bool = False
-    enough: float = ENOUGH
 
 
 @dataclass(frozen=True)
@@ -227,7 +221,9 @@ def write(
     def config(chosen: Chosen) -> RunConfig:
         return RunConfig.parse(yaml.safe_load(text(chosen)), str(starter.config))
 
-    chosen = roomy(choices_for(examples, inspected.seconds), config, len(clips.labels))
+    hops = own_data.coarsenesses(inspected.seconds)
+    choices = [Chosen(name, 1.0, hop, hop < hops[0]) for name in SKELETONS for hop in hops]
+    chosen = roomy(choices, config, len(clips.labels))
     _write_all(starter, inspected, text(chosen))
     return chosen
 
@@ -311,27 +307,12 @@ def _data_settings(starter: Starter, inspected: Inspected) -> dict[str, Any]:
     }
 
 
-def choices_for(examples: int, seconds: float) -> list[Chosen]:
-    """Return what is tried, in this order, for so many training examples of a length.
-
-    With many examples short hops come first, if a network of the skeleton's own width fits; it may
-    be as wide as needs as many MACs as the widest at the longest hops.
-    """
-    hops = own_data.coarsenesses(seconds)
-    fine = reversed(hops[1:]) if examples >= own_data.MANY else ()
-    return [
-        *(Chosen(SKELETONS[0], WIDEST * sqrt(hop / hops[0]), hop, enough=1.0) for hop in fine),
-        *(Chosen(name, WIDEST, hop, hop < hops[0]) for name in SKELETONS for hop in hops),
-    ]
-
-
 def roomy(
     choices: Sequence[Chosen], config_with: Callable[[Chosen], RunConfig], classes: int
 ) -> Chosen:
     """Return the first choice whose hand-made networks may be wide enough within the limits.
 
-    Each at the largest width that meets them, and is at most its own; if none is wide enough, the
-    widest of all.
+    Each at the largest width that meets them; if none is wide enough, the widest of all.
     A limit on latency is left to the run: only there the layers have been measured.
 
     Raises
@@ -342,7 +323,7 @@ def roomy(
     fitting: list[Chosen] = []
     nearest: list[tuple[float, UsageError]] = []
     for choice in choices:
-        for width in (width for width in WIDTHS if width <= choice.width):
+        for width in WIDTHS:
             chosen = replace(choice, width=width)
             config = config_with(chosen)
             cost, limits = cost_of(config, classes), size_limits(config)
@@ -356,7 +337,7 @@ def roomy(
             remedy = "Raise the limit; shorter --seconds or a lower --sample-rate help, too."
             error = unmet("hand-made network", [smallest], cost, limits, remedy)
             nearest.append((max(limits.excess(cost(smallest)).values()), error))
-        if fitting and fitting[-1].width >= choice.enough:
+        if fitting and fitting[-1].width >= ENOUGH:
             return fitting[-1]
     if not fitting:
         raise min(nearest, key=lambda pair: pair[0])[1]

@@ -2,13 +2,7 @@
 
 from data_prep.own_data.grouping import Grouping, guess_groups, in_blocks
 from data_prep.own_data.look import Look, look
-from data_prep.own_data.settings import (
-    MANY,
-    Settings,
-    choose_settings,
-    coarsenesses,
-    example_seconds,
-)
+from data_prep.own_data.settings import Settings, choose_settings, coarsenesses, example_seconds
 from data_prep.own_data.starter import (
     STARTED,
     as_listed,
@@ -19,7 +13,6 @@ from data_prep.own_data.starter import (
 )
 
 __all__ = [
-    "MANY",
     "STARTED",
     "Grouping",
     "Look",

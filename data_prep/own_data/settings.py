@@ -18,9 +18,6 @@ FEWEST_FRAMES = 50
 STEPS = 6000
 """Optimiser steps of a training, where 200 epochs have as many. On ESC-50 2,400 in place of 4,800
 cost nine points (docs/results/own_data.md)."""
-MANY = 500
-"""Training examples from which hops are short where the limits leave room. With 1,200 that gave
-more than as many MACs in wider networks, with 240 as much (docs/results/own_data.md)."""
 MANY_STEPS = 30
 """Steps of an epoch from which one epoch of warm-up will do."""
 
@@ -98,7 +95,7 @@ def coarsenesses(seconds: float) -> list[int]:
     """Return how many times as long hops may be for examples of a length, the coarsest first.
 
     On ESC-10, windows four times as long did no worse, at a quarter of the work
-    (docs/results/recipe.md); on ESC-50 they do (`MANY`).
+    (docs/results/recipe.md); on ESC-50 they do once trainings are long (docs/results/own_data.md).
     """
     frames = seconds * HOPS_PER_SECOND
     return [times for times in (4, 2, 1) if times == 1 or frames >= FEWEST_FRAMES * times]

@@ -265,28 +265,6 @@ def test_windows_are_long_and_less_ram_makes_the_network_smaller_and_then_window
     assert widest[0] > widest[1]
 
 
-@pytest.mark.parametrize(
-    ("limits", "hop", "channels"),
-    [
-        ((), 0.02, 104),
-        (("--max-macs", "4.3M"), 0.04, 144),
-        (("--max-macs", "2M"), 0.08, 132),
-        (("--max-ram-kb", 25), 0.08, 184),
-    ],
-)
-def test_with_many_recordings_windows_are_short_where_the_limits_leave_room(
-    tmp_path, monkeypatch, limits, hop, channels
-):
-    monkeypatch.setattr("data_prep.own_data.MANY", 12)
-    folder, config = written(tmp_path / "long", 4.0), tmp_path / "c.yaml"
-    done = asc_nas("init", folder, "--no-check", "--out", config, *limits)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-2] == f"Config -> {config}"
-    read = yaml.safe_load(config.read_text())
-    assert read["frontend"]["hop_length"] / RATE == hop
-    assert max(read["space"]["channels"][-1]) == channels
-
-
 def test_limits_are_filled_by_the_widest_network_that_meets_them(recordings, tmp_path):
     config = tmp_path / "c.yaml"
     wide = []
