@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import UsageError
 from asc_nas.core.progress import SILENT, Listener
 from asc_nas.cost.counts import Cost, count
@@ -76,7 +77,7 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
     require_parts(manifest, config.search.folds)
     for genotype in (space.largest(), *map(config.fixed_genotype, config.baselines)):
         specs_of(config, classes)(genotype)
-        require_heard(config, genotype)
+        require_heard(config, frontend_of(genotype.shape, config.frontend), str(genotype))
     if config.latency is not None and config.latency != "measure":
         layers = layers_of_space(space, specs_of(config, classes))
         LatencyTable.read(Path(config.latency)).require(layers)
@@ -88,19 +89,17 @@ def require_searchable(config: RunConfig, manifest: Manifest) -> None:
         _require_hand_made(config, space, cost, limits)
 
 
-def require_heard(config: RunConfig, genotype: Genotype) -> None:
-    """Raise UsageError unless a run makes the features of what a network hears."""
-    own = config.frontend
-    heard = frontend_of(genotype.shape, own)
+def require_heard(config: RunConfig, heard: FrontEnd, by: str) -> None:
+    """Raise UsageError unless a run makes the features of a front end; `by` is what asks for it."""
     if heard in config.frontends():
         return
-    fields = FrontEndChange.model_fields
+    own, fields = config.frontend, FrontEndChange.model_fields
     missing = {
         name: getattr(heard, name) for name in fields if getattr(heard, name) != getattr(own, name)
     }
     wanted = [*(change.model_dump(exclude_none=True) for change in config.space.frontends), missing]
     raise UsageError(
-        f"{genotype}: the run makes no features of {heard.sample_rate} Hz, a window of "
+        f"{by}: the run makes no features of {heard.sample_rate} Hz, a window of "
         f"{heard.win_length}, a hop of {heard.hop_length} and {heard.n_mels} bands; give a new run "
         f"--set 'space.frontends={json.dumps(wanted)}'."
     )

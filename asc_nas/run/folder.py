@@ -22,7 +22,13 @@ from asc_nas.data.feature_store import FeatureStore
 from asc_nas.data.manifest import Clip, Manifest
 from asc_nas.nn.supernet import Supernet
 from asc_nas.remote.mirror import Mirror
-from asc_nas.run.beginning import read_clips, require_origins, require_recorders, require_searchable
+from asc_nas.run.beginning import (
+    read_clips,
+    require_heard,
+    require_origins,
+    require_recorders,
+    require_searchable,
+)
 from asc_nas.run.budget_file import Budget
 from asc_nas.run.config import RunConfig
 from asc_nas.run.executors import EXECUTORS, LOCAL
@@ -279,12 +285,7 @@ class RunFolder:
         """
         frontend = frontend or self.config.frontend
         if frontend not in self._stores:
-            if frontend not in self.config.frontends():
-                raise AscNasError(
-                    f"{self.paths.root}: has no features of {frontend.sample_rate} Hz, a window of "
-                    f"{frontend.win_length}, a hop of {frontend.hop_length} and {frontend.n_mels} "
-                    "bands; add this front end to space.frontends in a new run."
-                )
+            require_heard(self.config, frontend, str(self.paths.root))
             folder = self.paths.features_of(frontend, self.config.frontend)
             self._stores[frontend] = FeatureStore.open(folder, frontend)
         return self._stores[frontend]

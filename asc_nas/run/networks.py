@@ -86,7 +86,7 @@ def find_network(run: RunFolder, text: str) -> NamedNetwork:
         If it is none of these, or the run makes no features of what it hears.
     """
     found = _named(run, text)
-    require_heard(run.config, found.genotype)
+    require_heard(run.config, run.frontend(found.genotype), str(found.genotype))
     return found
 
 

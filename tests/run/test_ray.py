@@ -152,7 +152,7 @@ def lose_while(cluster, node, folder, work):
     assert not failed
     assert len(dying) == 2
     cluster.remove_node(node, allow_graceful=False)
-    wait_until(lambda: not any(map(is_running, dying)))
+    wait_until(lambda: not any(map(is_running, dying)))  # they outlive their node a little
     (folder / "lost").touch()
     thread.join(PATIENCE)
     assert not failed
