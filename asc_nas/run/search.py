@@ -25,7 +25,7 @@ from asc_nas.search.pareto import ParetoSet, pareto_set
 from asc_nas.search.shrinking import ShrinkingSchedule
 from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
 from asc_nas.search.strategies import new_strategy, search_with
-from asc_nas.search.surrogate import verdict
+from asc_nas.search.surrogate import Verdict, verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of
 from asc_nas.training import checkpoint
@@ -144,29 +144,30 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
     """Search unless that is done; goes on from the last generation.
 
     Writes the history after every generation and the Pareto set at the end, and returns the set.
-    Where real trainings judge, and the first of them say that searching adds nothing to choosing by
-    size, the set is that of the hand-made networks.
+    Where real trainings judge, and the first of them do not show that searching beats choosing by
+    size, the set is that of the hand-made networks; unless `search.stop_sign` is off, which also
+    takes up a search that had ended so.
 
     Parameters
     ----------
     enough : asked after every generation that took time, by its number, whether the search must end
     """
     paths, config = run.paths, run.config.search
-    if paths.pareto.exists():
+    if paths.pareto.exists() and (config.stop_sign or not _stopped(run)):
         return read_pareto(run)
     belongs_to = run.evaluation_scope()
     generations: list[list[Evaluation]] = []
     log, score = run.events.counter("search", "generation"), leading_score(config.objectives)
     judging = population_evaluator(run, config.workers)
     space = run.remaining_space()
-    first, pays = hand_made(run.config, space), True
+    first, stopped = hand_made(run.config, space), False
 
     with judging as judge, asked(run) as shared, run.listener.stage("Search") as progress:
         evaluate = CachedEvaluator(judge, read_history(paths.history, belongs_to))
         known = len(evaluate.known)
 
         def on_generation(number: int, evaluations: list[Evaluation]) -> bool:
-            nonlocal pays
+            nonlocal stopped
             generations.append(evaluations)
             log(number, search_values(generations, score))
             judged = len(evaluate.known) > known
@@ -178,19 +179,27 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
             if number == 1 and config.judge == "training" and searched:
                 rng = stream(run.config.seed, "verdict")
                 found = verdict(space, evaluations, score, rng, shared)
+                goes_on = not (found.pays or config.stop_sign)
+                found = found.model_copy(update={"searched_on": goes_on})
                 found.write(paths.verdict)
                 run.listener.say(found.sentence)
-                pays = found.pays
-            return not pays or (judged and enough(number))
+                stopped = found.ends
+            return stopped or (judged and enough(number))
 
         seed = derived_seed(run.config.seed, "search")
         strategy = new_strategy(config, space, cached_cost(run), seed, first, shared)
         search_with(strategy, evaluate, on_generation)
     evaluated = [evaluation for generation in generations for evaluation in generation]
-    own = evaluated if pays else [e for e in evaluated if e.genotype in first] or evaluated
+    by_hand = [e for e in evaluated if e.genotype in first]
+    own = by_hand or evaluated if stopped else evaluated
     members = Pareto.of(pareto_set(own, config.objectives), config)
     ParetoSet.of(members).write(paths.pareto)
     return members
+
+
+def _stopped(run: RunFolder) -> bool:
+    """Return whether the stop sign ended the search."""
+    return run.paths.verdict.exists() and Verdict.read(run.paths.verdict).ends
 
 
 @contextmanager

@@ -233,6 +233,8 @@ class Verdict(Document):
     macs, params : Predictor
         Cost alone: what anything that steers a search has to beat.
     pays : bool
+    searched_on : bool
+        Whether the search goes on although it does not pay (`search.stop_sign`).
     """
 
     format_name: ClassVar[str] = "asc-nas/verdict/1"
@@ -245,6 +247,12 @@ class Verdict(Document):
     macs: Predictor
     params: Predictor
     pays: bool
+    searched_on: bool = False
+
+    @property
+    def ends(self) -> bool:
+        """Whether the search ends with it, and hand-made networks are taken."""
+        return not (self.pays or self.searched_on)
 
     @property
     def sentence(self) -> str:
@@ -261,9 +269,12 @@ class Verdict(Document):
             figures += f", supernets {alike.tau:.2f} ({alike.low:.2f} to {alike.high:.2f})"
         if self.pays:
             return f"The search can tell networks apart: {figures}."
-        return (
-            f"Searching this space on these clips adds nothing to choosing by size: {figures}. The "
-            "search ends; hand-made networks are taken, at the best width, if the space has any."
+        found = f"Nothing shows that searching this space beats choosing by size: {figures}. The "
+        if self.searched_on:
+            return found + "search goes on, as search.stop_sign is off."
+        return found + (
+            "search ends; hand-made networks are taken, at the best width, if the space has any. "
+            "To search all the same: --set search.stop_sign=false."
         )
 
 

@@ -9,10 +9,12 @@ from tiny import write_config
 from asc_nas.core.errors import UsageError
 from asc_nas.run import search as search_module
 from asc_nas.run import standalone
+from asc_nas.run.networks import Pareto
 from asc_nas.run.parts import split_of
 from asc_nas.run.run import Run
 from asc_nas.run.standalone import TrainingEvaluator, standalone_trainings
 from asc_nas.search.history import read_generations, read_history
+from asc_nas.search.pareto import pareto_set
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.search.strategies import surrogate as surrogate_module
 from asc_nas.search.surrogate import Verdict
@@ -160,7 +162,17 @@ def test_where_searching_adds_nothing_the_hand_made_networks_are_what_is_found(
     run = replace(run, config=config, asked=config)
     members = run.search()
     assert {str(member.genotype) for member in members} == {"t3e1.5w1 f3e1.5w1"}
-    assert not Verdict.read(run.paths.verdict).pays
+    assert Verdict.read(run.paths.verdict).ends
+    assert run.search() == members
+
+    search = config.search.model_copy(update={"stop_sign": False})
+    on = replace(run, config=config.model_copy(update={"search": search}))
+    found = on.search()  # takes up what had ended
+    judged = [e for generation in read_generations(run.paths.history) for e in generation]
+    assert found == Pareto.of(pareto_set(judged, config.search.objectives), config.search)
+    assert found != members
+    assert not Verdict.read(run.paths.verdict).ends
+    assert on.search() == run.search() == found
 
 
 def test_hand_made_networks_at_every_width_are_trained_and_nothing_is_searched(

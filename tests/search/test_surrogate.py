@@ -292,6 +292,7 @@ def test_a_rule_of_genes_pays_and_a_rule_of_size_does_not():
     rng = np.random.default_rng(1)
     pays = verdict(SPACE, judged_by(by_genes, genotypes), F1, rng)
     assert pays.pays
+    assert not pays.ends
     assert pays.surrogate.in_bands.tau > 0.6
     noise = np.random.default_rng(2).normal(0, 1e-3, len(genotypes))
     sized = [
@@ -301,7 +302,12 @@ def test_a_rule_of_genes_pays_and_a_rule_of_size_does_not():
     not_worth_it = verdict(SPACE, sized, F1, rng)
     assert not not_worth_it.pays
     assert not_worth_it.macs.overall.tau > 0.9
-    assert "adds nothing" in not_worth_it.sentence
+    assert not_worth_it.ends
+    assert "Nothing shows" in not_worth_it.sentence
+    assert "search.stop_sign=false" in not_worth_it.sentence
+    searched_on = not_worth_it.model_copy(update={"searched_on": True})
+    assert not searched_on.ends
+    assert searched_on.sentence.endswith("The search goes on, as search.stop_sign is off.")
 
 
 @pytest.mark.slow
