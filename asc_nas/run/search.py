@@ -161,6 +161,7 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
     judging = population_evaluator(run, config.workers)
     space = run.remaining_space()
     first, stopped = hand_made(run.config, space), False
+    may_stop = config.judge == "training" and config.strategy.learns
 
     with judging as judge, asked(run) as shared, run.listener.stage("Search") as progress:
         evaluate = CachedEvaluator(judge, read_history(paths.history, belongs_to))
@@ -176,7 +177,7 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
             best = best_of(evaluate.known.values(), score)
             progress(number, config.rounds, f"best {SCORES[score.name]} {best:.3f}")
             searched = any(e.genotype not in first for e in evaluations)
-            if number == 1 and config.judge == "training" and searched:
+            if number == 1 and may_stop and searched:
                 rng = stream(run.config.seed, "verdict")
                 found = verdict(space, evaluations, score, rng, shared)
                 goes_on = not (found.pays or config.stop_sign)

@@ -304,19 +304,20 @@ def verdict(
     if shared is not None:
         scores = [sign * getattr(e, score.name) for e in shared([e.genotype for e in judged])]
         supernet = predictor(Predicted.of(scores), truth, macs, rng)
-    costs = {
-        name: predictor(Predicted.of([getattr(e, name) for e in judged]), truth, macs, rng)
+    by_macs, by_params = (
+        predictor(Predicted.of([getattr(e, name) for e in judged]), truth, macs, rng)
         for name in ("macs", "params")
-    }
+    )
     steer = [own.in_bands, *([] if supernet is None else [supernet.in_bands])]
-    pays = any(one.low > 0 and one.tau > costs["params"].in_bands.tau for one in steer)
+    pays = any(one.low > 0 and one.tau > by_params.in_bands.tau for one in steer)
     return Verdict(
         networks=len(judged),
         score=score.name,
         surrogate=own,
         supernet=supernet,
+        macs=by_macs,
+        params=by_params,
         pays=bool(pays),
-        **costs,
     )
 
 

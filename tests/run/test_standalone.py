@@ -175,6 +175,16 @@ def test_where_searching_adds_nothing_the_hand_made_networks_are_what_is_found(
     assert on.search() == run.search() == found
 
 
+def test_the_random_control_is_not_told_to_stop(tmp_path, recordings):
+    run = open_run(tmp_path, recordings, strategy="random")
+    members = run.search()
+    generations = read_generations(run.paths.history)
+    assert [len(generation) for generation in generations] == [4, 4]
+    judged = [e for generation in generations for e in generation]
+    assert members == Pareto.of(pareto_set(judged, run.config.search.objectives), run.config.search)
+    assert not run.paths.verdict.exists()
+
+
 def test_hand_made_networks_at_every_width_are_trained_and_nothing_is_searched(
     tmp_path, recordings
 ):

@@ -18,6 +18,7 @@ class HandMadeSettings(StrategySettings):
     """The hand-made networks at every width of the space, within the limits; they are no search."""
 
     searches: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
 
     def strategy(self, task: SearchTask) -> "HandMade":
         """Return the strategy at the beginning of a search.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import ClassVar
 
 from asc_nas.core.randomness import stream
 from asc_nas.search.objectives import Evaluation
@@ -12,6 +13,8 @@ from asc_nas.space.genotype import Genotype
 @STRATEGIES.register("random")
 class RandomSettings(StrategySettings):
     """Distinct genotypes that meet the limits, drawn uniformly."""
+
+    learns: ClassVar[bool] = False
 
     def strategy(self, task: SearchTask) -> "RandomSearch":
         """Return the strategy at the beginning of a search."""

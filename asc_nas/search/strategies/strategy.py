@@ -63,6 +63,9 @@ class StrategySettings(Config):
 
     searches: ClassVar[bool] = True
     """Whether it proposes networks; else the hand-made ones are judged in one round."""
+    learns: ClassVar[bool] = True
+    """Whether what was judged decides what is proposed next; only then a search can be told that
+    there is nothing to learn (`search.stop_sign`)."""
 
     name: str
     """`nsga2`; `surrogate`, for candidates that are trained (`search.judge`); `random`, the control
