@@ -350,7 +350,26 @@ def predictor(
 ) -> Predictor:
     """Hold predictions against the truth, more being better in both, over all and at equal cost.
 
-    At equal cost, pairs within a band of cost are compared, less what cost explains in the band.
+    Parameters
+    ----------
+    truth, macs : one per network
+    """
+    overall, in_bands = pairs_of(predicted, truth, macs)
+    return Predictor(
+        overall=agreement_of_pairs(*overall, rng), in_bands=agreement_of_pairs(*in_bands, rng)
+    )
+
+
+Pairs = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""How much more is expected of each network than of each other, and how much better it is."""
+
+
+def pairs_of(
+    predicted: Predicted, truth: Sequence[float], macs: Sequence[float]
+) -> tuple[Pairs, Pairs]:
+    """Return all pairs, and those at equal cost alone, the others being 0.
+
+    At equal cost are pairs within a band of cost, less what cost explains in the band.
 
     Parameters
     ----------
@@ -364,10 +383,7 @@ def predictor(
         replace(one, values=one.values - _by_cost(one.values, macs, bands)).differences * alike
         for one in (predicted, known)
     )
-    return Predictor(
-        overall=agreement_of_pairs(predicted.differences, known.differences, rng),
-        in_bands=agreement_of_pairs(own, true, rng),
-    )
+    return (predicted.differences, known.differences), (own, true)
 
 
 def _by_cost(
