@@ -33,7 +33,7 @@ MAY_CHANGE = (
     *("retrain.workers", "search.workers", "supernet.workers"),
 )
 """What may change between a run and its resumption: it does not change what is done already."""
-TOLD = ("retrain.members", "retrain.calibrate", "search.stop_sign")
+TOLD = ("retrain.members", "retrain.calibrate")
 """The same, but the run ends otherwise; and so do added `baselines`."""
 FIRST_FILES = ("config.yaml", "data/manifest.parquet")
 """Of which every run has one, also one that has just begun."""

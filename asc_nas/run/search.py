@@ -25,7 +25,7 @@ from asc_nas.search.pareto import ParetoSet, pareto_set
 from asc_nas.search.shrinking import ShrinkingSchedule
 from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
 from asc_nas.search.strategies import new_strategy, search_with
-from asc_nas.search.surrogate import Verdict, verdict
+from asc_nas.search.surrogate import verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of
 from asc_nas.training import checkpoint
@@ -145,15 +145,14 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
 
     Writes the history after every generation and the Pareto set at the end, and returns the set.
     Where real trainings judge, and the first of them do not show that searching beats choosing by
-    size, the set is that of the hand-made networks; unless `search.stop_sign` is off, which also
-    takes up a search that had ended so.
+    size, the set is that of the hand-made networks, unless `search.stop_sign` is off.
 
     Parameters
     ----------
     enough : asked after every generation that took time, by its number, whether the search must end
     """
     paths, config = run.paths, run.config.search
-    if paths.pareto.exists() and (config.stop_sign or not _stopped(run)):
+    if paths.pareto.exists():
         return read_pareto(run)
     belongs_to = run.evaluation_scope()
     generations: list[list[Evaluation]] = []
@@ -196,11 +195,6 @@ def search(run: RunFolder, enough: Callable[[int], bool] = lambda generation: Fa
     members = Pareto.of(pareto_set(own, config.objectives), config)
     ParetoSet.of(members).write(paths.pareto)
     return members
-
-
-def _stopped(run: RunFolder) -> bool:
-    """Return whether the stop sign ended the search."""
-    return run.paths.verdict.exists() and Verdict.read(run.paths.verdict).ends
 
 
 @contextmanager

@@ -46,6 +46,7 @@ class SearchConfig(Config):
     """Where real trainings judge: end after the first round if nothing that steers the search
     orders networks of equal cost better than counting does, and take the hand-made networks.
     `false` goes on and takes what is found: for a small first round, of which little can be told.
+    Of a run that has ended so, `rank.folder` gives the trainings to another.
     The strategy `random` is never stopped."""
     workers: Workers = 1
     """Processes that judge a generation, on one thread each; with 1 it is judged on all threads of

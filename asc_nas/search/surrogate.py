@@ -274,7 +274,8 @@ class Verdict(Document):
             return found + "search goes on, as search.stop_sign is off."
         return found + (
             "search ends; hand-made networks are taken, at the best width, if the space has any. "
-            "To search all the same: --set search.stop_sign=false."
+            "Another run searches all the same with search.stop_sign=false, and takes these "
+            "trainings with rank.folder."
         )
 
 

@@ -165,14 +165,32 @@ def test_where_searching_adds_nothing_the_hand_made_networks_are_what_is_found(
     assert Verdict.read(run.paths.verdict).ends
     assert run.search() == members
 
-    search = config.search.model_copy(update={"stop_sign": False})
-    on = replace(run, config=config.model_copy(update={"search": search}))
-    found = on.search()  # takes up what had ended
-    judged = [e for generation in read_generations(run.paths.history) for e in generation]
-    assert found == Pareto.of(pareto_set(judged, config.search.objectives), config.search)
-    assert found != members
-    assert not Verdict.read(run.paths.verdict).ends
-    assert on.search() == run.search() == found
+
+def test_without_the_stop_sign_another_run_searches_on_from_the_same_trainings(
+    tmp_path, recordings, run, monkeypatch
+):
+    run.search()
+    judged = search_module.verdict
+    monkeypatch.setattr(
+        search_module,
+        "verdict",
+        lambda *arguments: judged(*arguments).model_copy(update={"pays": False}),
+    )
+    on = open_run(tmp_path, recordings, stop_sign=False)
+    rank = on.config.rank.model_copy(update={"folder": str(run.paths.standalone)})
+    on = replace(on, config=on.config.model_copy(update={"rank": rank}))
+    on.prepare()
+    before = {file: file.stat().st_mtime_ns for file in run.standalone.glob("*.json")}
+    found = on.search()
+    generations = read_generations(on.paths.history)
+    assert len(generations) == 2
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    assert len(before) >= len(generations[0])
+    judged = [e for generation in generations for e in generation]
+    assert found == Pareto.of(pareto_set(judged, on.config.search.objectives), on.config.search)
+    verdict = Verdict.read(on.paths.verdict)
+    assert not verdict.pays
+    assert not verdict.ends
 
 
 def test_the_random_control_is_not_told_to_stop(tmp_path, recordings):
