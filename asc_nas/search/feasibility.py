@@ -1,6 +1,6 @@
-"""Whether any genotype of a space meets the limits, asked before hours are spent."""
+"""Whether any genotype of a space meets the limits, asked before hours are spent; drawing those."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -9,6 +9,11 @@ from asc_nas.cost.counts import Cost
 from asc_nas.search.limits import Limits
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
+
+TRIES = 1000
+"""Draws in a row that break the limits, after which those that meet them count as rare."""
+STEPS = 30
+"""Steps of the walk between two draws, per gene."""
 
 
 def require_feasible(
@@ -53,6 +58,39 @@ def require_feasible(
             "Raise the limit, or give the space smaller expansions, widths or skip.",
         )
     return genotype
+
+
+def feasible_draws(
+    space: SearchSpace,
+    cost_of: Callable[[Genotype], Cost],
+    limits: Limits,
+    rng: np.random.Generator,
+) -> Iterator[Genotype]:
+    """Yield genotypes without end, drawn uniformly among those that meet `limits`.
+
+    Where these are rare they are met on a walk: one gene at a time is drawn anew, which stands if
+    the limits are met (Metropolis et al., J. Chemical Physics 21, 1953).
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    failed = 0
+    while failed < TRIES:
+        genotype = space.sample(rng)
+        failed += 1
+        if limits.met_by(cost_of(genotype)):
+            failed = 0
+            yield genotype
+    vector = space.encode(require_feasible(space, cost_of, limits))
+    while True:
+        for _ in range(STEPS * len(space)):
+            trial, gene = vector.copy(), int(rng.integers(len(space)))
+            trial[gene] = rng.integers(space.sizes[gene])
+            if limits.met_by(cost_of(space.decode(trial))):
+                vector = trial
+        yield space.decode(vector)
 
 
 def unmet(

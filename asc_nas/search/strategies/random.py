@@ -5,9 +5,13 @@ from itertools import islice
 from typing import ClassVar
 
 from asc_nas.core.randomness import stream
+from asc_nas.search.feasibility import feasible_draws
 from asc_nas.search.objectives import Evaluation
 from asc_nas.search.strategies.strategy import STRATEGIES, SearchTask, StrategySettings
 from asc_nas.space.genotype import Genotype
+
+REPEATED = 1000
+"""Draws in a row of what was drawn before, after which the space seems exhausted."""
 
 
 @STRATEGIES.register("random")
@@ -40,11 +44,11 @@ class RandomSearch:
 
     def _draw(self, count: int) -> Iterator[Genotype]:
         task, rng = self._task, stream(self._task.seed, "random_search")
+        draws = feasible_draws(task.space, task.cost_of, task.limits, rng)
         drawn: set[Genotype] = set()
-        for _ in range(1000 * count):
-            genotype = task.space.sample(rng)
-            if genotype not in drawn and task.limits.met_by(task.cost_of(genotype)):
-                drawn.add(genotype)
-                yield genotype
-            if len(drawn) == count:
+        while len(drawn) < count:
+            new = next((g for g in islice(draws, REPEATED) if g not in drawn), None)
+            if new is None:
                 break
+            drawn.add(new)
+            yield new
