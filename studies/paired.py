@@ -6,24 +6,19 @@ CROSSVAL is a directory of `asc-nas crossval`; NETWORK is one of those that its 
 without it what each search found. The first is held against each of the others, on the folds and
 seeds that both have: the difference of accuracy, every test clip against itself and the mean over
 seeds, with a 95 % interval for which groups of clips are drawn (as in the results of a run); and
-the MACs of both. Nothing is trained.
+the MACs of both. Nothing is trained. Within one cross-validation `asc-nas crossval` says the same.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-import numpy as np
-from together import runs_of, trained
+from together import folder_of, runs_of
 
-from asc_nas.core.randomness import stream
+from asc_nas.evaluation.intervals import mean_interval
 from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row
-from asc_nas.run.folder import RunFolder
-from asc_nas.space.genotype import Genotype
-from asc_nas.training.trainer import posteriors
+from asc_nas.run.paired import FoldTraining, hits_of
 
-DRAWS = 2000
 Rows = dict[tuple[str, int], Row]
 
 
@@ -42,28 +37,9 @@ def rows_of(text: str) -> tuple[Path, Rows]:
 
 def hits(place: Path, rows: Rows, fold: str, seeds: list[int]) -> dict[str, float]:
     """Return of every test clip of a fold the share of seeds whose network knows it."""
-    runs: list[RunFolder] = runs_of(place, fold)
-    known: dict[str, list[float]] = {}
-    for seed in seeds:
-        row = rows[fold, seed]
-        network, genotype = trained(runs, row), Genotype.parse(row.genotype)
-        test = runs[0].examples("test", frontend=runs[0].frontend(genotype))
-        decided = test.clip_posteriors(posteriors(network, test).numpy()).argmax(1)
-        for key, own, target in zip(test.clip_keys, decided, test.clip_targets, strict=True):
-            known.setdefault(key, []).append(float(own == target))
-    return {key: mean(values) for key, values in known.items()}
-
-
-def interval(groups: Sequence[str], differences: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of clips' differences, groups of clips being drawn."""
-    values: dict[str, list[float]] = {}
-    for group, difference in zip(groups, differences, strict=True):
-        values.setdefault(group, []).append(difference)
-    sums = np.array([[sum(own), len(own)] for own in values.values()])
-    rng = stream(0, "paired")
-    drawn = sums[rng.integers(0, len(sums), (DRAWS, len(sums)))].sum(1)
-    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
-    return float(low), float(high)
+    runs = runs_of(place, fold)
+    known = hits_of([FoldTraining(rows[fold, s], folder_of(runs, rows[fold, s])) for s in seeds])
+    return {key: mean(own[key] for own in known.values()) for key in known[fold, seeds[0]]}
 
 
 def main() -> None:
@@ -79,11 +55,12 @@ def main() -> None:
         groups: list[str] = []
         for fold in dict.fromkeys(fold for fold, _ in common):
             seeds = [seed for own, seed in common if own == fold]
-            group = {clip.key: clip.group for clip in runs_of(place, fold)[0].manifest.clips}
+            clips = runs_of(place, fold)[0].manifest.clips
+            group = {clip.key: clip.group or clip.key for clip in clips}
             first, second = hits(place, rows, fold, seeds), hits(other_place, other, fold, seeds)
             differences += [value - second[key] for key, value in first.items()]
             groups += [group[key] for key in first]
-        low, high = interval(groups, differences)
+        low, high = mean_interval(differences, groups) or (-1.0, 1.0)
         macs = [mean(found[key].macs for key in common) / 1e6 for found in (rows, other)]
         accuracy = [mean(found[key].accuracy for key in common) for found in (rows, other)]
         print(

@@ -26,11 +26,12 @@ import numpy as np
 import soundfile
 from conditions import Wave
 from numpy.typing import NDArray
-from paired import hits, interval, rows_of
+from paired import hits, rows_of
 from progress import say
 
 from asc_nas.audio.io import load_audio
 from asc_nas.core.randomness import stream
+from asc_nas.evaluation.intervals import mean_interval
 from data_prep.datasets import read_dataset
 
 KNOWN = ("b", "c", "s1", "s2", "s3")
@@ -119,7 +120,8 @@ def compare(table: Path, names: list[str]) -> list[str]:
             cell = f"{mean(own[key] for key in keys):.3f}"
             if own is not known[0]:
                 gains = [100 * (own[key] - known[0][key]) for key in keys]
-                low, high = interval([of[key].group for key in keys], gains)
+                groups = [of[key].group or key for key in keys]
+                low, high = mean_interval(gains, groups) or (-1.0, 1.0)
                 cell += f" ({mean(gains):+.1f}, {low:+.1f} to {high:+.1f})"
             cells.append(cell)
         lines.append(f"| {name} | {' | '.join(cells)} |")

@@ -27,15 +27,20 @@ from asc_nas.training.network_trainer import score_network
 SAME = ("genotype", "seed", "accuracy")
 
 
-def trained(runs: list[RunFolder], row: Row) -> torch.nn.Module:
-    """Return the network whose training `row` tells of."""
+def folder_of(runs: list[RunFolder], row: Row) -> NetworkFolder:
+    """Return the folder of the training that `row` tells of."""
     for run in runs:
         for file in run.paths.root.glob("retrain/*/result.json"):
             result = Result.read(file)
             if all(getattr(result, key) == getattr(row, key) for key in SAME):
                 genotype = Genotype.parse(row.genotype)
-                return NetworkFolder(run, file.parent, genotype, row.seed).load()
+                return NetworkFolder(run, file.parent, genotype, row.seed)
     raise SystemExit(f"fold {row.fold}, seed {row.seed}: its folder is missing.")
+
+
+def trained(runs: list[RunFolder], row: Row) -> torch.nn.Module:
+    """Return the network whose training `row` tells of."""
+    return folder_of(runs, row).load()
 
 
 def runs_of(crossval: Path, fold: str) -> list[RunFolder]:

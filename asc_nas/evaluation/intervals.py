@@ -79,6 +79,28 @@ def bootstrap(
     )
 
 
+def mean_interval(
+    values: Sequence[float], groups: Sequence[str], *, draws: int = 2 * DRAWS
+) -> tuple[float, float] | None:
+    """Return the interval of a mean over clips, such as of differences, as `bootstrap` draws them.
+
+    Parameters
+    ----------
+    values, groups : one per clip
+
+    Returns
+    -------
+    (low, high), or None if all clips are of one group.
+    """
+    names, members = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < 2:
+        return None
+    sums = np.column_stack([np.bincount(members, weights=values), np.bincount(members)])
+    drawn = _weights(stream(0, "paired"), len(names), draws)
+    totals = np.concatenate([weights @ sums for weights in drawn])
+    return _interval(totals[:, 0] / totals[:, 1])
+
+
 def _counts_by_group(
     decisions: Decisions, members: NDArray[np.int64], groups: int
 ) -> NDArray[np.float64]:

@@ -14,10 +14,11 @@ from asc_nas.data.manifest import Manifest
 from asc_nas.run.beginning import read_clips
 from asc_nas.run.budget import Pace
 from asc_nas.run.config import RunConfig
-from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row, row_of, summary
+from asc_nas.run.crossval_summary import SEARCHED, Crossval, row_of, summary
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
 from asc_nas.run.opening import Source, fetched, read_settings
+from asc_nas.run.paired import FoldTraining, differences
 from asc_nas.run.paths import RunPaths
 from asc_nas.run.preparation import prepare, share_features
 from asc_nas.run.sequence import run_all
@@ -101,8 +102,11 @@ def crossval(
         for run in runs.values():
             stack.enter_context(run.lock(shared=bool(networks)))
         _prepare(whole, runs, check=not networks)
-        rows = _train(runs, networks, seeds or [config.seed]) if networks else _search(runs)
-    document = Crossval(data=clips.name, summary=summary(rows), results=rows)
+        tested = _train(runs, networks, seeds or [config.seed]) if networks else _search(runs)
+        with listener.stage("Compare") as progress:
+            differing = differences(tested, progress)
+    rows = [one.row for one in tested]
+    document = Crossval(data=clips.name, summary=summary(rows), results=rows, differences=differing)
     target = whole.paths.root / "crossval.json"
     document.write(target)
     return document, target
@@ -219,24 +223,28 @@ def _prepare(whole: RunFolder, runs: Runs, *, check: bool) -> None:
             write_text(run.paths.check, whole.paths.check.read_text(encoding="utf-8"))
 
 
-def _search(runs: Runs) -> list[Row]:
-    """Do the whole of each run; return the results of what it found and of the baselines."""
-    rows = []
+def _search(runs: Runs) -> list[FoldTraining]:
+    """Do the whole of each run; return what it found and the baselines."""
+    tested = []
     for (fold, _), run in runs.items():
         run.listener.say(f"\n{run.paths.root}")
         done = run_all(run, time.monotonic())
-        rows.append(row_of(done.best, fold, SEARCHED))
-        rows += [row_of(result, fold) for result in done.baselines]
-    return rows
+        for result, name in ((done.best, SEARCHED), *((one, None) for one in done.baselines)):
+            folder = find_network(run, result.network).folder(run, result.seed)
+            tested.append(FoldTraining(row_of(result, fold, name), folder))
+    return tested
 
 
-def _train(runs: Runs, names: Sequence[str], seeds: Sequence[int]) -> list[Row]:
-    """Train fixed networks in each run; return their results."""
+def _train(runs: Runs, names: Sequence[str], seeds: Sequence[int]) -> list[FoldTraining]:
+    """Train fixed networks in each run, and return them."""
     opened = list(runs.values())
     networks = [find_network(opened[0], name) for name in names]
     for network in networks:
         opened[0].spec(network.genotype)  # one that does not fit is told before all trainings
     results = train_networks(opened, networks, seeds, opened[0].config.retrain.workers)
-    each = len(results) // len(runs)
-    folds = [fold for fold, _ in runs for _ in range(each)]
-    return [row_of(result, fold) for result, fold in zip(results, folds, strict=True)]
+    each, named = len(results) // len(runs), {network.name: network for network in networks}
+    places = [(fold, run) for (fold, _), run in runs.items() for _ in range(each)]
+    return [
+        FoldTraining(row_of(result, fold), named[result.network].folder(run, result.seed))
+        for result, (fold, run) in zip(results, places, strict=True)
+    ]

@@ -5,10 +5,10 @@ from math import isfinite
 from statistics import mean, stdev
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from asc_nas.core.documents import Count, Document, Measure, Part
-from asc_nas.evaluation.intervals import Intervals
+from asc_nas.evaluation.intervals import Interval, Intervals
 from asc_nas.evaluation.result import Result
 from asc_nas.space.genotype import GenotypeText
 
@@ -67,8 +67,39 @@ class NetworkSummary(Part):
     ram_bytes: Range | None = None
 
 
+class Difference(Part):
+    """How much more accurate a network is than another, every test clip against itself.
+
+    Attributes
+    ----------
+    accuracy : -1 to 1
+        Mean over the clips, and over the seeds that both were trained with.
+    interval : 95 %, groups of clips being drawn; None if all clips are of one group
+    trainings : of each of both
+    """
+
+    network: str
+    against: str
+    accuracy: FiniteFloat
+    interval: Interval | None
+    clips: Count
+    groups: Count
+    trainings: Count
+
+    @property
+    def told(self) -> str:
+        """Which of both is better, as far as the interval tells."""
+        low, high = self.interval or (-1.0, 1.0)
+        if low > 0 or high < 0:
+            return f"{self.network if low > 0 else self.against} is better"
+        return "cannot be told apart"
+
+
 class Crossval(Document):
-    """A cross-validation of the dataset `data`: every single result, and their summary."""
+    """A cross-validation of the dataset `data`: every single result, and their summary.
+
+    `differences` are those of the first network from each other.
+    """
 
     format_name: ClassVar[str] = "asc-nas/crossval/1"
     remedy: ClassVar[str] = "delete it: 'asc-nas crossval' makes it again from the folds' results"
@@ -76,6 +107,7 @@ class Crossval(Document):
     data: str
     summary: list[NetworkSummary]
     results: list[Row]
+    differences: list[Difference] = Field(default_factory=list)
 
 
 def row_of(result: Result, fold: str, network: str | None = None) -> Row:

@@ -125,6 +125,14 @@ def test_the_whole_job_is_done_in_a_fold_and_search_val_picks_its_network(finish
     assert (searched["network"], searched["fold"], searched["seed"]) == ("searched", "2", 5)
     assert searched["genotype"] == card["genotype"]
     assert searched["macro_f1"] == card["results"]["macro_f1"]
+    against = json.loads((folder / "crossval.json").read_text())["differences"]
+    assert [(one["network"], one["against"]) for one in against] == [
+        ("searched", "baseline"), ("searched", "square")
+    ]  # fmt: skip
+    for one, baseline in zip(against, baselines, strict=True):
+        assert one["accuracy"] == pytest.approx(searched["accuracy"] - baseline["accuracy"])
+        assert one["clips"] == searched["test_clips"]
+    assert "searched - square" in told
     checked = [json.loads((place / "data" / "check.json").read_text()) for place in (folder, run)]
     assert checked[0] == checked[1]
 

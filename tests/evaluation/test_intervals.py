@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from asc_nas.core.randomness import stream
 from asc_nas.evaluation import intervals as module
-from asc_nas.evaluation.intervals import bootstrap
+from asc_nas.evaluation.intervals import bootstrap, mean_interval
 from asc_nas.evaluation.scores import Decisions
 
 LABELS = ("a", "b", "c")
@@ -102,3 +102,18 @@ def test_a_class_that_a_draw_misses_does_not_pull_down_a_faultless_classifier():
 def test_one_group_has_no_interval():
     targets = np.array([0, 1, 2])
     assert bootstrap(Decisions(targets, targets, None, LABELS), ["x"] * 3) is None
+
+
+def test_the_interval_of_a_mean_equals_a_plain_loop_over_drawn_groups():
+    rng = np.random.default_rng(0)
+    values = rng.choice([-1.0, -0.5, 0.0, 1.0], 40).tolist()
+    names = [f"g{i}" for i in rng.integers(7, size=40)]
+    groups, draws = sorted(set(names)), stream(0, "paired")
+    means = []
+    for _ in range(50):
+        drawn = draws.integers(len(groups), size=len(groups))
+        own = [v for i in drawn for v, name in zip(values, names, strict=True) if name == groups[i]]
+        means.append(np.mean(own))
+    found = mean_interval(values, names, draws=50)
+    assert found == pytest.approx(np.percentile(means, (2.5, 97.5)))
+    assert mean_interval(values, ["one"] * 40) is None

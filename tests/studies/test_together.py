@@ -85,6 +85,12 @@ def test_networks_are_paired_by_clip(folder, monkeypatch, capsys):
     assert f"{100 * (hits[0] - hits[1]) / clips:+.1f} points" in against_other
     assert "+0.0 points (+0.0 to +0.0)" in against_itself
     assert f"4 trainings each, {clips // 2} clips" in against_itself
+    (difference,) = Crossval.read(folder / "crossval.json").differences
+    assert (difference.network, difference.against) == ("baseline", other)
+    assert (difference.trainings, difference.clips) == (4, clips // 2)
+    low, high = difference.interval
+    told = f"{100 * difference.accuracy:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+    assert told in against_other
 
 
 def test_without_a_fold_in_common_nothing_is_paired(folder, monkeypatch, capsys, tmp_path):

@@ -62,6 +62,9 @@ def crossval(
     The spread is the standard deviation of the single trainings, over folds and seeds. It is not an
     interval for the mean, because folds differ in difficulty and share training clips.
 
+    The first network (the searched one, or the first --network) is held against each other, every
+    test clip against itself: the difference in accuracy and its interval say which is better.
+
     To continue a stopped command, give it again. Each fold has an ordinary run in OUT/fold-FOLD,
     with -seed-N for a seed other than the config's. OUT/crossval.json has all results.
 

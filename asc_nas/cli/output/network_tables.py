@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asc_nas.evaluation.parts import Part, ScoreReport
     from asc_nas.evaluation.result import Results
     from asc_nas.report.best import BestNetwork
-    from asc_nas.run.crossval_summary import Crossval
+    from asc_nas.run.crossval_summary import Crossval, Difference
     from asc_nas.run.networks import Pareto
 
 
@@ -137,12 +137,32 @@ def print_crossval(crossval: "Crossval") -> None:
         "(standard deviation over folds and seeds)"
     )
     print_table(table)
+    if crossval.differences:
+        print_differences(crossval.differences)
     for row in {row.fold: row for row in crossval.results}.values():
         if row.test_clips_left_out:
             clips = told_of_clips(row.test_clips, row.test_clips_left_out)
             print(f"note: fold {shown(row.fold)}: {clips}")
         if row.absent:
             print(f"note: fold {shown(row.fold)}: {shown(told_of_absent(row.absent))}")
+
+
+def print_differences(differences: "Sequence[Difference]") -> None:
+    """Print how much more accurate the first network is than each other."""
+    table = Table("Difference", "Points", "95 % interval", "", box=None, header_style="bold")
+    for found in differences:
+        interval = "-"
+        if found.interval is not None:
+            interval = " to ".join(f"{100 * end:+.1f}" for end in found.interval)
+        table.add_row(
+            Text(shown(f"{found.network} - {found.against}")),
+            f"{100 * found.accuracy:+.1f}",
+            interval,
+            Text(shown(found.told)),
+        )
+    clips = differences[0].clips
+    print(f"\nAccuracy, each of {clips} test clips against itself (intervals by group)")
+    print_table(table)
 
 
 def print_adapted(adapted: "Adapted") -> None:
