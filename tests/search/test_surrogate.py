@@ -8,14 +8,23 @@ from pydantic import ValidationError
 from toy import HEARD, SEARCHES
 
 from asc_nas.cost.counts import count
+from asc_nas.search import surrogate
 from asc_nas.search.config import SearchConfig
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.limits import Limits
 from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
-from asc_nas.search.ranking import sample_over_cost
+from asc_nas.search.ranking import Agreement, sample_over_cost
 from asc_nas.search.strategies import new_strategy, search_with
-from asc_nas.search.surrogate import Predicted, Surrogate, expected, predictor, scored_by, verdict
+from asc_nas.search.surrogate import (
+    Predicted,
+    Predictor,
+    Surrogate,
+    expected,
+    predictor,
+    scored_by,
+    verdict,
+)
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -329,6 +338,21 @@ def test_a_supernet_that_knows_what_the_surrogate_cannot_makes_the_search_pay():
     assert found.surrogate.in_bands.tau > 0.6
     assert "supernets 1.00" in found.sentence
     not_known = verdict(SPACE, judged, F1, rng, unknown)
-    assert not not_known.pays
     assert abs(not_known.supernet.overall.tau) < 0.3
     assert "supernets" not in verdict(SPACE, judged, F1, rng).sentence
+
+
+@pytest.mark.parametrize(
+    ("tau", "low", "pays", "told"),
+    [(0.3, 0.1, True, "can tell"), (0.3, -0.1, True, "may tell"), (0.15, 0.1, False, "Nothing")],
+)
+def test_a_search_goes_on_where_it_is_likelier_to_be_useful_than_chance(
+    tau, low, pays, told, monkeypatch
+):
+    agreement = Agreement(tau=tau, low=low, high=0.9)
+    found = Predictor(overall=agreement, in_bands=agreement)
+    monkeypatch.setattr(surrogate, "predictor", lambda *arguments: found)
+    judged = judged_by(by_genes, [SPACE.sample(np.random.default_rng(0)) for _ in range(3)])
+    said = verdict(SPACE, judged, F1, np.random.default_rng(0))
+    assert said.pays is pays
+    assert told in said.sentence
