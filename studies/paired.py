@@ -3,7 +3,8 @@
 python studies/paired.py CROSSVAL[:NETWORK] CROSSVAL[:NETWORK] ...
 
 CROSSVAL is a directory of `asc-nas crossval`; NETWORK is one of those that its crossval.json names,
-without it what each search found. The first is held against each of the others, on the folds and
+without it what each search found. Several with commas between them count as one, as where each fold
+has a network of its own. The first is held against each of the others, on the folds and
 seeds that both have: the difference of accuracy, every test clip against itself and the mean over
 seeds, with a 95 % interval for which groups of clips are drawn (as in the results of a run); and
 the MACs of both. Nothing is trained. Within one cross-validation `asc-nas crossval` says the same.
@@ -15,9 +16,8 @@ from statistics import mean
 
 from together import folder_of, runs_of
 
-from asc_nas.evaluation.intervals import mean_interval
 from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row
-from asc_nas.run.paired import FoldTraining, hits_of
+from asc_nas.run.paired import FoldTraining, difference, groups_of, hits_of
 
 Rows = dict[tuple[str, int], Row]
 
@@ -42,32 +42,37 @@ def hits(place: Path, rows: Rows, fold: str, seeds: list[int]) -> dict[str, floa
     return {key: mean(own[key] for own in known.values()) for key in known[fold, seeds[0]]}
 
 
+def places_of(text: str) -> dict[tuple[str, int], tuple[Path, Row]]:
+    """Return the trainings of the network that is meant, which may lie in several directories."""
+    parts = map(rows_of, text.split(","))
+    return {key: (place, row) for place, rows in parts for key, row in rows.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="+", metavar="CROSSVAL[:NETWORK]")
     names = parser.parse_args().networks
-    (place, rows), *others = map(rows_of, names)
-    for name, (other_place, other) in zip(names[1:], others, strict=True):
-        common = sorted(rows.keys() & other.keys())
+    first, *others = map(places_of, names)
+    for name, other in zip(names[1:], others, strict=True):
+        common = sorted(first.keys() & other.keys())
         if not common:
             raise SystemExit(f"{name}: no fold and seed in common with {names[0]}.")
-        differences: list[float] = []
-        groups: list[str] = []
-        for fold in dict.fromkeys(fold for fold, _ in common):
-            seeds = [seed for own, seed in common if own == fold]
-            clips = runs_of(place, fold)[0].manifest.clips
-            group = {clip.key: clip.group or clip.key for clip in clips}
-            first, second = hits(place, rows, fold, seeds), hits(other_place, other, fold, seeds)
-            differences += [value - second[key] for key, value in first.items()]
-            groups += [group[key] for key in first]
-        low, high = mean_interval(differences, groups) or (-1.0, 1.0)
-        macs = [mean(found[key].macs for key in common) / 1e6 for found in (rows, other)]
-        accuracy = [mean(found[key].accuracy for key in common) for found in (rows, other)]
+        own, second = (
+            [FoldTraining(row, folder_of(runs_of(place, row.fold), row)) for place, row in found]
+            for found in ([of[key] for key in common] for of in (first, other))
+        )
+        pair = names[0], name
+        found = difference(pair, hits_of(own), hits_of(second), groups_of(own))
+        accuracy, macs = (
+            [mean(getattr(one.row, figure) for one in both) for both in (own, second)]
+            for figure in ("accuracy", "macs")
+        )
+        low, high = found.interval or (-1.0, 1.0)
         print(
-            f"{names[0]} - {name}: {100 * mean(differences):+.1f} points ({100 * low:+.1f} to "
-            f"{100 * high:+.1f}), {accuracy[0]:.3f} and {accuracy[1]:.3f}; {macs[0]:.2f} and "
-            f"{macs[1]:.2f} M MACs; {len(common)} trainings each, {len(differences)} clips "
-            f"of {len(set(groups))} groups"
+            f"{names[0]} - {name}: {100 * found.accuracy:+.1f} points ({100 * low:+.1f} to "
+            f"{100 * high:+.1f}), {accuracy[0]:.3f} and {accuracy[1]:.3f}; {macs[0] / 1e6:.2f} and "
+            f"{macs[1] / 1e6:.2f} M MACs; {found.trainings} trainings each, {found.clips} clips "
+            f"of {found.groups} groups"
         )
 
 

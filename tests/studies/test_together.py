@@ -69,11 +69,24 @@ def test_a_network_that_was_not_trained_is_told(folder, monkeypatch, capsys):
         table_of(monkeypatch, capsys, folder)
 
 
-def test_networks_are_paired_by_clip(folder, monkeypatch, capsys):
+def part_of(folder, fold, place):
+    """Give a cross-validation that has the results of one fold of another."""
+    (place / f"only-{fold}").mkdir()
+    for own in folder.iterdir():
+        (place / f"only-{fold}" / own.name).symlink_to(own)
+    (place / f"only-{fold}" / "crossval.json").unlink()
+    document = Crossval.read(folder / "crossval.json")
+    rows = [row for row in document.results if row.fold == fold]
+    document.model_copy(update={"results": rows}).write(place / f"only-{fold}" / "crossval.json")
+    return place / f"only-{fold}"
+
+
+def test_networks_are_paired_by_clip(folder, monkeypatch, capsys, tmp_path):
     (other,) = {row.network for row in Crossval.read(folder / "crossval.json").results} - {
         "baseline"
     }
-    names = [f"{folder}:baseline", f"{folder}:{other}", f"{folder}:baseline"]
+    by_fold = [f"{part_of(folder, fold, tmp_path)}:baseline" for fold in ("3", "1")]
+    names = [f"{folder}:baseline", f"{folder}:{other}", ",".join(by_fold)]
     monkeypatch.setattr("sys.argv", ["paired.py", *names])
     paired.main()
     against_other, against_itself = capsys.readouterr().out.splitlines()
