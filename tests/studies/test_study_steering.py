@@ -52,7 +52,7 @@ def test_other_seeds_and_longer_trainings_are_made_once_and_compared(tmp_path, c
         *("surrogate, left out", "... with naswot", "... with synflow", "... with grad_norm"),
         *("... with zico", "... with all"),
     ]
-    assert rows["MACs"] != rows["naswot"]
+    assert len({rows[name] for name in list(rows)[:6]}) > 1  # they measure different things
     assert not any(math.isnan(tau) for tau in rows.values())
 
     monkeypatch.setattr("asc_nas.training.trainer.Trainer.fit", None)
