@@ -22,7 +22,7 @@ from steering import HEADING, row_of
 from asc_nas.core.randomness import stream
 from asc_nas.search.objectives import Objective
 from asc_nas.search.ranking import Ranking
-from asc_nas.search.surrogate import Predicted, predictor
+from asc_nas.search.verdict import Predicted, predictor
 
 LOG_LOSS = Objective(name="log_loss", sense="min")
 

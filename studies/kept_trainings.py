@@ -2,21 +2,25 @@
 
 python studies/kept_trainings.py keep RUN [RUN ...] --to TABLE.csv
 python studies/kept_trainings.py taus CONFIG TABLE.csv [TABLE.csv ...] [--strategy surrogate]
+python studies/kept_trainings.py chance CONFIG TABLE.csv [--draws 24]
 
 `keep` writes the networks that finished searches judged by trainings of each alone, in the order of
 their rounds, with costs and scores: one row per network, of fold, seed and strategy of the search.
 A search that the table has already is replaced. `taus` says how well the surrogate orders pairs of
 networks that it has not seen, by log loss, and how well counting does, over all costs and at equal
 cost: of every search, and of all together, where pairs are of one search. Its space is that of
-CONFIG. Nothing is trained.
+CONFIG. `chance` gives the networks of the table's first round scores that are chance alone, or size
+and chance, and says what the surrogate then seems to know at equal cost. Nothing is trained.
 """
 
 import argparse
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from steering import HEADING, row_of
 
 from asc_nas.core.files import atomic_path
@@ -26,7 +30,7 @@ from asc_nas.run.run import Run
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.ranking import agreement_of_pairs
-from asc_nas.search.surrogate import Pairs, Predicted, Predictor, expected, pairs_of
+from asc_nas.search.verdict import WORTH, Pairs, Predicted, Predictor, expected, pairs_of
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 
@@ -127,6 +131,27 @@ def taus(config: Path, tables: Sequence[Path], strategy: str) -> None:
         show({name: [of_search[name] for of_search in said.values()] for name in of_search})
 
 
+def chance(config: Path, table: Path, draws: int) -> None:
+    """Print the surrogate's tau at equal cost where nothing but size can be known."""
+    space, (rows, *_) = read_settings(config).search_space(), read(table).values()
+    judged = [evaluation_of(row) for row in rows if row["round"] == "1"]
+    size = np.log([e.macs for e in judged])
+    size = (size - size.mean()) / size.std()
+    rng = np.random.default_rng(0)
+    for name, share in (("chance", 0.0), ("size and chance", 1.0)):
+        taus = []
+        for _ in range(draws):
+            losses = rng.normal(size=len(judged)) - share * size
+            drawn = [replace(e, log_loss=float(v)) for e, v in zip(judged, losses, strict=True)]
+            _, pairs = steered_by(space, drawn)["surrogate, left out"]
+            taus.append(agreement_of_pairs(*pairs, rng, draws=0).tau)
+        over = sum(tau >= WORTH for tau in taus)
+        print(
+            f"{name}: {len(judged)} networks, mean {np.mean(taus):.2f}, deviation "
+            f"{np.std(taus):.2f}, {over} of {draws} at {WORTH} or more"
+        )
+
+
 def show(opinions: dict[str, list[tuple[Pairs, Pairs]]]) -> None:
     """Print a row per opinion."""
     print(HEADING)
@@ -148,9 +173,15 @@ def main() -> None:
     command.add_argument("config", type=Path, metavar="CONFIG")
     command.add_argument("tables", type=Path, nargs="+", metavar="TABLE.csv")
     command.add_argument("--strategy", default="surrogate")
+    command = commands.add_parser("chance")
+    command.add_argument("config", type=Path, metavar="CONFIG")
+    command.add_argument("table", type=Path, metavar="TABLE.csv")
+    command.add_argument("--draws", type=int, default=24)
     asked = parser.parse_args()
     if asked.command == "keep":
         keep(asked.runs, asked.to)
+    elif asked.command == "chance":
+        chance(asked.config, asked.table, asked.draws)
     else:
         taus(asked.config, asked.tables, asked.strategy)
 

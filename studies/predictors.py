@@ -25,8 +25,8 @@ from asc_nas.run.run import Run
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.ranking import Ranking
-from asc_nas.search.surrogate import Predicted, expected, predictor
 from asc_nas.search.training_free import MEASURES, Batch
+from asc_nas.search.verdict import Predicted, expected, predictor
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.search_space import SearchSpace
 from asc_nas.training.network_trainer import new_network

@@ -27,7 +27,7 @@ from asc_nas.run.run import Run
 from asc_nas.run.standalone import Standalone, standalone_trainings, train_standalone
 from asc_nas.search.history import read_generations
 from asc_nas.search.objectives import Objective
-from asc_nas.search.surrogate import Predicted, Predictor, expected, predictor
+from asc_nas.search.verdict import Predicted, Predictor, expected, predictor
 
 SCORES = (Objective(name="macro_f1", sense="max"), Objective(name="log_loss", sense="min"))
 HEADING = f"{'':26}{'score':<10}{'all':>24}{'at equal cost':>24}"

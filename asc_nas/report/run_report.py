@@ -14,7 +14,7 @@ from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_sco
 from asc_nas.search.pareto import ParetoMember, preferred
 from asc_nas.search.ranking import Ranking, ranking_score
 from asc_nas.search.shrinking_log import ShrinkingLog
-from asc_nas.search.surrogate import Verdict
+from asc_nas.search.verdict import Verdict
 from asc_nas.space.netspec import NetSpec
 from asc_nas.training.path_schedule import Updates
 from data_prep.checks import Report

@@ -25,7 +25,7 @@ from asc_nas.search.pareto import ParetoSet, pareto_set
 from asc_nas.search.shrinking import ShrinkingSchedule
 from asc_nas.search.shrinking_log import ShrinkingEvent, read_events, write_events
 from asc_nas.search.strategies import new_strategy, search_with
-from asc_nas.search.surrogate import verdict
+from asc_nas.search.verdict import verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.hearing import frontend_of
 from asc_nas.training import checkpoint

@@ -17,7 +17,7 @@ from asc_nas.search.history import read_generations, read_history
 from asc_nas.search.pareto import pareto_set
 from asc_nas.search.prefix_evaluator import PrefixEvaluator
 from asc_nas.search.strategies import surrogate as surrogate_module
-from asc_nas.search.surrogate import Verdict
+from asc_nas.search.verdict import Verdict
 from asc_nas.space.genotype import Genotype
 from data_prep.synthetic import Plan, generate
 

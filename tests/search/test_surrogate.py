@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from toy import HEARD, SEARCHES
 
 from asc_nas.cost.counts import count
-from asc_nas.search import surrogate
+from asc_nas.search import verdict as verdict_module
 from asc_nas.search.config import SearchConfig
 from asc_nas.search.evaluator import CachedEvaluator
 from asc_nas.search.limits import Limits
@@ -16,15 +16,8 @@ from asc_nas.search.objectives import DEFAULT_OBJECTIVES, Evaluation, Objective
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import Agreement, sample_over_cost
 from asc_nas.search.strategies import new_strategy, search_with
-from asc_nas.search.surrogate import (
-    Predicted,
-    Predictor,
-    Surrogate,
-    expected,
-    predictor,
-    scored_by,
-    verdict,
-)
+from asc_nas.search.surrogate import Surrogate, scored_by
+from asc_nas.search.verdict import Predicted, Predictor, expected, predictor, verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -351,7 +344,7 @@ def test_a_search_goes_on_where_it_is_likelier_to_be_useful_than_chance(
 ):
     agreement = Agreement(tau=tau, low=low, high=0.9)
     found = Predictor(overall=agreement, in_bands=agreement)
-    monkeypatch.setattr(surrogate, "predictor", lambda *arguments: found)
+    monkeypatch.setattr(verdict_module, "predictor", lambda *arguments: found)
     judged = judged_by(by_genes, [SPACE.sample(np.random.default_rng(0)) for _ in range(3)])
     said = verdict(SPACE, judged, F1, np.random.default_rng(0))
     assert said.pays is pays

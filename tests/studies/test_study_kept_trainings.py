@@ -55,6 +55,11 @@ def test_searches_are_kept_once_and_compared_within_each(tmp_path, capsys, monke
     assert names == names[:3] * 3  # two searches, and both
     assert f"all 2 searches: {len(rows)} networks" in lines
 
+    first_round = sum(row["round"] == "1" and row["seed"] == "0" for row in rows)
+    by_chance, by_size = call("chance", config, table, "--draws", 2).splitlines()
+    assert by_chance.startswith(f"chance: {first_round} networks, mean ")
+    assert by_size.endswith(f" of 2 at {kept_trainings.WORTH} or more")
+
     with pytest.raises(SystemExit, match="no search by 'random'"):
         call("taus", config, table, "--strategy", "random")
 

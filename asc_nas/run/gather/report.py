@@ -28,7 +28,7 @@ from asc_nas.search.objectives import Evaluation, Objective, leading_score, to_m
 from asc_nas.search.pareto import hypervolume, pareto_set
 from asc_nas.search.ranking import Ranking
 from asc_nas.search.shrinking_log import ShrinkingLog
-from asc_nas.search.surrogate import Verdict
+from asc_nas.search.verdict import Verdict
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.path_schedule import Updates
 from asc_nas.training.supernet_trainer import TrainingLog
