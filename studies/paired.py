@@ -62,7 +62,9 @@ def main() -> None:
             for found in ([of[key] for key in common] for of in (first, other))
         )
         pair = names[0], name
-        found = difference(pair, hits_of(own), hits_of(second), groups_of(own))
+        found = difference(
+            pair, hits_of(own), hits_of(second), groups_of(one.folder.run for one in own)
+        )
         accuracy, macs = (
             [mean(getattr(one.row, figure) for one in both) for both in (own, second)]
             for figure in ("accuracy", "macs")

@@ -40,6 +40,9 @@ class Result(Document):
         Roles of the clips it was trained on.
     test_clips, test_clips_left_out : int
         Clips that were scored, and those that could not be read.
+    decided : list of int or None
+        What was decided for every clip that was scored, as a place in `labels`, in the order of the
+        manifest. None in files of earlier versions.
     """
 
     format_name: ClassVar[str] = "asc-nas/result/1"
@@ -63,6 +66,7 @@ class Result(Document):
     trained_on: list[str]
     test_clips: Count
     test_clips_left_out: Count = 0
+    decided: list[Count] | None = None
     seed: Count
     epochs: list[LoggedEpoch]
 
@@ -73,6 +77,11 @@ class Result(Document):
             raise ValueError("'per_class' has not the F1 of every label")
         if [len(row) for row in self.confusion] != [labels] * labels:
             raise ValueError("the confusion matrix has not a row and a column for every label")
+        if self.decided is not None:
+            if len(self.decided) != self.test_clips:
+                raise ValueError("'decided' has not one of every test clip")
+            if any(place >= labels for place in self.decided):
+                raise ValueError("'decided' has a label that there is not")
         return self
 
     @property
@@ -107,8 +116,9 @@ class Result(Document):
         return self.genotype == str(genotype)
 
     def row(self) -> dict[str, Any]:
-        """Return scores and costs of the whole network: one number each, none by class or epoch."""
-        return self.model_dump(exclude={"per_class", "confusion", "labels", "epochs", "intervals"})
+        """Return scores and costs of the whole network: one number each, none by class or clip."""
+        several = {"per_class", "confusion", "labels", "epochs", "intervals", "decided"}
+        return self.model_dump(exclude=several)
 
 
 class Results(Rows[Result]):

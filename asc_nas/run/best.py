@@ -1,6 +1,6 @@
 """What a run says of its best network, from the files of the run alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from asc_nas.core.errors import command
 from asc_nas.core.units import amount, kilobytes, millions, milliseconds
@@ -10,17 +10,21 @@ from asc_nas.report.best import BestNetwork, ExportedFile, Fact
 from asc_nas.run.exported import exported_files
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import BEST
+from asc_nas.run.paired import on_test
 from asc_nas.search.objectives import SCORES, Evaluation, leading_score
 from asc_nas.space.genotype import Genotype
 
 
-def best_network(run: RunFolder, result: Result, member: Evaluation | None) -> BestNetwork:
+def best_network(
+    run: RunFolder, result: Result, member: Evaluation | None, hand_made: Sequence[Result] = ()
+) -> BestNetwork:
     """Return what ``asc-nas run`` prints at its end and what the report opens with.
 
     Parameters
     ----------
     result : its test, with the run's own seed
     member : its scores in the search; None if it is the only network of a run without one
+    hand_made : tests of the networks that it is held against, with the same seed
     """
     score = leading_score(run.config.search.objectives).name
     if member is None:
@@ -35,6 +39,7 @@ def best_network(run: RunFolder, result: Result, member: Evaluation | None) -> B
     facts = (
         Fact("chosen by", why),
         *_scores(result, score),
+        *_against(run, result, hand_made),
         *_costs(result),
         *_limits(run, Genotype.parse(result.genotype)),
     )
@@ -58,6 +63,22 @@ def _scores(result: Result, score: str) -> Iterator[Fact]:
             value += f" on {clips}"
             value += " of one group: no interval" if result.has_intervals else ""
         yield Fact(SCORES[name], value)
+
+
+def _against(run: RunFolder, result: Result, hand_made: Sequence[Result]) -> Iterator[Fact]:
+    """Yield how much more accurate it is than each hand-made network, clip by clip."""
+    for other in hand_made:
+        found = on_test(run, ("this network", other.network), result, other)
+        if found is None or other.genotype == result.genotype:
+            continue
+        within = "no interval"
+        if found.interval is not None:
+            low, high = found.interval
+            within = f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+        value = f"{100 * found.accuracy:+.1f} points of accuracy ({within}): {found.told}"
+        yield Fact(
+            f"against {other.network}", f"{value}; {other.network} has {millions(other.macs)} MACs"
+        )
 
 
 def _costs(result: Result) -> Iterator[Fact]:

@@ -1,12 +1,18 @@
-"""Whether a network is better than others: every test clip against itself, over folds and seeds."""
+"""Whether a network is better than others: every test clip against itself, over folds and seeds.
 
-from collections.abc import Mapping, Sequence
+A result tells what was decided for each clip. Those of earlier versions do not: their networks are
+asked again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
 from asc_nas.core.progress import Progress, unheard
 from asc_nas.evaluation.intervals import mean_interval
+from asc_nas.evaluation.result import Result
 from asc_nas.run.crossval_summary import Difference, Row
+from asc_nas.run.folder import RunFolder
 from asc_nas.run.network_folder import NetworkFolder
 from asc_nas.training.trainer import posteriors
 
@@ -37,10 +43,9 @@ def hits_of(tested: Sequence[FoldTraining], progress: Progress = unheard) -> Hit
     return found
 
 
-def groups_of(tested: Sequence[FoldTraining]) -> dict[str, str]:
-    """Return the group of every clip; a clip without one is one itself."""
-    runs = {one.row.fold: one.folder.run for one in tested}
-    clips = [clip for run in runs.values() for clip in run.manifest.with_role("test")]
+def groups_of(runs: Iterable[RunFolder]) -> dict[str, str]:
+    """Return the group of every test clip; a clip without one is one itself."""
+    clips = [clip for run in runs for clip in run.manifest.with_role("test")]
     return {clip.key: clip.group or clip.key for clip in clips}
 
 
@@ -76,16 +81,16 @@ def difference(
 def differences(tested: Sequence[FoldTraining], progress: Progress = unheard) -> list[Difference]:
     """Return the differences of the first network from each other.
 
-    A network whose weights were removed is left out.
+    A network is left out if its results do not tell what was decided, and its weights were removed.
     """
     by_name: dict[str, list[FoldTraining]] = {}
     for one in tested:
         by_name.setdefault(one.row.network, []).append(one)
-    there = {name: own for name, own in by_name.items() if all(one.folder.has() for one in own)}
+    there = {name: own for name, own in by_name.items() if all(_tells(one.folder) for one in own)}
     first = next(iter(by_name))
     if first not in there or len(there) < 2:
         return []
-    groups, hits = groups_of(by_name[first]), {}
+    groups, hits = groups_of(one.folder.run for one in by_name[first]), {}
     for number, (name, own) in enumerate(there.items(), start=1):
         hits[name] = hits_of(own)
         progress(number, len(there), name)
@@ -93,7 +98,45 @@ def differences(tested: Sequence[FoldTraining], progress: Progress = unheard) ->
     return [one for one in found[1:] if one is not None]
 
 
-def _hits(folder: NetworkFolder) -> dict[str, bool]:
+def on_test(
+    run: RunFolder, names: tuple[str, str], first: Result, second: Result
+) -> Difference | None:
+    """Return the difference of two networks of a run on its test; None if it is not known.
+
+    Parameters
+    ----------
+    names : of both networks
+    """
+    own, other = _told(run, first), _told(run, second)
+    if own is None or other is None:
+        return None
+    place = "", first.seed
+    return difference(names, {place: own}, {place: other}, groups_of([run]))
+
+
+def _tells(folder: NetworkFolder) -> bool:
+    """Return whether it can be known what a network knows."""
+    result = folder.result()
+    return folder.has() or (result is not None and _told(folder.run, result) is not None)
+
+
+def _hits(folder: NetworkFolder) -> Mapping[str, bool]:
+    result = folder.result()
+    told = None if result is None else _told(folder.run, result)
+    return _asked(folder) if told is None else told
+
+
+def _told(run: RunFolder, result: Result) -> Mapping[str, bool] | None:
+    """Return which test clips a network knows, as its result tells; None if it does not."""
+    clips, labels = run.readable("test"), run.manifest.labels
+    if result.decided is None or len(result.decided) != len(clips):
+        return None
+    decided = zip(clips, result.decided, strict=True)
+    return {clip.key: clip.label == labels[place] for clip, place in decided}
+
+
+def _asked(folder: NetworkFolder) -> Mapping[str, bool]:
+    """Return which test clips a network knows, which it is asked for."""
     run = folder.run
     test = run.examples("test", frontend=run.frontend(folder.genotype))
     decided = test.clip_posteriors(posteriors(folder.load(), test).numpy()).argmax(1)

@@ -92,7 +92,7 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
     return Outcome(
         best=result,
         member=members[best_id],
-        summary=best_network(run, result, members[best_id]),
+        summary=best_network(run, result, members[best_id], results[count:]),
         members=results[:count],
         baselines=results[count:],
         models=[*models, best_model],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from asc_nas.core.documents import Document, Measure
 from asc_nas.core.files import fingerprint
@@ -25,7 +26,14 @@ from asc_nas.training.trainer import posteriors
 
 
 class Standalone(Document):
-    """The scores of one architecture, trained alone with one seed, on clips it has not seen."""
+    """The scores of one architecture, trained alone with one seed, on clips it has not seen.
+
+    Attributes
+    ----------
+    log_loss_by_part : list of float
+        That of each part's training, on the clips that it held out: how far judgements agree. Empty
+        in files of earlier versions.
+    """
 
     format_name: ClassVar[str] = "asc-nas/standalone/1"
     remedy: ClassVar[str] = "delete it: the network is trained again"
@@ -35,6 +43,7 @@ class Standalone(Document):
     macro_f1: float
     accuracy: float
     log_loss: Measure
+    log_loss_by_part: list[Measure] = Field(default_factory=list)
 
 
 class Said(Document):
@@ -115,13 +124,16 @@ def train_standalone(run: RunFolder, training: StandaloneTraining) -> Standalone
             _train_part(run, training, own, held_out, said)
         found.append(np.array(Said.read(said).posteriors))
         targets.append(held_out.clip_targets)
-    scores = score(np.concatenate(found), np.concatenate(targets), run.manifest.labels)
+    labels = run.manifest.labels
+    scores = score(np.concatenate(found), np.concatenate(targets), labels)
+    by_part = [score(*part, labels).log_loss for part in zip(found, targets, strict=True)]
     alone = Standalone(
         genotype=str(training.genotype),
         seed=training.seed,
         macro_f1=scores.macro_f1,
         accuracy=scores.accuracy,
         log_loss=scores.log_loss,
+        log_loss_by_part=by_part,
     )
     alone.write(file)
     _forget(training)

@@ -65,7 +65,8 @@ def tested_once(
     run = folder.run
     cost, manifest = run.cost(folder.genotype), run.manifest
     test = run.examples("test", frontend=run.frontend(folder.genotype))
-    tests = judged(manifest, test, test.clip_posteriors(posteriors(network, test).numpy()))
+    found = test.clip_posteriors(posteriors(network, test).numpy())
+    tests = judged(manifest, test, found)
     scores = asdict(tests.scores)
     tested, in_test = len(run.readable("test")), len(manifest.with_role("test"))
     result = Result(
@@ -83,6 +84,7 @@ def tested_once(
         trained_on=list(roles),
         test_clips=tested,
         test_clips_left_out=in_test - tested,
+        decided=found.argmax(1).tolist(),
         seed=folder.seed,
         epochs=log,
     )

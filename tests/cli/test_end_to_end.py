@@ -19,8 +19,10 @@ from asc_nas.core.events import read_events
 from asc_nas.data.manifest import Manifest
 from asc_nas.nn.supernet import SubNet
 from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import find_network
 from asc_nas.space.genotype import Genotype
 from asc_nas.training import checkpoint
+from asc_nas.training.trainer import posteriors
 from data_prep.synthetic import Plan, generate
 
 pytestmark = pytest.mark.slow
@@ -78,6 +80,25 @@ def test_the_run_ends_with_its_best_network_and_what_to_do_next(finished):
     assert scored.stdout.strip().startswith(f"{best}, test of")
     value, low, high = re.search(r"accuracy +(\S+) +(\S+) to (\S+)", scored.stdout).groups()
     assert f"{value} (95 % interval {low} to {high}; 9 test clips of" in files
+    tests = [document(run / f"retrain/{name}/result.json") for name in (best, "baseline", "square")]
+    for name, other in zip(("baseline", "square"), tests[1:], strict=True):
+        (points,) = re.findall(rf"against {name} +(\S+) points of accuracy \(95 % interval", files)
+        assert float(points) == pytest.approx(
+            100 * (tests[0]["accuracy"] - other["accuracy"]), abs=0.05
+        )
+
+
+def test_results_tell_what_their_networks_decide(finished):
+    run = RunFolder.open(finished[0])
+    test = run.examples("test")
+    for name in ("baseline", "square"):
+        folder = find_network(run, name).folder(run, 0)
+        answers = test.clip_posteriors(posteriors(folder.load(), test).numpy())
+        result = folder.require_result()
+        assert result.decided == answers.argmax(1).tolist()
+        decided = zip(run.readable("test"), result.decided, strict=True)
+        hits = [clip.label == result.labels[place] for clip, place in decided]
+        assert sum(hits) / len(hits) == pytest.approx(result.accuracy)
 
 
 def test_run_evaluate_and_report_tell_one_interval_of_a_network(finished, tmp_path):
@@ -97,6 +118,9 @@ def test_run_evaluate_and_report_tell_one_interval_of_a_network(finished, tmp_pa
         html = (tmp_path / "report" / "report.html").read_text()
         panel = html.partition(f'<h3 tabindex="-1">Pareto member {best}</h3>')[2]
         pages.append((html.partition("<nav>")[0], panel.partition("</article>")[0]))
+    against = re.findall(r"points of accuracy \(.*?\): [a-z ]+; \w+ has", ending)
+    assert len(against) == 2
+    assert all(words in opening for words in against for opening, _ in pages)
     for score, title in (("accuracy", "Accuracy"), ("macro-F1", "macro-F1")):
         value, low, high = re.search(rf"{score} +(\S+) +(\S+) to (\S+)", scored).groups()
         words = f"{value} (95 % interval {low} to {high}"

@@ -1,5 +1,6 @@
 """A run as files alone: nothing is trained, every number is made up, some names are hostile."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,6 +87,12 @@ def whole_report(whole_run, tmp_path_factory):
     return SimpleNamespace(folder=folder, run_before=before, run_after=state())
 
 
+@pytest.fixture
+def a_copy(whole_run, tmp_path):
+    """The whole run, to be broken."""
+    return shutil.copytree(whole_run.folder, tmp_path / "run")
+
+
 def _write_data(run, audio):
     audio.mkdir()
     rng = np.random.default_rng(0)
@@ -150,6 +157,7 @@ def _write_result(run, name, genotype, seed):
         data="made up",
         trained_on=["train", "search_val"],
         test_clips=6,
+        decided=[0, 0, 0, 1, 2, 2] if name == "baseline" else [0, 0, 1, 1, 2, 2],
         epochs=[LoggedEpoch(epoch=1, loss=1.0), LoggedEpoch(epoch=2, loss=0.5)],
     ).write(folder / "result.json")
     checkpoint.save(folder / "model.safetensors", new_network(spec, seed), {})

@@ -27,13 +27,18 @@ RESULT = Result(
 INTERVALS = Intervals(groups=3, accuracy=(0.25, 0.75), macro_f1=(0.1, 0.6), log_loss=(0.2, 0.9))
 
 
-def said(root, result=RESULT, member=MEMBER, **search):
+CLIPS = [SimpleNamespace(key=str(i), label="a" if i < 5 else "b", group=str(i)) for i in range(8)]
+
+
+def said(root, result=RESULT, member=MEMBER, hand_made=(), **search):
     run = SimpleNamespace(
+        manifest=SimpleNamespace(labels=("a", "b"), with_role=lambda role: CLIPS),
+        readable=lambda role: CLIPS,
         config=SimpleNamespace(name="n", search=SearchConfig(**search), baselines={}),
         paths=SimpleNamespace(root=root, models=root / "models"),
         cost=lambda genotype: Cost(macs=1_500_000, params=2_000, seconds=1.0, ram_bytes=1_250),
     )
-    return best_network(run, result, member)
+    return best_network(run, result, member, hand_made)
 
 
 def facts(best):
@@ -56,6 +61,28 @@ def test_accuracy_and_the_score_that_was_searched_for_stand_with_their_intervals
     assert told["log loss"] == "0.300 (95 % interval 0.200 to 0.900)"
     assert "macro-F1" not in told
     assert told["chosen by"] == "the search (log loss 0.625); the test had no part in it"
+
+
+def test_it_is_held_against_every_hand_made_network_clip_by_clip():
+    def result(name, genotype, wrong):
+        right = [0] * 5 + [1] * 3
+        decided = [1 - place if i in wrong else place for i, place in enumerate(right)]
+        return RESULT.model_copy(
+            update={"network": name, "genotype": genotype, "decided": decided, "macs": 1_750_000}
+        )
+
+    own = result("1", str(GENOTYPE), {0})
+    others = [result("far", "t3e1w1", range(8)), result("near", "f3e1w1", {0, 1})]
+    others += [result("same", str(GENOTYPE), {0}), RESULT.model_copy(update={"genotype": "skip"})]
+    told = facts(said(Path("runs/a"), own, hand_made=others))
+    against = {name: value for name, value in told.items() if name.startswith("against")}
+    assert list(against) == ["against far", "against near"]
+    assert against["against far"] == (
+        "+87.5 points of accuracy (95 % interval +62.5 to +100.0): this network is better; far has "
+        "1.75 M MACs"
+    )
+    assert against["against near"].startswith("+12.5 points")
+    assert "cannot be told apart" in against["against near"]
 
 
 @pytest.mark.parametrize(

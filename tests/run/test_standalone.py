@@ -77,6 +77,8 @@ def test_a_training_that_was_stopped_after_a_part_goes_on_to_the_same_scores(run
     (killed,) = standalone_trainings(run, [GENOTYPE], tmp_path / "killed", 1, 2)
     expected = standalone.train_standalone(run, whole)
     parts = split_of(run, 2)
+    clips = [held_out.num_clips for _, held_out in parts]
+    assert np.average(expected.log_loss_by_part, weights=clips) == pytest.approx(expected.log_loss)
     said = standalone._said(killed, 0)
     standalone._train_part(run, killed, *parts[0], said)
     assert not killed.file.parent.exists()  # which other runs may share

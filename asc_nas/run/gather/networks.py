@@ -115,7 +115,9 @@ def best_of(run: RunFolder, files: ReportFiles, networks: Sequence[Network]) -> 
             f"Network {network.name} is the one that the search prefers; {trains} trains it."
         )
         return None
-    return files.guard("best", run.paths.root, lambda: best_network(run, result, member))
+    beside = [n.results[0] for n in networks if n.name in run.config.beside_members and n.results]
+    hand_made = [other for other in beside if other.seed == result.seed]
+    return files.guard("best", run.paths.root, lambda: best_network(run, result, member, hand_made))
 
 
 def _command(name: str, run: RunFolder, *more: str) -> str:

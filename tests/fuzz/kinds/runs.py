@@ -29,7 +29,7 @@ def result(name: str, genotype: str) -> dict[str, Any]:
         "macro_f1": 0.7, "log_loss": 0.6, "per_class": {"a": 0.8, "b": 0.6},
         "confusion": [[2, 0], [1, 1]], "labels": ["a", "b"], "macs": 1000, "params": 100,
         "seed": 0, "data": "made up", "trained_on": ["train"], "test_clips": 4,
-        "epochs": [{"epoch": 1, "loss": 1.0}],
+        "decided": [0, 0, 0, 1], "epochs": [{"epoch": 1, "loss": 1.0}],
     }  # fmt: skip
 
 
