@@ -1,6 +1,7 @@
 """Whether any genotype of a space meets the limits, asked before hours are spent; drawing those."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -14,6 +15,8 @@ TRIES = 1000
 """Draws in a row that break the limits, after which those that meet them count as rare."""
 STEPS = 30
 """Steps of the walk between two draws, per gene."""
+REPEATED = 1000
+"""Draws in a row of what was drawn before, after which the space seems exhausted."""
 
 
 def require_feasible(
@@ -91,6 +94,28 @@ def feasible_draws(
             if limits.met_by(cost_of(space.decode(trial))):
                 vector = trial
         yield space.decode(vector)
+
+
+def distinct_draws(
+    space: SearchSpace,
+    cost_of: Callable[[Genotype], Cost],
+    limits: Limits,
+    rng: np.random.Generator,
+    known: Collection[Genotype] = (),
+) -> Iterator[Genotype]:
+    """Yield `feasible_draws` once each, until the space seems exhausted.
+
+    Parameters
+    ----------
+    known : not to be drawn either
+    """
+    draws, drawn = feasible_draws(space, cost_of, limits, rng), set(known)
+    while len(drawn) < space.count:
+        new = next((g for g in islice(draws, REPEATED) if g not in drawn), None)
+        if new is None:
+            return
+        drawn.add(new)
+        yield new
 
 
 def unmet(

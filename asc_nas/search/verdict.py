@@ -32,8 +32,8 @@ FEWEST = 4
 
 WORTH = 0.2
 """Kendall's tau at equal cost from which a search goes on: between what chance gives, 0.1 on
-average (lines through few scores lean, too), and 0.4, which is useful. Of scores that are size and
-chance alone a third of all draws of twenty networks go on. That the interval lies above 0 is too
+average (lines through few scores lean, too), and 0.4, which is useful. Of scores that are chance
+alone nearly a third of all draws of twenty networks go on. That the interval lies above 0 is too
 much to ask: searches of ESC-50 that would have ended so found better networks than those made by
 hand (docs/results/small_search.md)."""
 

@@ -11,7 +11,7 @@ from asc_nas.core.errors import UsageError
 from asc_nas.cost.counts import Cost
 from asc_nas.search import feasibility
 from asc_nas.search.config import SearchConfig
-from asc_nas.search.feasibility import feasible_draws
+from asc_nas.search.feasibility import distinct_draws, feasible_draws
 from asc_nas.search.limits import Limits
 from asc_nas.search.strategies import new_strategy
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
@@ -41,6 +41,14 @@ def test_what_meets_the_limits_once_in_thousands_is_found_and_all_of_it():
     everything = asked(RARE)
     assert len(everything) == len(set(everything)) == 28
     assert all(cost_of(genotype).macs <= 2 for genotype in everything)
+
+
+def test_what_is_known_is_not_drawn(monkeypatch):
+    monkeypatch.setattr(feasibility, "REPEATED", 200)
+    everything, rng = asked(RARE), np.random.default_rng(0)
+    left = list(distinct_draws(SPACE, cost_of, RARE, rng, known=everything[:20]))
+    assert len(left) == 8
+    assert set(left) == set(everything[20:])
 
 
 @pytest.mark.parametrize("tries", [0, 10**9])

@@ -7,18 +7,19 @@ it, and it says how sure it is.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat
 
 from asc_nas.core.config import Amount
-from asc_nas.core.randomness import derived_seed, stream
+from asc_nas.core.randomness import derived_seed
 from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
 from asc_nas.search.pareto import choose, hypervolume, pareto_set
-from asc_nas.search.ranking import sample_over_cost
 from asc_nas.search.strategies.nsga2 import NSGA2Search
+from asc_nas.search.strategies.random import drawn_uniformly
 from asc_nas.search.strategies.strategy import STRATEGIES, SearchTask, StrategySettings, search_with
 from asc_nas.search.surrogate import Surrogate, scored_by
 from asc_nas.space.genotype import Genotype
@@ -34,10 +35,9 @@ class SurrogateSettings(StrategySettings):
     """A model of the scores, fitted to the networks judged so far, proposes the next ones."""
 
     first: Amount = 24
-    """Networks of the first round: the hand-made ones, and others that share half their choices
-    with them, spread over the whole range of cost, which are at least half as many as this; with
-    `supernet` half of those are of its front. With fewer than about twenty the model knows too
-    little."""
+    """Networks of the first round: the hand-made ones, and others drawn as `random` draws its own,
+    which are at least half as many as this; with `supernet` half of those are of its front. With
+    fewer than about twenty the model knows too little."""
     optimism: NonNegativeFloat = 1.0
     """How many standard deviations above its prediction `surrogate` takes a network for: more
     explores, 0 trusts the model."""
@@ -63,7 +63,7 @@ class SurrogateSettings(StrategySettings):
 
 
 class SurrogateSearch:
-    """Asks for networks spread over the cost range, then for what promises most hypervolume."""
+    """Asks for hand-made networks and random ones, then for what promises most."""
 
     def __init__(self, task: SearchTask, settings: SurrogateSettings) -> None:
         self._task, self._settings = task, settings
@@ -83,13 +83,10 @@ class SurrogateSearch:
 
     def _first(self) -> list[Genotype]:
         task, wanted = self._task, self._settings.first
-        rng = stream(task.seed, "surrogate", "first")
-        drawn = min(task.space.count, max(wanted - len(task.first), wanted // 2))
-        meets = task.limits.met_by
+        drawn = max(wanted - len(task.first), wanted // 2)
         favoured = [g for g in self._favoured(drawn // 2) if g not in task.first]
-        drawn -= len(favoured)
-        spread = sample_over_cost(task.space, task.cost_of, drawn, rng, meets, task.first)
-        return list(dict.fromkeys([*task.first, *favoured, *spread]))
+        known = [*task.first, *favoured]
+        return [*known, *islice(drawn_uniformly(task, known), drawn - len(favoured))]
 
     def _favoured(self, count: int) -> list[Genotype]:
         """Return networks of the front by shared weights, spread over it, if there are any."""
