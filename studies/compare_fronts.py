@@ -37,7 +37,7 @@ def main() -> None:
 
     rows, fronts = [], {}
     for run in map(RunFolder.open, arguments.runs):
-        members, run_name = read_pareto(run), run.paths.root.name
+        members, run_name = read_pareto(run), str(run.paths.root)  # folds share a last name
         latency = {str(member.genotype): member.latency_ms for member in members}
         space, left = run.config.search_space(), run.remaining_space()
         size = f"10^{log10(space.count):.1f}"
