@@ -11,12 +11,13 @@ the MACs of both. Nothing is trained. Within one cross-validation `asc-nas cross
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
 from together import folder_of, runs_of
 
-from asc_nas.run.crossval_summary import SEARCHED, Crossval, Row
+from asc_nas.run.crossval_summary import SEARCHED, Crossval, Difference, Row
 from asc_nas.run.paired import FoldTraining, difference, groups_of, hits_of
 
 Rows = dict[tuple[str, int], Row]
@@ -48,6 +49,17 @@ def places_of(text: str) -> dict[tuple[str, int], tuple[Path, Row]]:
     return {key: (place, row) for place, rows in parts for key, row in rows.items()}
 
 
+def line_of(found: Difference, accuracy: Sequence[float], macs: Sequence[float]) -> str:
+    """Return what is printed of two networks, with the mean accuracy and MACs of both."""
+    low, high = found.interval or (-1.0, 1.0)
+    return (
+        f"{found.network} - {found.against}: {100 * found.accuracy:+.1f} points ({100 * low:+.1f} "
+        f"to {100 * high:+.1f}), {accuracy[0]:.3f} and {accuracy[1]:.3f}; {macs[0] / 1e6:.2f} and "
+        f"{macs[1] / 1e6:.2f} M MACs; {found.trainings} trainings each, {found.clips} clips of "
+        f"{found.groups} groups"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="+", metavar="CROSSVAL[:NETWORK]")
@@ -69,13 +81,7 @@ def main() -> None:
             [mean(getattr(one.row, figure) for one in both) for both in (own, second)]
             for figure in ("accuracy", "macs")
         )
-        low, high = found.interval or (-1.0, 1.0)
-        print(
-            f"{names[0]} - {name}: {100 * found.accuracy:+.1f} points ({100 * low:+.1f} to "
-            f"{100 * high:+.1f}), {accuracy[0]:.3f} and {accuracy[1]:.3f}; {macs[0] / 1e6:.2f} and "
-            f"{macs[1] / 1e6:.2f} M MACs; {found.trainings} trainings each, {found.clips} clips "
-            f"of {found.groups} groups"
-        )
+        print(line_of(found, accuracy, macs))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,6 @@
+import re
+
+import kept_tests
 import paired
 import pytest
 import together
@@ -25,6 +28,15 @@ def folder(tmp_path_factory):
     asked = {"folds": ["1", "3"], "networks": ["baseline", OTHER], "seeds": [0, 1]}
     _, file = asc_nas.crossval(config, out=place / "out", **asked)
     return file.parent
+
+
+@pytest.fixture(scope="module")
+def other(folder):
+    """Give the name of the network that is not the baseline."""
+    (name,) = {row.network for row in Crossval.read(folder / "crossval.json").results} - {
+        "baseline"
+    }
+    return name
 
 
 def table_of(monkeypatch, capsys, *arguments):
@@ -81,10 +93,7 @@ def part_of(folder, fold, place):
     return place / f"only-{fold}"
 
 
-def test_networks_are_paired_by_clip(folder, monkeypatch, capsys, tmp_path):
-    (other,) = {row.network for row in Crossval.read(folder / "crossval.json").results} - {
-        "baseline"
-    }
+def test_networks_are_paired_by_clip(folder, other, monkeypatch, capsys, tmp_path):
     by_fold = [f"{part_of(folder, fold, tmp_path)}:baseline" for fold in ("3", "1")]
     names = [f"{folder}:baseline", f"{folder}:{other}", ",".join(by_fold)]
     monkeypatch.setattr("sys.argv", ["paired.py", *names])
@@ -104,6 +113,55 @@ def test_networks_are_paired_by_clip(folder, monkeypatch, capsys, tmp_path):
     low, high = difference.interval
     told = f"{100 * difference.accuracy:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
     assert told in against_other
+
+
+def said(monkeypatch, capsys, script, *arguments):
+    """Return the lines that a script prints."""
+    monkeypatch.setattr("sys.argv", ["script", *map(str, arguments)])
+    script.main()
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_table_of_tests_tells_without_the_networks_what_they_tell(
+    folder, other, monkeypatch, capsys, tmp_path
+):
+    table, parts = tmp_path / "tests.csv", [part_of(folder, fold, tmp_path) for fold in "31"]
+    for part in parts:  # one fold after another
+        keep = "keep", f"hand={part}:baseline", f"found={part}:{other}", "--to", table
+        said(monkeypatch, capsys, kept_tests, *keep)
+    before = table.read_text()
+    said(monkeypatch, capsys, kept_tests, *keep)  # a fold again, which replaces it
+    assert table.read_text() == before
+
+    *rows, found = said(monkeypatch, capsys, kept_tests, "compare", table, "hand", "found")
+    told = said(monkeypatch, capsys, paired, f"{folder}:baseline", f"{folder}:{other}")
+    interval = r" \(.*? to .*?\)"  # the same groups in another order: other draws
+    figures = [re.sub(interval, "", line.rpartition(": ")[2]) for line in (found, *told)]
+    assert found.startswith("hand - found: ")
+    assert figures[0] == figures[1]
+    fold = table.with_name("fold-3.csv")
+    said(monkeypatch, capsys, kept_tests, *keep[:3], "--to", fold)
+    *_, found = said(monkeypatch, capsys, kept_tests, "compare", fold)
+    told = said(monkeypatch, capsys, paired, f"{parts[1]}:baseline", f"{parts[1]}:{other}")
+    assert found.rpartition(": ")[2] == told[0].rpartition(": ")[2]
+
+    accuracies = [float(re.search("accuracy ([0-9.]+)", row)[1]) for row in rows]
+    hand = rows_of(folder, "baseline")
+    assert sorted(accuracies[:4]) == pytest.approx(sorted(row.accuracy for row in hand), abs=6e-4)
+
+
+def test_a_table_of_tests_tells_what_it_has_not(folder, monkeypatch, capsys, tmp_path):
+    table = tmp_path / "tests.csv"
+    for fold in "13":
+        part = part_of(folder, fold, tmp_path)
+        keep = "keep", f"only-{fold}={part}:baseline", "--to", table
+        said(monkeypatch, capsys, kept_tests, *keep)
+    with pytest.raises(SystemExit, match="no trainings of 'found'"):
+        said(monkeypatch, capsys, kept_tests, "compare", table, "only-1", "found")
+    with pytest.raises(SystemExit, match="no fold and seed in common of 'only-1' and 'only-3'"):
+        said(monkeypatch, capsys, kept_tests, "compare", table)
+    with pytest.raises(SystemExit, match="is not NAME=CROSSVAL"):
+        said(monkeypatch, capsys, kept_tests, "keep", str(folder), "--to", table)
 
 
 def test_without_a_fold_in_common_nothing_is_paired(folder, monkeypatch, capsys, tmp_path):

@@ -1,0 +1,155 @@
+"""What networks knew of their test folds, in one small table.
+
+python studies/kept_tests.py keep NAME=CROSSVAL[:NETWORK] ... --to TABLE.csv
+python studies/kept_tests.py compare TABLE.csv [NAME ...]
+
+So that folds can be measured one after another and compared together, with no network trained or
+kept for it. CROSSVAL and NETWORK are as in `paired.py`; NAME is what the network is called in the
+table, where each fold may have another one under one name. `keep` adds a row per training: its
+scores and, of each group of test clips, in the order of the groups' names, how many clips it knew
+of how many. A training that the table has already is replaced.
+
+`compare` says what every network (or those named) has in each fold, and how much more accurate the
+first is than each other: as `paired.py`, on the folds and seeds that both have, with a 95 %
+interval for which groups are drawn. Nothing is trained.
+"""
+
+import argparse
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+
+from paired import line_of, places_of
+from together import folder_of, runs_of
+
+from asc_nas.core.files import atomic_path
+from asc_nas.run.paired import FoldTraining, Hits, difference, groups_of, hits_of
+
+TRAINING = ("fold", "seed", "network")
+SCORES = ("macs", "params", "ram_bytes", "accuracy", "macro_f1", "log_loss")
+COLUMNS = (*TRAINING, *SCORES, "known", "genotype")
+Kept = dict[str, str]
+
+
+def kept_of(name: str, text: str) -> Iterator[Kept]:
+    """Yield the rows of a network's trainings."""
+    for (fold, seed), (place, row) in sorted(places_of(text).items()):
+        training = FoldTraining(row, folder_of(runs_of(place, fold), row))
+        known = hits_of([training])[fold, seed]
+        yield {
+            "fold": fold,
+            "seed": str(seed),
+            "network": name,
+            **{score: str(getattr(row, score)) for score in SCORES},
+            "known": known_by_group(known, groups_of([training.folder.run])),
+            "genotype": str(row.genotype),
+        }
+
+
+def known_by_group(known: Mapping[str, bool], groups: Mapping[str, str]) -> str:
+    """Return how many clips of each group are known, of how many, in the order of the groups."""
+    clips = Counter(groups[key] for key in known)
+    hits = Counter(groups[key] for key, hit in known.items() if hit)
+    return " ".join(f"{hits[group]}/{clips[group]}" for group in sorted(clips))
+
+
+def read(table: Path) -> list[Kept]:
+    """Return the rows of a table; none if there is none."""
+    if not table.exists():
+        return []
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def keep(named: Sequence[str], table: Path) -> None:
+    """Add what networks knew to a table."""
+    trainings = {training_of(row): row for row in read(table)}
+    for text in named:
+        name, _, networks = text.partition("=")
+        if not networks:
+            raise SystemExit(f"'{text}': is not NAME=CROSSVAL or NAME=CROSSVAL:NETWORK.")
+        trainings |= {training_of(row): row for row in kept_of(name, networks)}
+    with atomic_path(table) as new, new.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(trainings.values())
+    print(f"{table}: {len(trainings)} trainings")
+
+
+def training_of(row: Kept) -> tuple[str, ...]:
+    """Return what tells a training from others."""
+    return tuple(row[name] for name in TRAINING)
+
+
+def hits_in(rows: Iterable[Kept]) -> tuple[Hits, dict[str, str]]:
+    """Return what the trainings of one network know, and the group of every clip.
+
+    A clip has the name of its fold, of its group's place and of its own place in the group. Which
+    clip of a group was known is not kept; the mean and its interval do not depend on it.
+    """
+    hits: dict[tuple[str, int], dict[str, bool]] = {}
+    groups = {}
+    for row in rows:
+        own = hits[row["fold"], int(row["seed"])] = {}
+        for number, share in enumerate(row["known"].split()):
+            known, clips = map(int, share.split("/"))
+            group = f"{row['fold']} {number:04d}"
+            for clip in range(clips):
+                own[f"{group} {clip}"] = clip < known
+                groups[f"{group} {clip}"] = group
+    return hits, groups
+
+
+def compare(table: Path, names: Sequence[str]) -> None:
+    """Print what networks have in each fold, and how much better the first is than the others."""
+    rows = read(table)
+    names = names or list(dict.fromkeys(row["network"] for row in rows))
+    networks = {
+        name: {training_of(row)[:2]: row for row in rows if row["network"] == name}
+        for name in names
+    }
+    for name, own in networks.items():
+        if not own:
+            raise SystemExit(f"{table}: no trainings of '{name}'.")
+        for row in own.values():
+            print(
+                f"fold {row['fold']}, seed {row['seed']}, {name}: accuracy "
+                f"{float(row['accuracy']):.3f}, macro-F1 {float(row['macro_f1']):.3f}, log loss "
+                f"{float(row['log_loss']):.3f}; {int(row['macs']) / 1e6:.2f} M MACs, "
+                f"{int(row['params']):,} parameters"
+            )
+    first = networks[names[0]]
+    hits, groups = hits_in(first.values())
+    for name in names[1:]:
+        other = networks[name]
+        found = difference((names[0], name), hits, hits_in(other.values())[0], groups)
+        if found is None:
+            raise SystemExit(f"{table}: no fold and seed in common of '{names[0]}' and '{name}'.")
+        common = first.keys() & other.keys()
+        accuracy, macs = (
+            [mean(float(own[key][figure]) for key in common) for own in (first, other)]
+            for figure in ("accuracy", "macs")
+        )
+        print(line_of(found, accuracy, macs))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("keep")
+    command.add_argument("networks", nargs="+", metavar="NAME=CROSSVAL[:NETWORK]")
+    command.add_argument("--to", type=Path, required=True, metavar="TABLE.csv")
+    command = commands.add_parser("compare")
+    command.add_argument("table", type=Path, metavar="TABLE.csv")
+    command.add_argument("names", nargs="*", metavar="NAME")
+    asked = parser.parse_args()
+    if asked.command == "keep":
+        keep(asked.networks, asked.to)
+    else:
+        compare(asked.table, asked.names)
+
+
+if __name__ == "__main__":
+    main()
