@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
@@ -36,6 +37,7 @@ TINY = {
 
 PATIENCE = 1800.0
 """Seconds: only keeps a test from hanging for ever, so far longer than a busy machine needs."""
+Found = TypeVar("Found")
 
 # One thread: networks this small only lose time to waiting threads.
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -132,12 +134,13 @@ def kill_when_written(path: Path, times: int, *arguments: object) -> None:
         process.kill()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for something to become true, however long that takes."""
+def wait_until(condition: Callable[[], Found]) -> Found:
+    """Wait for something to become true, however long that takes, and return it."""
     end = time.monotonic() + PATIENCE
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+    return found
 
 
 def is_running(process: int) -> bool:

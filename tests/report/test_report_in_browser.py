@@ -34,9 +34,9 @@ def eventually(page, expression):
     wait_until(lambda: page.evaluate(expression))
 
 
-def click_point(page, trace, point):
-    """Click a point of the Pareto plot, by its place on the screen."""
-    x, y = page.evaluate(
+def place_of(page, trace, point):
+    """Return where on the screen a point of the Pareto plot is now."""
+    return page.evaluate(
         """([trace, point]) => {
             const plot = document.getElementById("plot-pareto");
             const { xaxis, yaxis } = plot._fullLayout;
@@ -46,25 +46,41 @@ def click_point(page, trace, point):
         }""",
         [trace, point],
     )
+
+
+def hovered(page, trace, point):
+    """Move the mouse over a point of the Pareto plot and return what appears there, or nothing.
+
+    A plot that is drawn once more takes the text away until the mouse moves again.
+    """
+    x, y = place_of(page, trace, point)
+    page.mouse.move(x + 1, y)
     page.mouse.move(x, y)
-    page.wait_for_selector("#plot-pareto .hovertext")
-    page.mouse.click(x, y)
+    return page.evaluate("document.querySelector('#plot-pareto .hovertext')?.textContent")
+
+
+def click_until_shown(page, trace, point, network):
+    """Click a point of the Pareto plot until its network is shown."""
+
+    def clicked():
+        if hovered(page, trace, point):
+            page.mouse.click(*place_of(page, trace, point))
+        return shown(page) == [network]
+
+    wait_until(clicked)
 
 
 def test_a_click_on_a_point_shows_its_network(open_page):
     page = open_page()
     assert shown(page) == ["network-0"]  # the best trained one, at first
-    click_point(page, 1, 2)
-    page.wait_for_selector("#network-2", state="visible")
-    assert shown(page) == ["network-2"]
+    click_until_shown(page, 1, 2, "network-2")
     assert page.locator("#network-2 svg.network").is_visible()
     assert page.locator("#network-2 h3").inner_text() == "Pareto member 2"
 
 
 def test_hovering_shows_genotype_and_cost(open_page):
     page = open_page()
-    click_point(page, 1, 1)
-    words = page.locator("#plot-pareto .hovertext").text_content()
+    words = wait_until(lambda: hovered(page, 1, 1))
     assert "f3e1.5w1 f3+t3e1.5w1" in words
     assert "MACs" in words
 
@@ -85,8 +101,7 @@ def test_the_cost_of_the_front_can_be_changed(open_page):
     page.select_option("#cost", "params")
     title = "document.getElementById('plot-pareto').layout.xaxis.title.text"
     eventually(page, f"{title}.startsWith('Parameters')")
-    click_point(page, 1, 3)
-    page.wait_for_selector("#network-3", state="visible")
+    click_until_shown(page, 1, 3, "network-3")
 
 
 CUT = """width => [...document.querySelectorAll("body *")].filter(element =>
