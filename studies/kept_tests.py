@@ -105,6 +105,8 @@ def hits_in(rows: Iterable[Kept]) -> tuple[Hits, dict[str, str]]:
 def compare(table: Path, names: Sequence[str]) -> None:
     """Print what networks have in each fold, and how much better the first is than the others."""
     rows = read(table)
+    if not rows:
+        raise SystemExit(f"{table}: no trainings; 'kept_tests.py keep' adds some.")
     names = names or list(dict.fromkeys(row["network"] for row in rows))
     networks = {
         name: {training_of(row)[:2]: row for row in rows if row["network"] == name}

@@ -1,7 +1,7 @@
 """What searches by trainings judged, kept in one small table, and what could have steered them.
 
 python studies/kept_trainings.py keep RUN [RUN ...] --to TABLE.csv
-python studies/kept_trainings.py taus CONFIG TABLE.csv [TABLE.csv ...] [--strategy surrogate]
+python studies/kept_trainings.py taus CONFIG TABLE.csv [TABLE.csv ...] [--strategy surrogate] [--rounds 0]
 python studies/kept_trainings.py unseen CONFIG TABLE.csv --of OTHER.csv [--rounds 0]
 python studies/kept_trainings.py chance CONFIG TABLE.csv [--draws 24]
 python studies/kept_trainings.py found TABLE.csv [TABLE.csv ...]
@@ -14,7 +14,7 @@ A search that the table has already is replaced.
 how well counting does, over all costs and at equal cost: of every search, and of all together,
 where pairs are of one search. Its space is that of CONFIG. Where the log loss on each part of the
 clips is kept, it says how well the first half of the parts orders as the second does: what is not
-in both is noise to a surrogate.
+in both is noise to a surrogate. With `--rounds 1` it is of the first round alone: the stop sign.
 
 `unseen` says how well a surrogate of all that each search judged (or in its first rounds), and
 counting, order the networks that searches of another table judged in the same fold and with the
@@ -172,9 +172,15 @@ def searches_by(strategy: str, tables: Sequence[Path]) -> dict[Search, Rows]:
     return searches
 
 
-def taus(config: Path, tables: Sequence[Path], strategy: str) -> None:
+def first_of(rows: Rows, rounds: int) -> Rows:
+    """Return what was judged in the first rounds; of 0 rounds all."""
+    return [row for row in rows if not rounds or int(row["round"]) <= rounds]
+
+
+def taus(config: Path, tables: Sequence[Path], strategy: str, rounds: int = 0) -> None:
     """Print how well the surrogate, and counting, order the networks of every search."""
     space, searches = read_settings(config).search_space(), searches_by(strategy, tables)
+    searches = {search: first_of(rows, rounds) for search, rows in searches.items()}
     said = []
     for (fold, seed, _), rows in searches.items():
         judged = [evaluation_of(row) for row in rows]
@@ -189,7 +195,7 @@ def unseen(config: Path, table: Path, of: Path, rounds: int = 0) -> None:
     """Print how well a surrogate of each search orders what others judged."""
     space, said, count = read_settings(config).search_space(), [], 0
     for (fold, seed, _), own in read(table).items():
-        seen = [row for row in own if not rounds or int(row["round"]) <= rounds]
+        seen = first_of(own, rounds)
         known = {row["genotype"] for row in seen}
         others = (rows for search, rows in read(of).items() if search[:2] == (fold, seed))
         rows = [row for row in chain.from_iterable(others) if row["genotype"] not in known]
@@ -290,6 +296,7 @@ def main() -> None:
     command.add_argument("config", type=Path, metavar="CONFIG")
     command.add_argument("tables", type=Path, nargs="+", metavar="TABLE.csv")
     command.add_argument("--strategy", default="surrogate")
+    command.add_argument("--rounds", type=int, default=0)
     command = commands.add_parser("unseen")
     command.add_argument("config", type=Path, metavar="CONFIG")
     command.add_argument("table", type=Path, metavar="TABLE.csv")
@@ -311,7 +318,7 @@ def main() -> None:
     elif asked.command == "found":
         found(asked.tables)
     else:
-        taus(asked.config, asked.tables, asked.strategy)
+        taus(asked.config, asked.tables, asked.strategy, asked.rounds)
 
 
 if __name__ == "__main__":

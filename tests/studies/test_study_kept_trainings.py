@@ -67,6 +67,8 @@ def test_searches_are_kept_once_and_compared_within_each(tmp_path, capsys, monke
     assert f" {tau:.2f} (" in lines[5]
 
     first_round = sum(row["round"] == "1" and row["seed"] == "0" for row in rows)
+    begun = call("taus", config, table, "--rounds", 1).splitlines()[0]
+    assert begun.startswith(f"fold 4, seed 0: {first_round} networks, the best ")
     by_chance, by_size = call("chance", config, table, "--draws", 2).splitlines()
     assert by_chance.startswith(f"chance: {first_round} networks, mean ")
     assert by_size.endswith(f" of 2 at {kept_trainings.WORTH} or more")
