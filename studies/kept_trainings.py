@@ -1,7 +1,7 @@
 """What searches by trainings judged, kept in one small table, and what could have steered them.
 
 python studies/kept_trainings.py keep RUN [RUN ...] --to TABLE.csv
-python studies/kept_trainings.py taus CONFIG TABLE.csv [TABLE.csv ...] [--strategy surrogate] [--rounds 0]
+python studies/kept_trainings.py taus CONFIG TABLE.csv [TABLE.csv ...] [--rounds 0]
 python studies/kept_trainings.py unseen CONFIG TABLE.csv --of OTHER.csv [--rounds 0]
 python studies/kept_trainings.py chance CONFIG TABLE.csv [--draws 24]
 python studies/kept_trainings.py found TABLE.csv [TABLE.csv ...]
@@ -15,6 +15,7 @@ how well counting does, over all costs and at equal cost: of every search, and o
 where pairs are of one search. Its space is that of CONFIG. Where the log loss on each part of the
 clips is kept, it says how well the first half of the parts orders as the second does: what is not
 in both is noise to a surrogate. With `--rounds 1` it is of the first round alone: the stop sign.
+Searches are by `surrogate`, or by the `--strategy` that is named.
 
 `unseen` says how well a surrogate of all that each search judged (or in its first rounds), and
 counting, order the networks that searches of another table judged in the same fold and with the

@@ -100,6 +100,7 @@ def sample_over_cost(
     count: int,
     rng: np.random.Generator,
     fits: Callable[[Cost], bool] = lambda cost: True,
+    near: Sequence[Genotype] = (),
 ) -> list[Genotype]:
     """Draw `count` different genotypes spread evenly over the space's whole range of MACs.
 
@@ -112,6 +113,8 @@ def sample_over_cost(
     fits : function of a genotype's cost
         Only genotypes that fit are drawn, and only their range counts; fewer than `count` if more
         are not found, none if there are none.
+    near : sequence of Genotype
+        Each draw has about half of the choices of one of these.
 
     Raises
     ------
@@ -125,6 +128,8 @@ def sample_over_cost(
     for _ in range(100):
         for _ in range(20 * count):
             genotype = _leaning_draw(by_cost, rng.uniform(-1, 1), space, rng)
+            if near:
+                genotype = _crossed(genotype, near[int(rng.integers(len(near)))], rng)
             cost = cost_of(genotype)
             if fits(cost):
                 pool.setdefault(genotype, cost.macs)
@@ -145,6 +150,12 @@ def sample_over_cost(
         seen[part[i]] += 1
     chosen = sorted(order, key=lambda i: turn[i])[:count]
     return sorted((genotypes[i] for i in chosen), key=lambda g: (pool[g], str(g)))
+
+
+def _crossed(first: Genotype, second: Genotype, rng: np.random.Generator) -> Genotype:
+    """Return a genotype that has every choice of either of two with equal chances."""
+    pairs = zip(first, second, strict=True)
+    return Genotype.of(pair[int(rng.integers(2))] for pair in pairs)
 
 
 def _by_cost(

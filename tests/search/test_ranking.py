@@ -22,6 +22,7 @@ from asc_nas.search.ranking import (
     regret,
     sample_over_cost,
 )
+from asc_nas.space.genotype import Genotype
 from asc_nas.space.netspec import resolve
 from asc_nas.space.search_space import SearchSpace, SpaceConfig
 from asc_nas.space.skeleton import skeleton_from
@@ -90,6 +91,22 @@ def test_the_sample_covers_the_whole_range_of_cost_evenly():
     assert macs.max() > np.quantile(uniform, 0.99)
     gaps = np.diff(np.sort(macs))
     assert gaps.max() < 3 * (macs.max() - macs.min()) / 32
+
+
+def test_a_sample_near_networks_has_about_half_of_their_choices():
+    near = [Genotype.parse(" ".join(["t5e2w1", "f5e2w1"] * 3))]
+
+    def shared(genotypes):
+        return np.mean(
+            [np.mean([a == b for a, b in zip(g, near[0], strict=True)]) for g in genotypes]
+        )
+
+    rng = np.random.default_rng(0)
+    drawn = sample_over_cost(SPACE, cost_of, 32, rng, near=near)
+    assert len(set(drawn)) == 32
+    assert all(genotype in SPACE for genotype in drawn)
+    assert shared(sample_over_cost(SPACE, cost_of, 32, rng)) < 0.2
+    assert 0.3 < shared(drawn) < 0.7
 
 
 def test_the_sample_depends_on_the_generator_alone():

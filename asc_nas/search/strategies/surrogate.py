@@ -14,10 +14,11 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat
 
 from asc_nas.core.config import Amount
-from asc_nas.core.randomness import derived_seed
+from asc_nas.core.randomness import derived_seed, stream
 from asc_nas.search.evaluator import Evaluate
 from asc_nas.search.objectives import SCORES, Evaluation, Objective, leading_score
 from asc_nas.search.pareto import choose, hypervolume, pareto_set
+from asc_nas.search.ranking import sample_over_cost
 from asc_nas.search.strategies.nsga2 import NSGA2Search
 from asc_nas.search.strategies.random import drawn_uniformly
 from asc_nas.search.strategies.strategy import STRATEGIES, SearchTask, StrategySettings, search_with
@@ -35,9 +36,10 @@ class SurrogateSettings(StrategySettings):
     """A model of the scores, fitted to the networks judged so far, proposes the next ones."""
 
     first: Amount = 24
-    """Networks of the first round: the hand-made ones, and others drawn as `random` draws its own,
-    which are at least half as many as this; with `supernet` half of those are of its front. With
-    fewer than about twenty the model knows too little."""
+    """Networks of the first round: the hand-made ones, and others, which are at least half as many
+    as this. Half of the others share half their choices with the hand-made ones and are spread over
+    the whole range of cost; half are drawn as `random` draws its own. With `supernet` half of all
+    others are of its front. With fewer than about twenty the model knows too little."""
     optimism: NonNegativeFloat = 1.0
     """How many standard deviations above its prediction `surrogate` takes a network for: more
     explores, 0 trusts the model."""
@@ -63,7 +65,7 @@ class SurrogateSettings(StrategySettings):
 
 
 class SurrogateSearch:
-    """Asks for hand-made networks and random ones, then for what promises most."""
+    """Asks for hand-made networks, others near them and at random, then for what promises most."""
 
     def __init__(self, task: SearchTask, settings: SurrogateSettings) -> None:
         self._task, self._settings = task, settings
@@ -85,8 +87,16 @@ class SurrogateSearch:
         task, wanted = self._task, self._settings.first
         drawn = max(wanted - len(task.first), wanted // 2)
         favoured = [g for g in self._favoured(drawn // 2) if g not in task.first]
-        known = [*task.first, *favoured]
-        return [*known, *islice(drawn_uniformly(task, known), drawn - len(favoured))]
+        near = self._near((drawn - len(favoured)) // 2)
+        known = list(dict.fromkeys([*task.first, *favoured, *near]))
+        left = len(task.first) + drawn - len(known)
+        return [*known, *islice(drawn_uniformly(task, known), left)]
+
+    def _near(self, count: int) -> list[Genotype]:
+        """Return networks near the hand-made ones, spread over the range of cost."""
+        task, rng = self._task, stream(self._task.seed, "surrogate", "first")
+        count, meets = min(count, task.space.count), task.limits.met_by
+        return sample_over_cost(task.space, task.cost_of, count, rng, meets, task.first)
 
     def _favoured(self, count: int) -> list[Genotype]:
         """Return networks of the front by shared weights, spread over it, if there are any."""
