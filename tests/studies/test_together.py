@@ -152,6 +152,8 @@ def test_a_table_of_tests_tells_without_the_networks_what_they_tell(
 
 def test_a_table_of_tests_tells_what_it_has_not(folder, monkeypatch, capsys, tmp_path):
     table = tmp_path / "tests.csv"
+    with pytest.raises(SystemExit, match=r"tests\.csv: no trainings; 'kept_tests\.py keep' adds"):
+        said(monkeypatch, capsys, kept_tests, "compare", table)
     for fold in "13":
         part = part_of(folder, fold, tmp_path)
         keep = "keep", f"only-{fold}={part}:baseline", "--to", table
