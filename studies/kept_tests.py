@@ -2,6 +2,7 @@
 
 python studies/kept_tests.py keep NAME=CROSSVAL[:NETWORK] ... --to TABLE.csv
 python studies/kept_tests.py compare TABLE.csv [NAME ...]
+python studies/kept_tests.py fronts TABLE.csv [FRONT ...]
 
 So that folds can be measured one after another and compared together, with no network trained or
 kept for it. CROSSVAL and NETWORK are as in `paired.py`; NAME is what the network is called in the
@@ -11,7 +12,14 @@ of how many. A training that the table has already is replaced.
 
 `compare` says what every network (or those named) has in each fold, and how much more accurate the
 first is than each other: as `paired.py`, on the folds and seeds that both have, with a 95 %
-interval for which groups are drawn. Nothing is trained.
+interval for which groups are drawn.
+
+`fronts` takes the networks FRONT/1, FRONT/2 and so on of a fold for those that one search chose,
+and says what hypervolume they dominate as trained and tested: a score against MACs, in a box from
+the best to the worst (accuracy and macro-F1 1 to 0, log loss 0 to the most here) and from no MACs
+to the most here, the same for all fronts of the fold. Then the mean over folds, and how much more
+the first has than each other, in accuracy against MACs, with a 95 % interval for which groups are
+drawn. Nothing is trained.
 """
 
 import argparse
@@ -21,15 +29,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 from paired import line_of, places_of
 from together import folder_of, runs_of
 
 from asc_nas.core.files import atomic_path
+from asc_nas.core.randomness import stream
 from asc_nas.run.paired import FoldTraining, Hits, difference, groups_of, hits_of
+from asc_nas.search.objectives import Evaluation, Objective
+from asc_nas.search.pareto import hypervolume
+from asc_nas.space.genotype import Genotype
 
 TRAINING = ("fold", "seed", "network")
 SCORES = ("macs", "params", "ram_bytes", "accuracy", "macro_f1", "log_loss")
 COLUMNS = (*TRAINING, *SCORES, "known", "genotype")
+DRAWS = 2000
+BEST = {"accuracy": 1.0, "macro_f1": 1.0, "log_loss": 0.0}
 Kept = dict[str, str]
 
 
@@ -137,6 +152,79 @@ def compare(table: Path, names: Sequence[str]) -> None:
         print(line_of(found, accuracy, macs))
 
 
+def shares_of(row: Kept) -> np.ndarray:
+    """Return the clips known of each group, and the clips of each, (2, groups)."""
+    return np.array([share.split("/") for share in row["known"].split()], dtype=int).T
+
+
+def volume_of(front: Sequence[Kept], score: str, nadir: Mapping[str, float]) -> float:
+    """Return the hypervolume of networks, of one score against MACs."""
+    evaluations = [
+        Evaluation(
+            Genotype.parse(row["genotype"]),
+            **{name: float(row[name]) for name in BEST},
+            **{name: int(row[name]) for name in ("macs", "params")},
+        )
+        for row in front
+    ]
+    traded = (
+        Objective(name=score, sense="max" if BEST[score] else "min"),
+        Objective(name="macs", sense="min"),
+    )
+    return hypervolume(evaluations, traded, {score: BEST[score], "macs": 0.0}, dict(nadir))
+
+
+def redrawn(front: Sequence[Kept], groups: np.ndarray) -> list[Kept]:
+    """Return networks with the accuracy that they have on other groups, given by their places."""
+    drawn = [shares_of(row)[:, groups].sum(1) for row in front]
+    return [
+        row | {"accuracy": str(known / clips)}
+        for row, (known, clips) in zip(front, drawn, strict=True)
+    ]
+
+
+def fronts(table: Path, names: Sequence[str]) -> None:
+    """Print what the networks that each search chose dominate on test."""
+    found: dict[tuple[str, str], dict[str, list[Kept]]] = {}
+    for row in read(table):
+        name, _, number = row["network"].partition("/")
+        if number and (name in names or not names):
+            found.setdefault((row["fold"], row["seed"]), {}).setdefault(name, []).append(row)
+    names = names or list(dict.fromkeys(name for of_fold in found.values() for name in of_fold))
+    lacking = [name for name in names if not any(name in of_fold for of_fold in found.values())]
+    if lacking or not found:
+        raise SystemExit(f"{table}: no networks '{(*lacking, 'FRONT')[0]}/1' and so on.")
+    found = {place: of_fold for place, of_fold in found.items() if len(of_fold) == len(names)}
+    volumes: dict[str, list[float]] = {name: [] for name in names}
+    drawn: dict[str, list[list[float]]] = {name: [] for name in names}
+    for (fold, seed), of_fold in sorted(found.items()):
+        every = [row for front in of_fold.values() for row in front]
+        most = {name: max(float(row[name]) for row in every) for name in ("macs", "log_loss")}
+        nadir = {"accuracy": 0.0, "macro_f1": 0.0} | most
+        rng = stream(0, "kept tests", fold, seed)
+        groups = shares_of(every[0]).shape[1]
+        draws = [rng.integers(groups, size=groups) for _ in range(DRAWS)]
+        for name in names:
+            front = of_fold[name]
+            own = {score: volume_of(front, score, nadir) for score in BEST}
+            volumes[name].append(own["accuracy"])
+            drawn[name].append(
+                [volume_of(redrawn(front, draw), "accuracy", nadir) for draw in draws]
+            )
+            print(
+                f"fold {fold}, seed {seed}, {name}: {len(front)} networks, hypervolume "
+                + ", ".join(f"{score} {volume:.4f}" for score, volume in own.items())
+            )
+    for name in names:
+        print(f"{len(found)} folds, {name}: accuracy {mean(volumes[name]):.4f}")
+    first, *others = names
+    for name in others:
+        apart = mean(volumes[first]) - mean(volumes[name])
+        over = np.mean(drawn[first], axis=0) - np.mean(drawn[name], axis=0)
+        low, high = np.quantile(over, (0.025, 0.975))
+        print(f"{first} against {name}: {apart:+.4f} ({low:.4f} to {high:.4f})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -146,9 +234,14 @@ def main() -> None:
     command = commands.add_parser("compare")
     command.add_argument("table", type=Path, metavar="TABLE.csv")
     command.add_argument("names", nargs="*", metavar="NAME")
+    command = commands.add_parser("fronts")
+    command.add_argument("table", type=Path, metavar="TABLE.csv")
+    command.add_argument("names", nargs="*", metavar="FRONT")
     asked = parser.parse_args()
     if asked.command == "keep":
         keep(asked.networks, asked.to)
+    elif asked.command == "fronts":
+        fronts(asked.table, asked.names)
     else:
         compare(asked.table, asked.names)
 

@@ -1,3 +1,4 @@
+import csv
 import re
 
 import kept_tests
@@ -164,6 +165,48 @@ def test_a_table_of_tests_tells_what_it_has_not(folder, monkeypatch, capsys, tmp
         said(monkeypatch, capsys, kept_tests, "compare", table)
     with pytest.raises(SystemExit, match="is not NAME=CROSSVAL"):
         said(monkeypatch, capsys, kept_tests, "keep", str(folder), "--to", table)
+
+
+def test_fronts_of_a_table_are_told_by_what_they_dominate(monkeypatch, capsys, tmp_path):
+    def row(network, macs, accuracy, log_loss, known, fold="1"):
+        own = {"fold": fold, "seed": "0", "network": network, "macs": macs, "accuracy": accuracy}
+        own |= {"macro_f1": accuracy, "log_loss": log_loss, "known": known, "genotype": "t3e1w1"}
+        return dict.fromkeys(kept_tests.COLUMNS, 0) | own
+
+    rows = [
+        row("found/1", 100, 0.5, 1.0, "1/2 1/2"),
+        row("found/2", 200, 0.75, 0.5, "2/2 1/2"),
+        row("drawn/1", 200, 0.5, 2.0, "1/2 1/2"),
+        row("drawn/1", 200, 0.5, 2.0, "1/2 1/2", fold="2"),  # where nothing else was found
+        row("hand", 100, 1.0, 0.1, "2/2 2/2"),  # no front
+    ]
+    table = tmp_path / "fronts.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, kept_tests.COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    found, drawn, *means, against = said(monkeypatch, capsys, kept_tests, "fronts", table)
+    assert found == (
+        "fold 1, seed 0, found: 2 networks, hypervolume accuracy 0.2500, macro_f1 0.2500, "
+        "log_loss 0.2500"
+    )
+    assert drawn.endswith(
+        "1 networks, hypervolume accuracy 0.0000, macro_f1 0.0000, log_loss 0.0000"
+    )
+    assert means == ["1 folds, found: accuracy 0.2500", "1 folds, drawn: accuracy 0.0000"]
+    assert against == "found against drawn: +0.2500 (0.2500 to 0.2500)"  # half of either group
+    for network in rows[:2]:
+        network["known"] = "2/2 0/2"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, kept_tests.COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    *_, against = said(monkeypatch, capsys, kept_tests, "fronts", table, "found", "drawn")
+    assert against == "found against drawn: +0.2500 (0.0000 to 0.5000)"
+    with pytest.raises(SystemExit, match=r"fronts\.csv: no networks 'other/1' and so on"):
+        said(monkeypatch, capsys, kept_tests, "fronts", table, "found", "other")
+    with pytest.raises(SystemExit, match="no networks 'FRONT/1' and so on"):
+        said(monkeypatch, capsys, kept_tests, "fronts", tmp_path / "none.csv")
 
 
 def test_without_a_fold_in_common_nothing_is_paired(folder, monkeypatch, capsys, tmp_path):
