@@ -5,9 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from asc_nas.data.examples import Examples
-from asc_nas.export.integer.fake_quantised import FakeQuantised
-from asc_nas.export.quantize import CLIPS
-from asc_nas.export.targets.target import spread
+from asc_nas.export.target import spread
 from asc_nas.nn.subnet import SubNet
 from asc_nas.training.trainer import Step, TrainConfig, steps_per_epoch
 
@@ -33,11 +31,20 @@ def quantisation_aware(
     """
     epoch_steps = steps_per_epoch(examples, config)
     first = epoch_steps * (config.epochs - round(share * config.epochs))
+
+    def in_float(number: int) -> Step:
+        return Step((learner or network,), examples)
+
+    if first == epoch_steps * config.epochs:
+        return in_float
+    from asc_nas.export.integer.fake_quantised import FakeQuantised
+    from asc_nas.export.quantize import CLIPS
+
     in_integers = FakeQuantised(network)
 
     def steps(number: int) -> Step:
         if number < first:
-            return Step((learner or network,), examples)
+            return in_float(number)
         if number % epoch_steps == 0:
             in_integers.observe(spread(examples, CLIPS))
         return Step((in_integers,), examples)

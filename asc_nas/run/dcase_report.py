@@ -11,7 +11,6 @@ from asc_nas.cost.counts import LayerCost, layer_costs
 from asc_nas.data.augment import AugmentConfig
 from asc_nas.evaluation.parts import by_device
 from asc_nas.evaluation.scores import Decisions
-from asc_nas.export.targets.int8 import exported_logits
 from asc_nas.run.folder import RunFolder
 from asc_nas.runtime.card import ModelCard
 from asc_nas.space.genotype import Genotype
@@ -133,6 +132,8 @@ def _complexity(card: ModelCard, layers: Sequence[LayerCost]) -> dict[str, Any]:
 
 
 def _results(run: RunFolder, model: Path, card: ModelCard) -> dict[str, Any]:
+    from asc_nas.export.targets.int8 import exported_logits
+
     examples = run.examples("test", frontend=card.frontend)
     posteriors = exported_logits(model, examples).posteriors(card.temperature)
     decisions = Decisions.of_posteriors(posteriors, examples.clip_targets, card.labels)

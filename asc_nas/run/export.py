@@ -18,8 +18,7 @@ from asc_nas.cost.memory import memory_of
 from asc_nas.data.examples import Examples
 from asc_nas.data.manifest import ROLES
 from asc_nas.evaluation.gain import ComparedRecorder
-from asc_nas.export.onnx import export_model
-from asc_nas.export.targets import TARGETS, ExportedModel, Source, spread
+from asc_nas.export.target import ExportedModel, Source, spread
 from asc_nas.run.adaptation import ensure_twin
 from asc_nas.run.adapted import find_trained, require_adapted
 from asc_nas.run.calibration import Calibrated, calibrate
@@ -195,6 +194,8 @@ def write_model(
     recorders: Sequence[tuple[CardRecorder, Module]] = (),
 ) -> ExportedModel:
     """Write a network or a committee, see `export_network`, with what its card is to say."""
+    from asc_nas.export.onnx import export_model
+
     run, genotype, count = folders[0].run, folders[0].genotype, len(folders)
     cost = run.cost(genotype)
     card = export_model(
@@ -227,6 +228,8 @@ def as_targets(run: RunFolder, model: ExportedModel, targets: Sequence[str]) -> 
     UsageError
         If there is no such target.
     """
+    from asc_nas.export.targets import TARGETS
+
     makers = [TARGETS[target] for target in dict.fromkeys(targets) if target != "onnx"]
     if not makers:
         return [model]

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import nn
 
 from asc_nas.core.errors import UsageError
@@ -18,17 +17,14 @@ from asc_nas.core.randomness import stream
 from asc_nas.core.rows import Rows
 from asc_nas.cost.latency import LatencyTable
 from asc_nas.cost.layers import Layer, layers_of, layers_of_space
-from asc_nas.export.firmware.latency_kit import write_c_kit
-from asc_nas.export.latency_kit import write_kit
 from asc_nas.export.latency_measure import measure, measure_models
-from asc_nas.export.onnx import export_onnx
 from asc_nas.nn.subnet import SubNet
 from asc_nas.run.folder import RunFolder
 from asc_nas.space.genotype import Genotype
 from asc_nas.training.network_trainer import new_network
 
 KIT_NETWORKS = 12
-KITS = {"onnx": write_kit, "c": write_c_kit}
+KITS = ("onnx", "c")
 
 
 def ensure_latency(run: RunFolder) -> None:
@@ -74,10 +70,14 @@ def latency_kit(run: RunFolder, folder: Path, target: str = "onnx") -> None:
     UsageError
         If the target is another, or the folder holds something else.
     """
+    from asc_nas.export.firmware.latency_kit import write_c_kit
+    from asc_nas.export.latency_kit import write_kit
+
     if target not in KITS:
         raise UsageError(f"no latency kit for '{target}'; known: {', '.join(KITS)}.")
     networks = {str(g): run.spec(g) for g in random_genotypes(run, KIT_NETWORKS, "kit")}
-    KITS[target](folder, run.config.name, _all_layers(run), networks)
+    write = {"onnx": write_kit, "c": write_c_kit}[target]
+    write(folder, run.config.name, _all_layers(run), networks)
 
 
 def space_layers(run: RunFolder) -> tuple[Layer, ...]:
@@ -122,6 +122,8 @@ class CheckedNetworks(Rows[CheckedNetwork]):
 
     def agreement(self) -> tuple[float, float]:
         """Return Spearman's rank correlation and the mean absolute error as a share."""
+        from scipy.stats import spearmanr
+
         predicted = np.array([network.predicted for network in self])
         measured = np.array([network.measured for network in self])
         errors = np.abs(predicted / measured - 1)
@@ -166,6 +168,8 @@ def unseen_genotypes(run: RunFolder, count: int, seen: Sequence[str]) -> list[Ge
 
 def export_random(run: RunFolder, genotype: Genotype, target: Path) -> None:
     """Export a network with random weights and norms to the ONNX file `target`."""
+    from asc_nas.export.onnx import export_onnx
+
     frontend = run.frontend(genotype)
     network = new_network(run.spec(genotype), seed=0)
     _randomise_norms(network, torch.Generator().manual_seed(0))

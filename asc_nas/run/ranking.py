@@ -6,7 +6,6 @@ import numpy as np
 
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.randomness import stream
-from asc_nas.report.plots import plot_ranking
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.jobs import Job, spread
 from asc_nas.run.population import supernet_evaluator
@@ -59,6 +58,8 @@ def rank(
     workers : int
         Trainings side by side, one thread each.
     """
+    from asc_nas.report.plots import plot_ranking
+
     genotypes = networks_to_rank(run, like)
     folder, repeats = standalone or run.standalone, run.config.rank.repeats
     folds = run.config.search.folds

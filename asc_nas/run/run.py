@@ -12,8 +12,7 @@ from asc_nas.cost.latency import LatencyTable
 from asc_nas.data.manifest import Manifest
 from asc_nas.evaluation.gain import Adapted
 from asc_nas.evaluation.result import Results
-from asc_nas.export.targets import ExportedModel
-from asc_nas.report.folder import write_report
+from asc_nas.export.target import ExportedModel
 from asc_nas.run import latency as on_device
 from asc_nas.run.adaptation import adapt
 from asc_nas.run.export import export
@@ -163,6 +162,8 @@ class Run(RunFolder):
         network : whose mistakes; by default those of the trained member that search-val prefers
         check : what ``asc-nas data check --json`` wrote, in place of the run's own
         """
+        from asc_nas.report.folder import write_report
+
         report = gather_report(
             self,
             shown_as=str(self.paths.root),

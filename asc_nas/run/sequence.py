@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asc_nas.evaluation.result import Result
-from asc_nas.export.targets import ExportedModel
+from asc_nas.export.target import ExportedModel
 from asc_nas.report.best import BestNetwork
 from asc_nas.run.best import best_network
 from asc_nas.run.budget import Pace

@@ -268,3 +268,10 @@ def test_a_command_without_its_extra_says_what_to_install(tmp_path, module, comm
 def test_the_command_line_starts_without(module):
     check = f"import sys, asc_nas.cli.main; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_step_of_a_run_starts_without_what_only_the_last_ones_need():
+    late = {"onnx", "matplotlib", "scipy.stats"}
+    check = f"import sys, asc_nas.run.run; print(sorted({late} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, check=True, text=True)
+    assert done.stdout == "[]\n"

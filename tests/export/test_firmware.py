@@ -263,7 +263,7 @@ def tiny_in_the_box(folder):
     """Return the kit of models/esc10-tiny, its ranges found on noise."""
     from asc_nas.export.integer.folded import read_folded
     from asc_nas.export.integer.quantise import integer_networks
-    from asc_nas.export.targets.target import ExportedModel
+    from asc_nas.export.target import ExportedModel
     from asc_nas.runtime.model_files import find_card
 
     model = ExportedModel.read(find_card("esc10-tiny").with_suffix(".onnx"))

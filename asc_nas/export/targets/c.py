@@ -11,8 +11,8 @@ from asc_nas.export.integer.folded import read_folded
 from asc_nas.export.integer.network import IntegerNetwork, feature_integers, probabilities
 from asc_nas.export.integer.quantise import integer_networks
 from asc_nas.export.quantize import CLIPS
+from asc_nas.export.target import TARGETS, ExportedModel, Source, spread
 from asc_nas.export.targets.int8 import exported_logits
-from asc_nas.export.targets.target import TARGETS, ExportedModel, Source, spread
 from asc_nas.runtime.card import ModelCard
 
 GOLDEN = 8

@@ -13,7 +13,7 @@ from asc_nas.evaluation.scores import score
 from asc_nas.evaluation.temperature import ClipLogits
 from asc_nas.export.latency_measure import processor_name
 from asc_nas.export.quantize import CLIPS, PERCENTILE, paired_latency, quantize_onnx, stored_bytes
-from asc_nas.export.targets.target import TARGETS, ExportedModel, Source, spread
+from asc_nas.export.target import TARGETS, ExportedModel, Source, spread
 from asc_nas.runtime.card import ModelCard, Quantization
 from asc_nas.runtime.classifier import INPUT, OUTPUT, open_session
 

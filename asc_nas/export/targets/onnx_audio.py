@@ -12,7 +12,7 @@ from asc_nas.audio.logmel import log_mel
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import sha256, write_bytes, write_json
 from asc_nas.export.front_end_onnx import PROBABILITIES, SAMPLES, with_front_end
-from asc_nas.export.targets.target import TARGETS, ExportedModel, Source
+from asc_nas.export.target import TARGETS, ExportedModel, Source
 from asc_nas.runtime.card import AUDIO_FORMAT
 from asc_nas.runtime.classifier import MOST_MEMORY, Classifier, open_session
 

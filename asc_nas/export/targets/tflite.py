@@ -17,8 +17,8 @@ from asc_nas.export.integer.network import (
 )
 from asc_nas.export.integer.quantise import integer_networks
 from asc_nas.export.quantize import CLIPS
+from asc_nas.export.target import TARGETS, ExportedModel, Source, spread
 from asc_nas.export.targets.c import compared
-from asc_nas.export.targets.target import TARGETS, ExportedModel, Source, spread
 from asc_nas.export.tflite_check import arena_bytes, checked
 from asc_nas.export.tflite_file import tflite_bytes
 

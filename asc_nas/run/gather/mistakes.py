@@ -6,7 +6,6 @@ from asc_nas.audio.io import AudioError
 from asc_nas.core.errors import AscNasError, UsageError
 from asc_nas.data.examples import Examples
 from asc_nas.data.manifest import Clip
-from asc_nas.report.clips import audio_ogg, spectrogram_png
 from asc_nas.report.run_report import Mistake, Mistakes, Network, RunReport
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import NamedNetwork
@@ -87,6 +86,8 @@ def _mistake(
     beliefs: np.ndarray,
     by_key: dict[str, Clip],
 ) -> Mistake:
+    from asc_nas.report.clips import audio_ogg, spectrogram_png
+
     clip = by_key[examples.clip_keys[position]]
     log_mel = np.asarray(examples.features[run.store(examples.frontend).rows(clip.key)[0]])
     target = int(examples.clip_targets[position])
