@@ -18,12 +18,13 @@ from asc_nas.audio.logmel import FrontEnd
 from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import atomic_path, sha256
 from asc_nas.export.fold_norms import fold_norms
+from asc_nas.export.graph import OPSET
 from asc_nas.export.joined import joined
+from asc_nas.export.subnet_onnx import networks_of, subnet_onnx
 from asc_nas.runtime.card import CardData, CardRecorder, ModelCard
 from asc_nas.runtime.classifier import INPUT, OUTPUT, open_session, output_of, softmax
 from asc_nas.runtime.onnx_file import check_network, one_network
 
-OPSET = 18
 TOLERANCE = 1e-4
 _WHERE_IT_WAS_MADE = ("metadata_props", "doc_string", "value_info")
 
@@ -181,6 +182,24 @@ def _answers(network: nn.Module, clips: np.ndarray, classes: int | None, name: s
 
 
 def _to_onnx(network: nn.Module, shape: tuple[int, int], name: str) -> onnx.ModelProto:
+    if own := networks_of(network):
+        return subnet_onnx(own, shape)
+    return traced(network, shape, name)
+
+
+def traced(network: nn.Module, shape: tuple[int, int], name: str) -> onnx.ModelProto:
+    """Return any network as ONNX, by PyTorch's exporter.
+
+    Parameters
+    ----------
+    shape : mels and frames
+    name : of the file, for an error
+
+    Raises
+    ------
+    AscNasError
+        If it cannot be exported.
+    """
     # Traced with two clips, as a batch of one would be taken for a constant.
     trace_input = torch.zeros(2, 1, *shape)
     try:

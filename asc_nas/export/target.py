@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asc_nas.core.files import write_bytes
 from asc_nas.core.registry import Registry
 from asc_nas.data.examples import Examples
 from asc_nas.runtime.card import ModelCard
@@ -38,6 +39,14 @@ class ExportedModel:
             If its card is missing or wrong.
         """
         return cls(file, ModelCard.read(file.with_suffix(".json")))
+
+    def copied_as(self, name: str) -> "ExportedModel":
+        """Write the same ONNX file and card beside this, under another name; return that."""
+        file = self.file.with_name(f"{name}.onnx")
+        write_bytes(file, self.file.read_bytes())
+        card = self.card.model_copy(update={"name": name})
+        card.write(file.with_suffix(".json"))
+        return ExportedModel(file, card)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _do_all(run: RunFolder, pace: Pace) -> Outcome:
     if config.retrain.calibrate:
         train_twin(networks[best].folder(run, seed), networks[best].name)
     models = [export_network([network.folder(run, seed)]) for network in networks]
-    best_model = export_network([networks[best].folder(run, seed)], f"{config.name}-{BEST}")
+    best_model = models[best].copied_as(f"{config.name}-{BEST}")
     best_models = as_targets(run, best_model, config.search.limits.targets)
     result = with_intervals(networks[best].folder(run, seed), results[best])
     count = len(networks)

@@ -19,8 +19,9 @@ from asc_nas.cost.latency import LatencyTable
 from asc_nas.cost.layers import layers_of, layers_of_space
 from asc_nas.export import latency_measure
 from asc_nas.export import onnx as export
+from asc_nas.export.graph import OPSET
 from asc_nas.export.latency_kit import write_kit
-from asc_nas.export.layer_onnx import OPSET, layer_model, network_model
+from asc_nas.export.layer_onnx import layer_model, network_model
 from asc_nas.export.onnx import export_onnx
 from asc_nas.nn.subnet import SubNet
 from asc_nas.runtime.classifier import open_session

@@ -85,7 +85,9 @@ def test_sums_of_int8_products_do_not_overflow_on_any_processor(models, clips):
     in_float = onnxruntime.InferenceSession(models[1], options)  # operation by operation
     exact = softmax(in_float.run(["logits"], {"log_mel": clips[:, None]})[0])
     found = softmax(logits(models[1], clips))
-    assert np.abs(found - exact).max() < 0.05 * np.ptp(exact, axis=0).max()
+    # Values round to another step here and there (up to 0.09 of the range); sums that overflow, as
+    # those of a plain session on x86 without VNNI, are off by 0.35 to 0.47.
+    assert np.abs(found - exact).max() < 0.2 * np.ptp(exact, axis=0).max()
 
 
 def test_every_weight_is_stored_as_int8_with_a_scale_per_output_channel(models):
