@@ -1,6 +1,7 @@
 """What networks knew of their test folds, in one small table.
 
 python studies/kept_tests.py keep NAME=CROSSVAL[:NETWORK] ... --to TABLE.csv
+python studies/kept_tests.py keep FRONT=RUN ... --to TABLE.csv
 python studies/kept_tests.py compare TABLE.csv [NAME ...]
 python studies/kept_tests.py fronts TABLE.csv [FRONT ...]
 
@@ -8,7 +9,8 @@ So that folds can be measured one after another and compared together, with no n
 kept for it. CROSSVAL and NETWORK are as in `paired.py`; NAME is what the network is called in the
 table, where each fold may have another one under one name. `keep` adds a row per training: its
 scores and, of each group of test clips, in the order of the groups' names, how many clips it knew
-of how many. A training that the table has already is replaced.
+of how many. Of a RUN, such as a fold of a crossval, the trained members of its Pareto set are kept,
+as FRONT/1 and so on. A training that the table has already is replaced.
 
 `compare` says what every network (or those named) has in each fold, and how much more accurate the
 first is than each other: as `paired.py`, on the folds and seeds that both have, with a 95 %
@@ -17,9 +19,9 @@ interval for which groups are drawn.
 `fronts` takes the networks FRONT/1, FRONT/2 and so on of a fold for those that one search chose,
 and says what hypervolume they dominate as trained and tested: a score against MACs, in a box from
 the best to the worst (accuracy and macro-F1 1 to 0, log loss 0 to the most here) and from no MACs
-to the most here, the same for all fronts of the fold. Then the mean over folds, and how much more
-the first has than each other, in accuracy against MACs, with a 95 % interval for which groups are
-drawn. Nothing is trained.
+to the most here, the same for all fronts of the fold. Then the mean over folds and seeds, and how
+much more the first has than each other, in accuracy against MACs, with a 95 % interval for which
+groups are drawn. Nothing is trained.
 """
 
 import argparse
@@ -35,6 +37,9 @@ from together import folder_of, runs_of
 
 from asc_nas.core.files import atomic_path
 from asc_nas.core.randomness import stream
+from asc_nas.run.crossval_summary import Row
+from asc_nas.run.folder import RunFolder
+from asc_nas.run.networks import find_network, read_pareto
 from asc_nas.run.paired import FoldTraining, Hits, difference, groups_of, hits_of
 from asc_nas.search.objectives import Evaluation, Objective
 from asc_nas.search.pareto import hypervolume
@@ -45,22 +50,48 @@ SCORES = ("macs", "params", "ram_bytes", "accuracy", "macro_f1", "log_loss")
 COLUMNS = (*TRAINING, *SCORES, "known", "genotype")
 DRAWS = 2000
 BEST = {"accuracy": 1.0, "macro_f1": 1.0, "log_loss": 0.0}
+TOLD = ("genotype", "seed", "accuracy", "macro_f1", "log_loss", "macs", "params", "test_clips")
 Kept = dict[str, str]
 
 
 def kept_of(name: str, text: str) -> Iterator[Kept]:
     """Yield the rows of a network's trainings."""
-    for (fold, seed), (place, row) in sorted(places_of(text).items()):
-        training = FoldTraining(row, folder_of(runs_of(place, fold), row))
-        known = hits_of([training])[fold, seed]
-        yield {
-            "fold": fold,
-            "seed": str(seed),
-            "network": name,
-            **{score: str(getattr(row, score)) for score in SCORES},
-            "known": known_by_group(known, groups_of([training.folder.run])),
-            "genotype": str(row.genotype),
-        }
+    if (Path(text) / "config.yaml").exists() and not (Path(text) / "crossval.json").exists():
+        yield from front_of(name, Path(text))
+        return
+    for (fold, _), (place, row) in sorted(places_of(text).items()):
+        yield kept_row(name, FoldTraining(row, folder_of(runs_of(place, fold), row)))
+
+
+def front_of(name: str, folder: Path) -> Iterator[Kept]:
+    """Yield the rows of those of a run's Pareto set that were trained, as NAME/1 and so on."""
+    run = RunFolder.open(folder)
+    members = range(len(read_pareto(run)))
+    trained = [find_network(run, str(i)).folder(run, run.config.seed) for i in members]
+    front = [(own, result) for own in trained if (result := own.result()) is not None]
+    for number, (own, result) in enumerate(front, start=1):
+        told = {key: getattr(result, key) for key in TOLD}
+        fold = " ".join(map(str, run.config.data.test_folds or ()))
+        row = Row(
+            network=f"{name}/{number}",
+            fold=fold,
+            ram_bytes=run.cost(own.genotype).ram_bytes,
+            **told,
+        )
+        yield kept_row(row.network, FoldTraining(row, own))
+
+
+def kept_row(name: str, training: FoldTraining) -> Kept:
+    """Return the row of a training."""
+    row, known = training.row, hits_of([training])[training.place]
+    return {
+        "fold": row.fold,
+        "seed": str(row.seed),
+        "network": name,
+        **{score: str(getattr(row, score)) for score in SCORES},
+        "known": known_by_group(known, groups_of([training.folder.run])),
+        "genotype": str(row.genotype),
+    }
 
 
 def known_by_group(known: Mapping[str, bool], groups: Mapping[str, str]) -> str:
@@ -216,7 +247,7 @@ def fronts(table: Path, names: Sequence[str]) -> None:
                 + ", ".join(f"{score} {volume:.4f}" for score, volume in own.items())
             )
     for name in names:
-        print(f"{len(found)} folds, {name}: accuracy {mean(volumes[name]):.4f}")
+        print(f"mean of {len(found)}, {name}: accuracy {mean(volumes[name]):.4f}")
     first, *others = names
     for name in others:
         apart = mean(volumes[first]) - mean(volumes[name])

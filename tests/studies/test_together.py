@@ -11,6 +11,7 @@ import asc_nas
 from asc_nas.run.crossval_summary import Crossval
 from asc_nas.run.folder import RunFolder
 from asc_nas.run.networks import find_network
+from asc_nas.run.run import Run
 from asc_nas.run.ship import Shipping, common_seeds
 from data_prep.synthetic import Plan, generate
 
@@ -193,7 +194,7 @@ def test_fronts_of_a_table_are_told_by_what_they_dominate(monkeypatch, capsys, t
     assert drawn.endswith(
         "1 networks, hypervolume accuracy 0.0000, macro_f1 0.0000, log_loss 0.0000"
     )
-    assert means == ["1 folds, found: accuracy 0.2500", "1 folds, drawn: accuracy 0.0000"]
+    assert means == ["mean of 1, found: accuracy 0.2500", "mean of 1, drawn: accuracy 0.0000"]
     assert against == "found against drawn: +0.2500 (0.2500 to 0.2500)"  # half of either group
     for network in rows[:2]:
         network["known"] = "2/2 0/2"
@@ -207,6 +208,23 @@ def test_fronts_of_a_table_are_told_by_what_they_dominate(monkeypatch, capsys, t
         said(monkeypatch, capsys, kept_tests, "fronts", table, "found", "other")
     with pytest.raises(SystemExit, match="no networks 'FRONT/1' and so on"):
         said(monkeypatch, capsys, kept_tests, "fronts", tmp_path / "none.csv")
+
+
+def test_the_trained_members_of_a_run_are_a_front(monkeypatch, capsys, tmp_path):
+    generate(tmp_path / "recordings", 0, Plan.tiny(), workers=1)
+    config = write_config(tmp_path / "tiny.yaml", data={"workers": 1})
+    run = Run.open(config, tmp_path / "recordings", out=tmp_path / "run")
+    *_, last = range(len(run.search()))
+    (result,) = run.train(str(last))  # the others are no part of it
+    table = tmp_path / "fronts.csv"
+    said(monkeypatch, capsys, kept_tests, "keep", f"own={run.paths.root}", "--to", table)
+    (row,) = kept_tests.read(table)
+    assert [row[name] for name in kept_tests.TRAINING] == ["4", "0", "own/1"]
+    assert row["genotype"] == result.genotype
+    assert [float(row[name]) for name in COLUMNS] == [getattr(result, name) for name in COLUMNS]
+    known = sum(int(share.split("/")[0]) for share in row["known"].split())
+    assert known == round(result.accuracy * result.test_clips)
+    assert int(row["ram_bytes"]) == run.cost(find_network(run, str(last)).genotype).ram_bytes
 
 
 def test_without_a_fold_in_common_nothing_is_paired(folder, monkeypatch, capsys, tmp_path):
