@@ -24,7 +24,6 @@ from asc_nas.space.genotype import Genotype
 from asc_nas.training.network_trainer import new_network
 
 KIT_NETWORKS = 12
-KITS = ("onnx", "c")
 
 
 def ensure_latency(run: RunFolder) -> None:
@@ -73,11 +72,11 @@ def latency_kit(run: RunFolder, folder: Path, target: str = "onnx") -> None:
     from asc_nas.export.firmware.latency_kit import write_c_kit
     from asc_nas.export.latency_kit import write_kit
 
-    if target not in KITS:
-        raise UsageError(f"no latency kit for '{target}'; known: {', '.join(KITS)}.")
+    kits = {"onnx": write_kit, "c": write_c_kit}
+    if target not in kits:
+        raise UsageError(f"no latency kit for '{target}'; known: {', '.join(kits)}.")
     networks = {str(g): run.spec(g) for g in random_genotypes(run, KIT_NETWORKS, "kit")}
-    write = {"onnx": write_kit, "c": write_c_kit}[target]
-    write(folder, run.config.name, _all_layers(run), networks)
+    kits[target](folder, run.config.name, _all_layers(run), networks)
 
 
 def space_layers(run: RunFolder) -> tuple[Layer, ...]:

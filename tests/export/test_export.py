@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from asc_nas.core.errors import AscNasError
 from asc_nas.core.files import sha256
 from asc_nas.export import onnx as export_module
 from asc_nas.export.onnx import export_model, export_onnx
+from asc_nas.export.target import ExportedModel
 from asc_nas.runtime import onnx_file
 from asc_nas.runtime.card import CardData, CardRecorder, ModelCard
 from asc_nas.runtime.classifier import OUTPUT, output_of
@@ -96,6 +98,17 @@ def test_the_temperature_is_in_the_card_and_not_in_the_network(exported, clips, 
     card = export_model(TinyNet(), clips, tmp_path, **CARD, temperature=0.7)
     assert card.temperature == ModelCard.read(tmp_path / "tiny.json").temperature == 0.7
     assert (tmp_path / "tiny.onnx").read_bytes() == exported.read_bytes()
+
+
+def test_a_copy_has_another_name_and_nothing_else(exported, tmp_path):
+    for suffix in (".onnx", ".json"):
+        shutil.copy(exported.with_suffix(suffix), tmp_path)
+    original = ExportedModel.read(tmp_path / "tiny.onnx")
+    copy = original.copied_as("tiny-0.5-best")
+    assert copy.file == tmp_path / "tiny-0.5-best.onnx"
+    assert copy.file.read_bytes() == exported.read_bytes()
+    assert copy == ExportedModel.read(copy.file)
+    assert copy.card == original.card.model_copy(update={"name": "tiny-0.5-best"})
 
 
 def test_the_folder_holds_the_two_files_only(exported):
